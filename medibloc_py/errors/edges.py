@@ -1,0 +1,138 @@
+"""Failures at the edges: transport, keys and integrity."""
+
+from __future__ import annotations
+
+from medibloc_py.errors.base import IntegrityError, SecretError, TransportError
+
+# Transport.
+
+
+class NodeUnreachable(TransportError):
+    """The RPC node does not answer."""
+
+    what = "The node at {url} does not answer: {reason}."
+    fix = (
+        "Check that it runs (`medibloc up` starts a local one) and try again; "
+        "a transaction already sent may still be mined."
+    )
+
+
+class NodeAnsweredWrong(TransportError):
+    """The RPC node answered something impossible."""
+
+    what = "The node at {url} answered wrongly: {reason}."
+    fix = "Do not rely on this node; use another RPC URL."
+
+
+class ChainMismatch(TransportError):
+    """The node serves another chain."""
+
+    what = "The node at {url} serves chain {actual}, not {expected}."
+    fix = "Point --rpc at chain {expected}, or choose the network that fits."
+
+
+class ContractMissing(TransportError):
+    """No contract where one must be."""
+
+    what = "There is no code of {name} at {address} on chain {chain_id}."
+    fix = (
+        "The deployment file does not belong to this chain, or the local chain was "
+        "restarted: run `medibloc deploy`."
+    )
+
+
+class TransactionFailed(TransportError):
+    """A transaction was mined and failed without a reason."""
+
+    what = "Transaction {transaction} failed: {reason}."
+    fix = "Nothing changed but the fee. Look it up, then try again."
+
+
+class TransactionPending(TransportError):
+    """No receipt in time."""
+
+    what = "Transaction {transaction} was not mined within {timeout_s} s."
+    fix = "It may still be mined: look it up before you send again."
+
+
+class StoreUnreachable(TransportError):
+    """The store does not answer."""
+
+    what = "The store at {url} does not answer: {reason}."
+    fix = "Check that it runs and try again; what was stored stays."
+
+
+class BlobMissing(TransportError):
+    """The store does not have a blob."""
+
+    what = "The store does not have {cid}."
+    fix = "Ask who published it to pin it, or use the store it was published to."
+
+
+class StoreFailed(TransportError):
+    """The store could not keep or give a blob."""
+
+    what = "The store at {url} failed: {reason}."
+    fix = "Nothing half-written was kept. Check space and rights, then try again."
+
+
+# Keys and passwords.
+
+
+class WrongPassword(SecretError):
+    """The password does not open the key file."""
+
+    what = "The password does not open {path}."
+    fix = "Try again; the file was not changed."
+
+
+class KeyFileCorrupt(SecretError):
+    """The key file is damaged."""
+
+    what = "{path} is not a readable key file: {reason}."
+    fix = "Restore it from your backup; the file was not changed."
+
+
+class PasswordMissing(SecretError):
+    """No password was given."""
+
+    what = "No password was given for {name}."
+    fix = "Type it at the prompt, or set --password-file or MEDIBLOC_PASSWORD."
+
+
+class WrongKey(SecretError):
+    """The key is not the one this was sealed or wrapped for."""
+
+    what = "This {what_for} was not sealed for the key that was used."
+    fix = "Use the account it was made for; the data itself is not damaged."
+
+
+class LockMismatch(SecretError):
+    """The secret does not open the lock of this order."""
+
+    what = "The secret shown does not open the lock of order {order}."
+    fix = "Settle with the secret of this very quote."
+
+
+# Integrity.
+
+
+class Corrupted(IntegrityError):
+    """Sealed bytes were changed, cut or extended."""
+
+    what = "{name} is damaged: {reason}."
+    fix = "Fetch it again, from another store if need be; do not use what was read."
+
+
+class CidMismatch(IntegrityError):
+    """The store returned or computed another id."""
+
+    what = "The store answered {actual} where {expected} was asked for."
+    fix = "Do not trust this store; nothing of it was kept."
+
+
+class RecordMismatch(IntegrityError):
+    """Opened parts do not give the record id."""
+
+    what = "What was received does not open the record {record}: {reason}."
+    fix = "Do not use it; ask the granter or steward again."
