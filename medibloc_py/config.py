@@ -1,0 +1,106 @@
+"""Where things are: the home folder, the networks, the store.
+
+Only the client and the command line read this module; every room below is given
+what it needs. Each setting comes from an argument, else from the environment,
+else from a default that suits one machine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from medibloc_py.errors import InvalidValue, NetworkUnknown
+
+SETTLE_MARGIN_S = 120
+"""The steward's client shows no secret later than this many seconds before a deadline."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSettings:
+    """A chain and the node that serves it; `chain_id` is checked on every connection."""
+
+    name: str
+    chain_id: int | None
+    rpc_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All that a client must know to start.
+
+    Attributes:
+        home: folder for key files, private documents and the embedded store.
+        network: the chain to use.
+        store: a folder for the embedded store, or a multiaddr (`/ip4/...`) of a Kubo RPC.
+        deployments: folders searched for `<chain id>.json`, first found wins.
+    """
+
+    home: Path
+    network: NetworkSettings
+    store: str
+    deployments: tuple[Path, ...]
+
+
+def networks(environ: Mapping[str, str] = os.environ) -> dict[str, NetworkSettings]:
+    """The networks known by name; an RPC URL of the environment overrides the default.
+
+    `MEDIBLOC_RPC_<NAME>` holds the RPC URL of a network, for example
+    `MEDIBLOC_RPC_SEPOLIA`; Sepolia has no default because a public node sees who asks what.
+    """
+    known = (
+        ("local", 31337, "http://127.0.0.1:8545"),
+        ("anvil", 31337, "http://127.0.0.1:8545"),
+        ("ganache", 1337, "http://127.0.0.1:8545"),
+        ("sepolia", 11155111, ""),
+    )
+    return {
+        name: NetworkSettings(name, chain_id, environ.get(f"MEDIBLOC_RPC_{name.upper()}", url))
+        for name, chain_id, url in known
+    }
+
+
+def load(
+    *,
+    home: str | None = None,
+    network: str | None = None,
+    rpc_url: str | None = None,
+    store: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Puts the settings together.
+
+    Args:
+        home: folder to keep everything in; else `MEDIBLOC_HOME`; else `~/.medibloc`.
+        network: name of a network; else `MEDIBLOC_NETWORK`; else `local`.
+        rpc_url: RPC URL to use instead of the network's own. Without `network`, the
+            chain id is then whatever the node says.
+        store: folder or multiaddr; else `MEDIBLOC_STORE`; else `<home>/store`.
+        environ: the environment.
+
+    Raises:
+        NetworkUnknown: there is no network of that name.
+        InvalidValue: the network needs an RPC URL and has none.
+    """
+    place = Path(home or environ.get("MEDIBLOC_HOME") or Path.home() / ".medibloc").expanduser()
+    named = network or environ.get("MEDIBLOC_NETWORK")
+    known = networks(environ)
+    if named is not None and named not in known:
+        raise NetworkUnknown(name=named, known=", ".join(known))
+    if rpc_url and named is None:
+        chosen = NetworkSettings("custom", None, rpc_url)
+    else:
+        base = known[named or "local"]
+        chosen = NetworkSettings(base.name, base.chain_id, rpc_url or base.rpc_url)
+    if not chosen.rpc_url:
+        raise InvalidValue(
+            name=f"MEDIBLOC_RPC_{chosen.name.upper()}", given="empty", allowed="an RPC URL"
+        )
+    return Settings(
+        home=place,
+        network=chosen,
+        store=store or environ.get("MEDIBLOC_STORE") or str(place / "store"),
+        deployments=(Path("deployments"), place / "deployments"),
+    )
