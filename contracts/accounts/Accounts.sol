@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity ^0.8.28;
+
+import {Expiry} from "../libraries/Expiry.sol";
+import {Purpose} from "../libraries/Purpose.sol";
+import {IAccounts} from "./IAccounts.sol";
+import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+
+/// @title Accounts
+/// @notice Accreditations and encryption keys. The owner is governance: it names accreditors and no more.
+contract Accounts is IAccounts, Ownable2Step {
+    // slot 0: | evidence 64 | keyVersion 32 | free 40 | RESEARCHER 40 | CLINICIAN 40 | ISSUER 40 |
+    // slot 1: | keyHash 256 |
+    struct Account {
+        // Last second of each accreditation, 40 bits per role, ISSUER lowest: an array would take a slot of its own.
+        uint160 untils;
+        uint32 keyVersion;
+        uint64 evidence;
+        bytes32 keyHash;
+    }
+
+    uint256 private constant BUNDLE_SIZE = 1249;
+    bytes1 private constant BUNDLE_SUITE = 0x01;
+    uint256 private constant UNTIL_BITS = 40;
+
+    /// @inheritdoc IAccounts
+    mapping(address account => bool allowed) public isAccreditor;
+
+    mapping(address account => Account) private _accounts;
+
+    constructor(address governance) Ownable(governance) {}
+
+    modifier onlyAccreditor() {
+        _requireAccreditor();
+        _;
+    }
+
+    /// @inheritdoc IAccounts
+    function setAccreditor(address account, bool allowed) external onlyOwner {
+        isAccreditor[account] = allowed;
+        emit AccreditorSet(account, allowed);
+    }
+
+    /// @inheritdoc IAccounts
+    function accredit(address account, Role role, uint40 until) external onlyAccreditor {
+        if (until != 0) Expiry.requireAhead(until);
+        uint256 shift = uint256(role) * UNTIL_BITS;
+        uint160 others = _accounts[account].untils & ~(uint160(type(uint40).max) << shift);
+        _accounts[account].untils = others | (uint160(until) << shift);
+        emit Accredited(account, role, msg.sender, until);
+    }
+
+    /// @inheritdoc IAccounts
+    function attest(address account, uint64 evidence) external onlyAccreditor {
+        if (evidence & ~Purpose.VOUCHED != 0) revert EvidenceInvalid(evidence);
+        _accounts[account].evidence = evidence;
+        emit Attested(account, msg.sender, evidence);
+    }
+
+    /// @inheritdoc IAccounts
+    function publishKey(bytes calldata bundle) external {
+        if (bundle.length != BUNDLE_SIZE || bundle[0] != BUNDLE_SUITE) {
+            revert KeyBundleInvalid(bundle.length);
+        }
+        Account storage account = _accounts[msg.sender];
+        uint32 version = account.keyVersion + 1;
+        account.keyVersion = version;
+        account.keyHash = keccak256(bundle);
+        emit KeyPublished(msg.sender, version, bundle);
+    }
+
+    /// @inheritdoc IAccounts
+    function keyOf(address account) external view returns (bytes32 keyHash, uint32 version) {
+        return (_accounts[account].keyHash, _accounts[account].keyVersion);
+    }
+
+    /// @inheritdoc IAccounts
+    function accreditation(address account, Role role) external view returns (uint40 until, uint64 evidence) {
+        return (_until(account, role), _accounts[account].evidence);
+    }
+
+    /// @inheritdoc IAccounts
+    function isAccredited(address account, Role role) external view returns (bool) {
+        return _until(account, role) >= block.timestamp;
+    }
+
+    function _requireAccreditor() private view {
+        if (!isAccreditor[msg.sender]) revert NotAccreditor(msg.sender);
+    }
+
+    function _until(address account, Role role) private view returns (uint40) {
+        return uint40(_accounts[account].untils >> (uint256(role) * UNTIL_BITS));
+    }
+}
