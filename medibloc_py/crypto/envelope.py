@@ -1,0 +1,335 @@
+"""Sealed records: files in, one blob out, and back (docs/envelope-v1.md).
+
+    sealed file 0 || sealed file 1 || ... || sealed manifest || u64be its length
+
+Each sealed stream is C2SP chunked encryption, Cobblestone-256: 16 KiB chunks of
+AES-256-GCM under a key of its own, with a key commitment. Both ways stream: memory
+stays constant whatever the size of a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from itertools import chain
+from typing import BinaryIO
+
+from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
+from cryptography.exceptions import InvalidTag
+
+from medibloc_py.crypto.cbor import Refusal
+from medibloc_py.crypto.manifest import (
+    HEADER_BYTES,
+    LENGTH_BYTES,
+    MOST_FILE_BYTES,
+    MOST_MANIFEST_BYTES,
+    Manifest,
+    ManifestEntry,
+    padded_size,
+    padme,
+    sealed_size,
+    why_names_fail,
+)
+from medibloc_py.crypto.record_key import hkdf
+from medibloc_py.errors import (
+    Corrupted,
+    InvalidValue,
+    MediBlocError,
+    StudyUnreadable,
+    WrongKey,
+)
+from medibloc_py.model import KIND_DICOM_STUDY
+
+__all__ = ["RecordReader", "SourceFile", "padme", "seal_record", "sealed_size"]
+
+BUFFER_BYTES = 1 << 20
+_ZEROS = bytes(BUFFER_BYTES)
+_MOST_SEALED_MANIFEST = sealed_size(MOST_MANIFEST_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file to seal.
+
+    Attributes:
+        name: relative path inside the record, `/` between its parts.
+        size_bytes: length of the content.
+        open: opens the content for reading; closed after it was read.
+        meta: short facts about it, kept in the sealed manifest.
+    """
+
+    name: str
+    size_bytes: int
+    open: Callable[[], BinaryIO]
+    meta: Mapping[str, str | int] = field(default_factory=dict)
+
+
+def seal_record(
+    files: Sequence[SourceFile], cek: bytes, salt: bytes, kind: int = KIND_DICOM_STUDY
+) -> Iterator[bytes]:
+    """Seals files into one record.
+
+    Args:
+        files: one or more files, read once each, in this order.
+        cek: content key of the record, 32 bytes.
+        salt: salt of the record, 32 bytes; a pair of key and salt seals one record only.
+        kind: kind of record.
+
+    Returns:
+        A generator of ciphertext buffers, about 1 MiB each; whoever pulls sets the pace.
+
+    Raises:
+        InvalidValue: names, sizes, key or salt are not usable; raised at once.
+        StudyUnreadable: a file cannot be read, or is not as long as it said; raised while pulling.
+    """
+    _check_key(cek, salt)
+    if reason := why_names_fail([file.name for file in files]):
+        raise InvalidValue(name="files", given="not usable", allowed=f"other, for {reason}")
+    if not all(0 <= file.size_bytes < MOST_FILE_BYTES for file in files):
+        raise InvalidValue(name="size", given="out of range", allowed="below 2^48 bytes")
+    return _seal_all(files, cek, salt, kind)
+
+
+def _seal_all(files: Sequence[SourceFile], cek: bytes, salt: bytes, kind: int) -> Iterator[bytes]:
+    entries: list[ManifestEntry] = []
+    offset = 0
+    for index, file in enumerate(files):
+        digest = sha256()
+        key, context = _file_key(cek, salt, index)
+        yield from _seal_stream(_contents(file, digest.update), file.size_bytes, key, context)
+        sealed = sealed_size(file.size_bytes)
+        entries.append(
+            ManifestEntry(
+                file.name, offset, sealed, file.size_bytes, digest.digest(), dict(file.meta)
+            )
+        )
+        offset += sealed
+    plain = Manifest(kind, tuple(entries)).encode()
+    key, context = _manifest_key(cek, salt)
+    yield from _seal_stream(iter([plain]), len(plain), key, context)
+    yield sealed_size(len(plain)).to_bytes(LENGTH_BYTES, "big")
+
+
+def _contents(file: SourceFile, hash_update: Callable[[bytes], None]) -> Iterator[bytes]:
+    """Reads a file in buffers and holds it to the length it said."""
+    left = file.size_bytes
+    try:
+        with file.open() as source:
+            while buffer := source.read(BUFFER_BYTES):
+                left -= len(buffer)
+                if left < 0:
+                    break
+                hash_update(buffer)
+                yield buffer
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StudyUnreadable(path=file.name, reason=reason) from error
+    if left:
+        raise StudyUnreadable(path=file.name, reason="its length changed while it was read")
+
+
+def _seal_stream(
+    contents: Iterable[bytes], length: int, key: bytes, context: bytes
+) -> Iterator[bytes]:
+    encryptor = Cobblestone256Encryptor(key, context)
+    yield encryptor.update(length.to_bytes(LENGTH_BYTES, "big"))
+    for buffer in contents:
+        yield encryptor.update(buffer)
+    padding = padded_size(length) - LENGTH_BYTES - length
+    for start in range(0, padding, BUFFER_BYTES):
+        yield encryptor.update(_ZEROS[: padding - start])
+    yield encryptor.finalize()
+
+
+class RecordReader:
+    """Opens a sealed record that lies elsewhere, as far as it is asked to.
+
+    The manifest is fetched and checked at first use.
+    """
+
+    def __init__(
+        self,
+        read: Callable[[int, int], Iterator[bytes]],
+        size_bytes: int,
+        cek: bytes,
+        salt: bytes,
+    ) -> None:
+        """Binds a record to its key.
+
+        Args:
+            read: gives `length` bytes of the record from `offset`, in buffers of any size.
+            size_bytes: length of the whole record.
+            cek: content key of the record, 32 bytes.
+            salt: salt of the record, 32 bytes.
+
+        Raises:
+            InvalidValue: key or salt is not 32 bytes.
+        """
+        _check_key(cek, salt)
+        self._read = read
+        self._size_bytes = size_bytes
+        self._cek = cek
+        self._salt = salt
+
+    @cached_property
+    def manifest(self) -> Manifest:
+        """The list of files.
+
+        Raises:
+            WrongKey: the record was sealed under another key or salt.
+            Corrupted: the record was changed, cut or extended.
+        """
+        trailer_at = self._size_bytes - LENGTH_BYTES
+        if trailer_at < 2 * sealed_size(0):
+            raise _damaged("it is too short")
+        sealed_bytes = int.from_bytes(self._take(trailer_at, LENGTH_BYTES), "big")
+        start = trailer_at - sealed_bytes
+        if start < sealed_size(0) or not sealed_size(0) <= sealed_bytes <= _MOST_SEALED_MANIFEST:
+            self._tell_wrong_key()
+            raise _damaged("its manifest is not where it should be")
+        sealed = self._take(start, sealed_bytes)
+        key, context = _manifest_key(self._cek, self._salt)
+        if not _commits(sealed, key, context):
+            self._tell_wrong_key()
+        plain = b"".join(_open_stream([sealed], key, context, None, _damaged))
+        if sealed_size(len(plain)) != sealed_bytes:
+            raise _damaged("its manifest is not padded as it should be")
+        manifest = Manifest.decode(plain, lambda reason: _damaged(f"in its manifest, {reason}"))
+        if manifest.end != start:
+            raise _damaged("its files do not end where its manifest begins")
+        return manifest
+
+    def stream(self, index: int) -> Iterator[bytes]:
+        """Opens one file in buffers.
+
+        Each buffer is authentic, but only the end tells that the file is whole: keep
+        nothing of it before the iterator is exhausted.
+
+        Args:
+            index: place of the file in the manifest.
+
+        Raises:
+            InvalidValue: no file has this place.
+            WrongKey: as `manifest`.
+            Corrupted: as `manifest`, or the file was changed, cut, extended or moved.
+        """
+        files = self.manifest.files
+        if not 0 <= index < len(files):
+            raise InvalidValue(name="file", given=index, allowed=f"from 0 to {len(files) - 1}")
+        return self._stream(index, files[index])
+
+    def read(self, index: int) -> bytes:
+        """Opens one file at once; raises as `stream` does."""
+        return b"".join(self.stream(index))
+
+    def _stream(self, index: int, entry: ManifestEntry) -> Iterator[bytes]:
+        def refuse(reason: str) -> MediBlocError:
+            return Corrupted(name=entry.name, reason=reason)
+
+        key, context = _file_key(self._cek, self._salt, index)
+        sealed = self._exactly(entry.offset, entry.sealed_bytes)
+        digest = sha256()
+        for buffer in _open_stream(sealed, key, context, entry.size_bytes, refuse):
+            digest.update(buffer)
+            yield buffer
+        if digest.digest() != entry.sha256:
+            raise refuse("its hash is not that of the manifest")
+
+    def _tell_wrong_key(self) -> None:
+        """Raises WrongKey unless file 0 shows that the key is right and the manifest is not."""
+        key, context = _file_key(self._cek, self._salt, 0)
+        if not _commits(self._take(0, HEADER_BYTES), key, context):
+            raise WrongKey(what_for="record")
+
+    def _take(self, offset: int, length: int) -> bytes:
+        return b"".join(self._exactly(offset, length))
+
+    def _exactly(self, offset: int, length: int) -> Iterator[bytes]:
+        left = length
+        for buffer in self._read(offset, length):
+            left -= len(buffer)
+            if left < 0:
+                break
+            yield buffer
+        if left:
+            raise _damaged(f"the store did not give the {length} bytes at {offset}")
+
+
+def _commits(sealed: bytes, key: bytes, context: bytes) -> bool:
+    """Tells whether a sealed stream was made under this key and context."""
+    try:
+        Cobblestone256Decryptor(key, context).update(sealed[:HEADER_BYTES])
+    except InvalidTag:
+        return False
+    return True
+
+
+def _open_stream(
+    sealed: Iterable[bytes], key: bytes, context: bytes, length: int | None, refuse: Refusal
+) -> Iterator[bytes]:
+    """Gives the content of a sealed stream, without its length and padding.
+
+    Args:
+        sealed: the whole sealed stream.
+        key: of this stream.
+        context: of this stream.
+        length: what the content must have; None when only the stream itself knows.
+        refuse: makes the error for whatever does not hold.
+    """
+    plain = _decrypt(sealed, Cobblestone256Decryptor(key, context), refuse)
+    head = b""
+    while len(head) < LENGTH_BYTES:
+        # A stream too short for its own length ends here, in `refuse`.
+        head += next(plain)
+    left = int.from_bytes(head[:LENGTH_BYTES], "big")
+    if length is not None and left != length:
+        raise refuse("its length is not that of the manifest")
+    for buffer in chain([head[LENGTH_BYTES:]], plain):
+        content, padding = buffer[:left], buffer[left:]
+        left -= len(content)
+        if content:
+            yield content
+        if padding.count(0) != len(padding):
+            raise refuse("its padding is not zero")
+    if left:
+        raise refuse("it is shorter than it says")
+
+
+def _decrypt(
+    sealed: Iterable[bytes], decryptor: Cobblestone256Decryptor, refuse: Refusal
+) -> Iterator[bytes]:
+    try:
+        for buffer in sealed:
+            yield decryptor.update(buffer)
+        yield decryptor.finalize()
+    except InvalidTag:
+        raise refuse("its bytes are not those that were sealed") from None
+
+
+def _file_key(cek: bytes, salt: bytes, index: int) -> tuple[bytes, bytes]:
+    """Gives key and context of one file's stream."""
+    place = index.to_bytes(4, "big")
+    return (
+        hkdf(cek, salt=salt, info=b"medibloc/file/v1" + place),
+        b"medibloc/envelope/v1/file" + salt + place,
+    )
+
+
+def _manifest_key(cek: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """Gives key and context of the manifest's stream."""
+    return (
+        hkdf(cek, salt=salt, info=b"medibloc/manifest/v1"),
+        b"medibloc/envelope/v1/manifest" + salt,
+    )
+
+
+def _check_key(cek: bytes, salt: bytes) -> None:
+    for name, value in (("content key", cek), ("salt", salt)):
+        if len(value) != 32:
+            raise InvalidValue(name=name, given=f"{len(value)} bytes", allowed="32 bytes")
+
+
+def _damaged(reason: str) -> Corrupted:
+    return Corrupted(name="the sealed record", reason=reason)

@@ -1,0 +1,185 @@
+"""What a sealed record holds: the manifest's shape, checked on both sides.
+
+The files lie one after the other from the start of the record, so an entry's place
+follows from the sizes before it; a manifest that says otherwise is refused.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from medibloc_py.crypto import cbor
+from medibloc_py.crypto.cbor import Fields, Refusal
+
+CHUNK_BYTES = 16 << 10
+"""Plaintext of one Cobblestone chunk."""
+HEADER_BYTES = 56
+"""Cobblestone's salt (24) and key commitment (32)."""
+TAG_BYTES = 16
+LENGTH_BYTES = 8
+"""The u64 before a stream's content, and the one at the end of a record."""
+MOST_FILES = 100_000
+MOST_MANIFEST_BYTES = 64 << 20
+MOST_FILE_BYTES = 1 << 48
+MOST_META = 64
+_MOST_NAME_BYTES = 1024
+
+
+def padme(length: int) -> int:
+    """Gives the Padmé length of `length` bytes: at most 12 % more, 1 % on average.
+
+    Only the top `log2(log2(length)) + 1` bits of the length stay visible (Nikitin et
+    al., "Reducing Metadata Leakage from Encrypted Files", PETS 2019).
+    """
+    if length < 2:
+        return length
+    exponent = length.bit_length() - 1
+    hidden = (1 << (exponent - exponent.bit_length())) - 1
+    return (length + hidden) & ~hidden
+
+
+def padded_size(length: int) -> int:
+    """Bytes of the padded plaintext of a stream with `length` bytes of content."""
+    return padme(LENGTH_BYTES + length)
+
+
+def sealed_size(length: int) -> int:
+    """Bytes of the sealed stream with `length` bytes of content."""
+    padded = padded_size(length)
+    # The last chunk is never full: a whole number of chunks is followed by an empty one.
+    return HEADER_BYTES + padded + TAG_BYTES * (padded // CHUNK_BYTES + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestEntry:
+    """One file of a sealed record.
+
+    Attributes:
+        name: relative path, `/` between its parts.
+        offset: where its sealed stream begins in the record.
+        sealed_bytes: length of its sealed stream.
+        size_bytes: length of its content.
+        sha256: of its content, 32 bytes.
+        meta: short facts about it, such as modality or rows.
+    """
+
+    name: str
+    offset: int
+    sealed_bytes: int
+    size_bytes: int
+    sha256: bytes
+    meta: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The list of a record's files, in their order.
+
+    Attributes:
+        kind: kind of record, see `model.KIND_DICOM_STUDY`.
+        files: one or more entries.
+        meta: short facts about the record.
+    """
+
+    kind: int
+    files: tuple[ManifestEntry, ...]
+    meta: Mapping[str, str | int] = field(default_factory=dict)
+
+    def encode(self) -> bytes:
+        """Encodes as canonical DAG-CBOR."""
+        return cbor.encode(
+            {
+                "v": 1,
+                "kind": self.kind,
+                "files": [
+                    {
+                        "name": entry.name,
+                        "offset": entry.offset,
+                        "sealed": entry.sealed_bytes,
+                        "size": entry.size_bytes,
+                        "sha256": entry.sha256,
+                        "meta": dict(entry.meta),
+                    }
+                    for entry in self.files
+                ],
+                "meta": dict(self.meta),
+            }
+        )
+
+    @classmethod
+    def decode(cls, data: bytes, refuse: Refusal) -> Manifest:
+        """Decodes, and checks names, sizes and that the files lie one after the other.
+
+        Args:
+            data: canonical DAG-CBOR.
+            refuse: makes the error for bad input out of a reason.
+        """
+        fields = cbor.decode(data, refuse)
+        fields.constant("v", 1)
+        manifest = cls(
+            fields.uint("kind", 32, least=1),
+            fields.maps("files", MOST_FILES, _entry),
+            fields.plain("meta", MOST_META),
+        )
+        fields.end()
+        if reason := why_names_fail([entry.name for entry in manifest.files]):
+            raise refuse(reason)
+        offset = 0
+        for entry in manifest.files:
+            if entry.offset != offset or entry.sealed_bytes != sealed_size(entry.size_bytes):
+                raise refuse("its files do not lie one after the other")
+            offset += entry.sealed_bytes
+        return manifest
+
+    @property
+    def end(self) -> int:
+        """Where the last file's sealed stream ends, in bytes from the record's start."""
+        last = self.files[-1]
+        return last.offset + last.sealed_bytes
+
+
+def why_names_fail(names: Sequence[str]) -> str:
+    """Says why these names cannot be the files of one record; empty when they can.
+
+    A name is a relative path that means one and the same file wherever it is
+    written: no empty, `.` or `..` part, nothing a file system treats specially, and
+    no two that differ by case or Unicode form only.
+    """
+    if not 0 < len(names) <= MOST_FILES:
+        return f"a record holds from 1 to {MOST_FILES} files"
+    folded = {unicodedata.normalize("NFC", name).casefold() for name in names}
+    if len(folded) != len(names):
+        return "two of its files have one name"
+    if not all(_name_is_safe(name) for name in names):
+        return "the name of a file is not a plain relative path"
+    # A name must not be the folder of another one.
+    if any(name[:at] in folded for name in folded for at in _slashes(name)):
+        return "one of its files is the folder of another"
+    return ""
+
+
+def _slashes(name: str) -> list[int]:
+    return [at for at, letter in enumerate(name) if letter == "/"]
+
+
+def _name_is_safe(name: str) -> bool:
+    if any(letter in '\\:*?"<>|' or unicodedata.category(letter)[0] == "C" for letter in name):
+        return False
+    parts = name.split("/")
+    # Some file systems drop a trailing dot or blank, which also covers "." and "..".
+    return len(name.encode()) <= _MOST_NAME_BYTES and all(
+        part and part[-1] not in ". " and len(part.encode()) <= 255 for part in parts
+    )
+
+
+def _entry(fields: Fields) -> ManifestEntry:
+    return ManifestEntry(
+        fields.text("name", _MOST_NAME_BYTES),
+        fields.uint("offset"),
+        fields.uint("sealed"),
+        fields.uint("size", MOST_FILE_BYTES.bit_length() - 1),
+        fields.octets("sha256", 32),
+        fields.plain("meta", MOST_META),
+    )
