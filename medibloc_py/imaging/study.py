@@ -1,0 +1,101 @@
+"""A study as it lies on the disk: which files, and what they are.
+
+Nothing that tells who the patient is leaves this module: files are named by their
+order, and the facts kept about each are technical.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from medibloc_py.errors import NotDicom, StudyEmpty, StudyUnreadable
+from medibloc_py.imaging.header import read_header
+
+
+@dataclass(frozen=True, slots=True)
+class StudyFile:
+    """One DICOM file of a study.
+
+    Attributes:
+        name: `0001.dcm` by its order in the study; says nothing of where it came from.
+        path: where it lies.
+        size_bytes: its length when the study was read.
+        meta: `modality`, `transfer_syntax`, `sop_class` (str, empty when absent), `rows`,
+            `columns`, `frames` (int, 0 when absent), `has_pixels` (0 or 1).
+    """
+
+    name: str
+    path: Path
+    size_bytes: int
+    meta: dict[str, str | int]
+
+    def open(self) -> BinaryIO:
+        """The file's bytes from the start; the caller closes.
+
+        Raises:
+            StudyUnreadable: it cannot be opened.
+        """
+        try:
+            return self.path.open("rb")
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """The files of one study, in order."""
+
+    files: tuple[StudyFile, ...]
+
+
+def read_study(path: Path) -> Study:
+    """Read what `path` holds: one DICOM file, or all files in a folder and below.
+
+    Only headers are read. Files are ordered by their path, byte by byte. Links to
+    folders are not followed.
+
+    Raises:
+        NotDicom: a file is not DICOM (PS3.10), or not a regular file.
+        StudyEmpty: a folder without files.
+        StudyUnreadable: a path is missing or may not be read.
+    """
+    try:
+        paths = sorted(_files_below(path), key=os.fsencode) if path.is_dir() else [path]
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not paths:
+        raise StudyEmpty(path=path)
+    digits = max(4, len(str(len(paths))))
+    return Study(
+        tuple(_read_file(file, f"{number:0{digits}}.dcm") for number, file in enumerate(paths, 1))
+    )
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    def fail(error: OSError) -> None:
+        raise error
+
+    for parent, _, names in os.walk(folder, onerror=fail):
+        for name in names:
+            yield Path(parent, name)
+
+
+def _read_file(path: Path, name: str) -> StudyFile:
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited on for ever
+            raise NotDicom(path=path, reason="it is not a regular file")
+        with path.open("rb") as file:
+            meta = read_header(file, str(path))
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return StudyFile(name, path, status.st_size, meta)
+
+
+def _unreadable(path: Path, error: OSError) -> StudyUnreadable:
+    return StudyUnreadable(path=path, reason=error.strerror or str(error))

@@ -1,0 +1,92 @@
+"""CARv1: the blocks of one blob in one file, as `ipfs dag import` takes it.
+
+header   uvarint length, dag-cbor {"roots": [CID], "version": 1}
+section  uvarint length, binary CID, block      (one per block, leaves first, root last)
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import Final
+
+from medibloc_py.model import Cid
+from medibloc_py.storage.cid import BINARY_BYTES, cid_bytes, raw_cid
+from medibloc_py.storage.files import write_all
+from medibloc_py.storage.unixfs import CHUNK_BYTES, read_uvarint, uvarint
+
+_HEAD_BYTES: Final = 10 + BINARY_BYTES  # of a section: longest length, then the CID
+
+
+class CarWriter:
+    """Writes a CAR whose root is known only at its end, so the header comes last."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Start at the beginning of an empty file."""
+        self._descriptor = descriptor
+        os.lseek(descriptor, header_bytes(), os.SEEK_SET)
+
+    def block(self, cid: bytes, block: bytes | memoryview) -> None:
+        """Append a section.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        write_all(self._descriptor, uvarint(len(cid) + len(block)) + cid)
+        write_all(self._descriptor, block)
+
+    def finish(self, root: Cid) -> None:
+        """Write the header.
+
+        Raises:
+            OSError: it could not be written.
+        """
+        os.pwrite(self._descriptor, header(root), 0)
+
+
+@cache
+def header_bytes() -> int:
+    """Length of every header: it holds one CID, and all have the same length."""
+    return len(header(raw_cid(bytes(32))))
+
+
+def header(root: Cid) -> bytes:
+    """The header of a CAR with this one root, its length first."""
+    # Imported late: with the multiformats behind it, it costs a tenth of a second.
+    import dag_cbor
+    from multiformats import CID
+
+    body = dag_cbor.encode({"roots": [CID.decode(cid_bytes(root))], "version": 1})
+    return uvarint(len(body)) + body
+
+
+def block_places(descriptor: int, root: Cid) -> dict[bytes, tuple[int, int]]:
+    """Where each block stands: offset and length by binary CID.
+
+    Nothing is believed but the framing; who reads a block has to verify it.
+
+    Args:
+        descriptor: an open CAR.
+        root: the root its header must name.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: another header, or sections that this profile cannot have.
+    """
+    size_bytes = os.fstat(descriptor).st_size
+    expected = header(root)
+    if os.pread(descriptor, len(expected), 0) != expected:
+        raise ValueError("its header names something else")
+    places: dict[bytes, tuple[int, int]] = {}
+    at = len(expected)
+    while at < size_bytes:
+        head = os.pread(descriptor, _HEAD_BYTES, at)
+        length, start = read_uvarint(head, 0)
+        if not BINARY_BYTES <= length <= BINARY_BYTES + CHUNK_BYTES:
+            raise ValueError("a section has an impossible length")
+        cid = head[start : start + BINARY_BYTES]
+        places[cid] = at + start + BINARY_BYTES, length - BINARY_BYTES
+        at += start + length
+    if at != size_bytes:
+        raise ValueError("its last section is cut off")
+    return places

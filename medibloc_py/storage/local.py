@@ -1,0 +1,112 @@
+"""The embedded store: a folder with one CAR per blob, the very CIDs Kubo gives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from medibloc_py.errors import BlobMissing, CidMismatch, Corrupted
+from medibloc_py.model import Cid, StoredBlob
+from medibloc_py.storage.car import CarWriter, block_places
+from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
+from medibloc_py.storage.dag import Blob, Fetch
+from medibloc_py.storage.files import make_folder, on_disk, part_file, sweep, sync_folder
+
+
+class LocalStore:
+    """Keeps blobs in `<path>/blobs/<cid>.car`; being written, in `<path>/incoming`.
+
+    File names and contents are not trusted: whatever is read is verified. Several
+    processes may use one folder at once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Name the folder; it is made by the first `put`."""
+        self._path = path
+        self._blobs = path / "blobs"
+        self._incoming = path / "incoming"
+
+    def put(self, chunks: Iterable[bytes], expected: Cid | None = None) -> StoredBlob:
+        """Keep a blob (see `Store.put`)."""
+        make_folder(self._blobs)
+        make_folder(self._incoming)
+        sweep(self._incoming)
+        with part_file(self._incoming) as part:
+            writer = CarWriter(part.descriptor)
+
+            def keep(cid: bytes, block: bytes | memoryview) -> None:
+                with on_disk(self._path):
+                    writer.block(cid, block)
+
+            builder = CidBuilder(keep)
+            for chunk in chunks:
+                builder.write(chunk)
+            blob = builder.finish()
+            if expected is not None and blob.cid != expected:
+                raise CidMismatch(actual=blob.cid, expected=expected)
+            with on_disk(self._path):
+                writer.finish(blob.cid)
+            # An older copy is replaced, which heals it if it was damaged.
+            part.become(self._car(blob.cid))
+        return blob
+
+    def get(self, cid: Cid, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """The bytes of a range (see `Store.get`)."""
+        with self._open(cid) as blob:
+            yield from blob.read(offset, length)
+
+    def size(self, cid: Cid) -> int:
+        """Bytes of a blob (see `Store.size`)."""
+        with self._open(cid) as blob:
+            return blob.size_bytes
+
+    def has(self, cid: Cid) -> bool:
+        """Whether there is a file for the blob (see `Store.has`)."""
+        return self._car(cid).is_file()
+
+    def pin(self, cid: Cid) -> None:
+        """Check that the blob is there: it stays until `unpin` (see `Store.pin`)."""
+        if not self.has(cid):
+            raise BlobMissing(cid=cid)
+
+    def unpin(self, cid: Cid) -> None:
+        """Delete the blob (see `Store.unpin`)."""
+        path = self._car(cid)
+        with on_disk(path), suppress(FileNotFoundError):
+            path.unlink()
+            sync_folder(self._blobs)
+
+    def _car(self, cid: Cid) -> Path:
+        cid_bytes(cid)  # what is not a CID never becomes a path
+        return self._blobs / f"{cid}.car"
+
+    @contextmanager
+    def _open(self, cid: Cid) -> Iterator[Blob]:
+        path = self._car(cid)
+        with on_disk(path):
+            try:
+                descriptor = os.open(path, os.O_RDONLY)
+            except FileNotFoundError as error:
+                raise BlobMissing(cid=cid) from error
+        try:
+            yield Blob(cid, self._blocks(cid, descriptor))
+        finally:
+            os.close(descriptor)
+
+    def _blocks(self, cid: Cid, descriptor: int) -> Fetch:
+        with on_disk(self._path):
+            try:
+                places = block_places(descriptor, cid)
+            except ValueError as error:
+                raise Corrupted(name=cid, reason=f"its file is no CAR of it: {error}") from error
+
+        def fetch(block: bytes) -> bytes:
+            if block not in places:
+                raise Corrupted(name=cid, reason=f"its file lacks block {cid_text(block)}")
+            offset, length = places[block]
+            with on_disk(self._path):
+                return os.pread(descriptor, length, offset)
+
+        return fetch
