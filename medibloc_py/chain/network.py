@@ -1,0 +1,284 @@
+"""One chain through one RPC node: reads, simulates, sends, reads events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from medibloc_py.chain import abi, artifacts, logs, transactions
+from medibloc_py.chain.accounts import Signer
+from medibloc_py.chain.address import checksummed, parse_address
+from medibloc_py.chain.artifacts import Contract
+from medibloc_py.chain.reverts import refusal
+from medibloc_py.chain.rpc import Rpc, RpcRefusal
+from medibloc_py.chain.transactions import Outbox, revert_data
+from medibloc_py.errors import (
+    ChainMismatch,
+    ContractMissing,
+    ContractRefusal,
+    InsufficientFunds,
+    InvalidValue,
+    MediBlocError,
+    TransactionFailed,
+    TransportError,
+)
+from medibloc_py.model import Address, Event, Receipt
+
+MAX_FEE_WEI = 10**18
+"""Largest fee of one transaction; a node asking more is not believed."""
+
+
+class Network:
+    """A chain as one node shows it.
+
+    Attributes:
+        url: the node, without what its URL may hide of keys.
+        chain_id: the chain, as asked at the start; every transaction is signed for it.
+    """
+
+    def __init__(self, rpc: Rpc, chain_id: int, outbox: Outbox) -> None:
+        self.url = rpc.url
+        self.chain_id = chain_id
+        self.rpc = rpc
+        self.outbox = outbox
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        expected_chain_id: int | None = None,
+        timeout_s: float = 30.0,
+        *,
+        receipt_timeout_s: float = 180.0,
+        max_fee_wei: int = MAX_FEE_WEI,
+    ) -> Network:
+        """Asks a node for its chain.
+
+        Args:
+            url: http or https.
+            expected_chain_id: the only chain that will do, if given.
+            timeout_s: longest wait for one answer.
+            receipt_timeout_s: longest wait for a transaction to be mined.
+            max_fee_wei: largest fee of one transaction.
+
+        Raises:
+            InvalidValue: not a URL.
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: an answer that is no chain id.
+            ChainMismatch: another chain than expected.
+        """
+        rpc = Rpc(url, timeout_s)
+        chain_id = rpc.quantity(rpc.ask("eth_chainId"), "the chain id")
+        if expected_chain_id is not None and chain_id != expected_chain_id:
+            raise ChainMismatch(url=rpc.url, actual=chain_id, expected=expected_chain_id)
+        return cls(rpc, chain_id, Outbox(rpc, chain_id, receipt_timeout_s, max_fee_wei))
+
+    def now(self) -> int:
+        """Reads the time of the latest block: the chain's clock, unix seconds."""
+        return self.rpc.block("latest").timestamp
+
+    def block_number(self) -> int:
+        """Reads the number of the latest block."""
+        return self.rpc.block("latest").number
+
+    def balance(self, address: Address) -> int:
+        """Reads what an account holds, in wei."""
+        answer = self.rpc.ask("eth_getBalance", parse_address(address), "latest")
+        return self.rpc.quantity(answer, "a balance")
+
+    def code(self, address: Address) -> bytes:
+        """Reads the code at an address; empty where there is no contract."""
+        answer = self.rpc.ask("eth_getCode", parse_address(address), "latest")
+        return self.rpc.data(answer, "code")
+
+    def call(self, contract: Contract, function: str, *args: object) -> Any:
+        """Reads from a contract.
+
+        Args:
+            contract: which.
+            function: name of a view.
+            args: its arguments; a struct is a tuple of its fields.
+
+        Returns:
+            The one value, or a tuple of the values.
+
+        Raises:
+            ContractRefusal: the view reverted; the class of its custom error.
+            ContractMissing: there is no code at the address.
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: an answer that does not decode.
+        """
+        item = _function(contract, function)
+        data = _calldata(contract, item, args)
+        answer = self._execute({"to": contract.address, "data": "0x" + data.hex()}, "latest")
+        if not answer and item["outputs"]:
+            raise self._missing(contract)
+        try:
+            values = abi.decode(item["outputs"], answer, exact=False)
+        except abi.Undecodable as error:
+            where = f"{contract.name}.{function} at {contract.address}"
+            raise self.rpc.wrong(f"the answer of {where} does not decode: {error}") from error
+        return values[0] if len(values) == 1 else values
+
+    def send(
+        self, signer: Signer, contract: Contract, function: str, *args: object, value: int = 0
+    ) -> Receipt:
+        """Changes a contract, and waits until the change is mined.
+
+        The call is simulated first, so a refusal costs no fee.
+
+        Args:
+            signer: who sends and pays.
+            contract: which.
+            function: its name.
+            args: its arguments; a struct is a tuple of its fields.
+            value: wei sent along.
+
+        Returns:
+            What happened, with the events of this contract.
+
+        Raises:
+            ContractRefusal: the contract reverted; the class of its custom error.
+            ContractMissing: there is no code at the address.
+            InsufficientFunds: value and fee are more than the account holds; nothing was sent.
+            TransactionPending: sent, but not mined in time.
+            TransactionFailed: mined and failed without a reason, or not taken by the node.
+            NodeUnreachable: no answer; the reason names the transaction if it may be sent.
+            NodeAnsweredWrong: an impossible answer, likewise.
+        """
+        data = _calldata(contract, _function(contract, function), args)
+        if not self.code(contract.address):
+            raise self._missing(contract)
+        mined = self._transact(signer, contract.address, data, value)
+        own = [log for log in mined.logs if log.address == contract.address]
+        return mined.receipt(tuple(logs.decode(self.rpc, contract, log) for log in own))
+
+    def deploy(self, signer: Signer, name: str, *args: object) -> tuple[Address, Receipt]:
+        """Puts a contract on the chain.
+
+        Args:
+            signer: who sends and pays.
+            name: of the artifact.
+            args: of the constructor.
+
+        Returns:
+            Where it is, and what happened.
+
+        Raises:
+            InvalidValue: no such artifact, or an argument that does not fit.
+            MediBlocError: as `send`.
+        """
+        artifact = artifacts.load(name)
+        data = artifact.bytecode + abi.encode(artifact.constructor, args, f"constructor of {name}")
+        mined = self._transact(signer, None, data, 0)
+        address = _created(signer.address, mined.nonce)
+        if mined.created != address or not self.code(address):
+            raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
+        contract = Contract(name, address)
+        own = [log for log in mined.logs if log.address == address]
+        return address, mined.receipt(tuple(logs.decode(self.rpc, contract, log) for log in own))
+
+    def transfer(self, signer: Signer, to: Address, wei: int) -> Receipt:
+        """Sends ether.
+
+        Raises:
+            MediBlocError: as `send`.
+        """
+        return self._transact(signer, parse_address(to), b"", wei).receipt(())
+
+    def events(
+        self,
+        contract: Contract,
+        event: str,
+        filters: Mapping[str, object] | None = None,
+        from_block: int | None = None,
+        to_block: int | None = None,
+    ) -> list[Event]:
+        """Reads events of a contract, oldest first.
+
+        Args:
+            contract: whose.
+            event: their name.
+            filters: wanted values of indexed parameters, by name.
+            from_block: first block; the contract's own when not given.
+            to_block: last block; the latest when not given.
+
+        Raises:
+            InvalidValue: no such event or indexed parameter, or a value that does not fit.
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: an entry that was not asked for or does not decode.
+        """
+        first = contract.deployed_at if from_block is None else from_block
+        last = self.block_number() if to_block is None else to_block
+        return logs.query(self.rpc, contract, event, filters or {}, first, last)
+
+    def _transact(
+        self, signer: Signer, to: Address | None, data: bytes, value: int
+    ) -> transactions.Mined:
+        if value < 0:
+            raise InvalidValue(name="value", given=value, allowed="0 or more wei")
+        call = {"from": signer.address, "data": "0x" + data.hex(), "value": hex(value)}
+        if to is not None:
+            call["to"] = to
+        balance = self.balance(signer.address)
+        if balance < value:
+            raise InsufficientFunds(
+                account=signer.address, balance=balance, unit="wei", needed=value
+            )
+        self._execute(call, "latest")
+        mined = self.outbox.send(signer, call, balance)
+        if not mined.succeeded:
+            raise self._why(call, mined)
+        return mined
+
+    def _why(self, call: Mapping[str, object], mined: transactions.Mined) -> MediBlocError:
+        """Runs a failed call again on the state its block left, to learn the reason."""
+        try:
+            self._execute(call, hex(mined.block))
+        except ContractRefusal as refused:
+            return refused
+        except TransportError:
+            pass  # an old state that the node no longer has
+        return TransactionFailed(transaction=mined.transaction, reason="it reverted when mined")
+
+    def _execute(self, call: Mapping[str, object], block: str) -> bytes:
+        """Simulates a call.
+
+        Raises:
+            ContractRefusal: it reverted.
+        """
+        try:
+            answer = self.rpc.request("eth_call", call, block)
+        except RpcRefusal as refused:
+            if (data := revert_data(refused)) is None:
+                raise self.rpc.unreachable(str(refused)) from refused
+            raise refusal(data) from refused
+        return self.rpc.data(answer, "the answer of a call")
+
+    def _missing(self, contract: Contract) -> ContractMissing:
+        return ContractMissing(name=contract.name, address=contract.address, chain_id=self.chain_id)
+
+
+def _function(contract: Contract, function: str) -> Mapping[str, Any]:
+    known = contract.artifact.functions
+    if function not in known:
+        raise InvalidValue(
+            name=f"function of {contract.name}", given=function, allowed=", ".join(sorted(known))
+        )
+    return known[function]
+
+
+def _calldata(contract: Contract, item: Mapping[str, Any], args: tuple[object, ...]) -> bytes:
+    where = f"{contract.name}.{item['name']}"
+    return abi.hash_of(item)[:4] + abi.encode(item["inputs"], args, where)
+
+
+def _created(sender: Address, nonce: int) -> Address:
+    """Computes where a transaction without a receiver puts its contract."""
+    from eth_hash.auto import keccak
+
+    digits = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
+    # RLP of (sender, nonce): a byte below 0x80 stands for itself, all else has a length.
+    item = digits if 0 < nonce < 0x80 else bytes([0x80 + len(digits)]) + digits
+    items = bytes([0x94]) + bytes.fromhex(sender[2:]) + item
+    return checksummed(keccak(bytes([0xC0 + len(items)]) + items)[12:])
