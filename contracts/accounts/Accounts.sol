@@ -21,7 +21,6 @@ contract Accounts is IAccounts, Ownable2Step {
 
     uint256 private constant BUNDLE_SIZE = 1249;
     bytes1 private constant BUNDLE_SUITE = 0x01;
-    uint256 private constant UNTIL_BITS = 40;
 
     /// @inheritdoc IAccounts
     mapping(address account => bool allowed) public isAccreditor;
@@ -44,7 +43,7 @@ contract Accounts is IAccounts, Ownable2Step {
     /// @inheritdoc IAccounts
     function accredit(address account, Role role, uint40 until) external onlyAccreditor {
         if (until != 0) Expiry.requireAhead(until);
-        uint256 shift = uint256(role) * UNTIL_BITS;
+        uint8 shift = _shift(role);
         uint160 others = _accounts[account].untils & ~(uint160(type(uint40).max) << shift);
         _accounts[account].untils = others | (uint160(until) << shift);
         emit Accredited(account, role, msg.sender, until);
@@ -89,6 +88,11 @@ contract Accounts is IAccounts, Ownable2Step {
     }
 
     function _until(address account, Role role) private view returns (uint40) {
-        return uint40(_accounts[account].untils >> (uint256(role) * UNTIL_BITS));
+        return uint40(_accounts[account].untils >> _shift(role));
+    }
+
+    /// @dev Where the 40 bits of `role` begin.
+    function _shift(Role role) private pure returns (uint8) {
+        return uint8(role) * 40;
     }
 }

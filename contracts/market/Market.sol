@@ -12,6 +12,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Market
 /// @notice One slot per listing, one per order, one per contribution that was paid.
@@ -22,6 +23,7 @@ contract Market is IMarket, EIP712 {
     using Listings for Listings.Order;
     using Listings for Listings.Contribution;
     using Listings for Listings.ContributionTerms;
+    using Math for uint256;
     using SafeERC20 for IERC20;
 
     // slot 0: | free 8 | closesAt 40 | shared 104 | earned 104 |
@@ -227,8 +229,7 @@ contract Market is IMarket, EIP712 {
     function _take(address token, uint256 amount) private {
         uint256 before = IERC20(token).balanceOf(address(this));
         IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
-        uint256 balance = IERC20(token).balanceOf(address(this));
-        uint256 received = balance < before ? 0 : balance - before;
+        uint256 received = IERC20(token).balanceOf(address(this)).saturatingSub(before);
         if (received != amount) revert TokenMisbehaved(token, amount, received);
     }
 
