@@ -49,6 +49,12 @@ def read_header(file: BinaryIO, path: str) -> dict[str, str | int]:
         NotDicom: it is not, or cannot be parsed.
         OSError: it cannot be read.
     """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is not standard is judged here
+        return _facts(file, path)
+
+
+def _facts(file: BinaryIO, path: str) -> dict[str, str | int]:
     try:
         header, has_pixels = _parse(file)
     except PARSE_FAILURES as error:
@@ -83,9 +89,7 @@ def _parse(file: BinaryIO) -> tuple[FileDataset, bool]:
         return has_pixels or tag.group > _PIXEL_GROUP
 
     tags = [tag for name in _TAGS if (tag := tag_for_keyword(name)) is not None]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is not standard is judged below
-        header = read_partial(file, stop_when=at_pixels, force=True, specific_tags=[*tags])
+    header = read_partial(file, stop_when=at_pixels, force=True, specific_tags=[*tags])
     return header, has_pixels
 
 

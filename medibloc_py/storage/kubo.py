@@ -6,6 +6,8 @@ block by block, each verified, so the daemon can withhold but not lie.
 
 from __future__ import annotations
 
+import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 _SEARCH_PART: Final = 0.8  # of the timeout: the daemon gives up, and says so, before we do
 _NOT_THERE: Final = ("not found", "not find", "deadline exceeded")
 _NOT_PINNED: Final = "not pinned"
+_PIN_ANSWER_BYTES: Final = 16 * CHUNK_BYTES  # two days of progress
 _REASON_CHARS: Final = 200
 
 
@@ -75,7 +78,7 @@ class KuboStore:
                 actual=f"{claim[0]} ({claim[1]} bytes)",
                 expected=f"{blob.cid} ({builder.dag_bytes} bytes)",
             )
-        self.pin(blob.cid)
+        self._pin(blob.cid)
         return blob
 
     def get(self, cid: Cid, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
@@ -89,27 +92,19 @@ class KuboStore:
             return Blob(cid, self._blocks(client)).size_bytes
 
     def has(self, cid: Cid) -> bool:
-        """Whether the daemon finds the root, here or at its peers (see `Store.has`)."""
+        """Whether the daemon itself holds the root (see `Store.has`)."""
         cid_bytes(cid)
-        with self._client() as client:
-            try:
-                with self._translated(cid):
-                    client.block.stat(cid, opts=self._search())
-            except BlobMissing:
-                return False
+        try:
+            with self._client() as client, self._translated(cid):
+                client.block.stat(cid, offline=True)
+        except BlobMissing:
+            return False
         return True
 
     def pin(self, cid: Cid) -> None:
         """Have the daemon fetch and keep the whole blob (see `Store.pin`)."""
-        cid_bytes(cid)
-        # Fetching may take hours. With progress the daemon speaks all the while, so
-        # that silence still means a daemon that hangs.
-        with self._client(hurry=False) as client, self._translated(cid):
-            pins: list[str] = []
-            for line in client.pin.add(cid, opts={"progress": "true"}, stream=True):
-                pins += line.get("Pins", ())
-            if cid not in pins:
-                raise StoreFailed(url=self._url, reason="it did not say that it pinned the blob")
+        self.size(cid)  # a blob nobody has would be searched for ever
+        self._pin(cid)
 
     def unpin(self, cid: Cid) -> None:
         """Let the daemon drop the blob when it next collects garbage (see `Store.unpin`)."""
@@ -121,13 +116,34 @@ class KuboStore:
             if _NOT_PINNED not in error.message:
                 raise
 
+    def _pin(self, cid: Cid) -> None:
+        # To fetch may take hours. With progress the daemon speaks twice a second, so
+        # that silence still means a daemon that hangs, and a standstill is seen.
+        limits = AnswerLimits(self._url, most_bytes=_PIN_ANSWER_BYTES)
+        with self._client(limits) as client, self._translated(cid):
+            pins: list[str] = []
+            fetched, since = None, time.monotonic()
+            options = {"progress": "true", "fast-provide-root": "false"}
+            for line in client.pin.add(cid, opts=options, stream=True):
+                pins += line.get("Pins", ())
+                if line.get("Progress") != fetched:
+                    fetched, since = line.get("Progress"), time.monotonic()
+                elif time.monotonic() - since > self._timeout_s:
+                    raise StoreUnreachable(url=self._url, reason="it stopped fetching the blob")
+            if cid not in pins:
+                # What went wrong stands in a trailer that no library here reads.
+                raise StoreFailed(url=self._url, reason="it did not pin the blob")
+
     @contextmanager
-    def _client(self, hurry: bool = True) -> Iterator[Client]:
+    def _client(self, limits: AnswerLimits | None = None) -> Iterator[Client]:
         """One session with the daemon: one connection, however many blocks it fetches."""
         # Imported late: it costs a fifth of a second.
         import ipfshttpclient
 
-        limits = AnswerLimits(self._url, self._timeout_s if hurry else None)
+        # Of ipfshttpclient to urllib3, and nothing a user could mend.
+        warnings.filterwarnings("ignore", "The 'strict' parameter", FutureWarning)
+        if limits is None:
+            limits = AnswerLimits(self._url, CHUNK_BYTES, self._timeout_s)
         try:
             client = ipfshttpclient.Client(
                 self._url, chunk_size=CHUNK_BYTES, timeout=self._timeout_s, auth=limits

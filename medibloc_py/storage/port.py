@@ -50,7 +50,7 @@ class Store(Protocol):
         ...
 
     def has(self, cid: Cid) -> bool:
-        """Whether the store claims the blob; a hint, for only `get` proves it.
+        """Whether the store holds the blob itself, by its own word; only `get` proves it.
 
         Raises:
             InvalidValue: `cid` is no CID.
