@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, TypeVar
 
 import dag_cbor
+from dag_cbor.decoding import CBORDecodingError
 from dag_cbor.encoding import CBOREncodingError
 
 from medibloc_py.crypto.ids import checksum_address
@@ -20,9 +21,9 @@ T = TypeVar("T")
 Refusal = Callable[[str], MediBlocError]
 """Makes the error to raise out of a reason."""
 
-# What dag_cbor raises on hostile input besides its own errors (all ValueError): lengths
-# above 2^63, nesting past the recursion limit, an empty or unknown CID.
-_HOSTILE = (ValueError, OverflowError, RecursionError, IndexError, KeyError)
+# What dag_cbor raises on hostile input besides its own error: lengths above 2^63, nesting
+# past the recursion limit, and CIDs that are empty, cut or of an unknown kind.
+_HOSTILE = (CBORDecodingError, OverflowError, RecursionError, ValueError, LookupError)
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -39,13 +40,16 @@ def encode(document: Mapping[str, Any]) -> bytes:
         ) from None
 
 
-def decode(data: bytes, refuse: Refusal) -> Fields:
+def decode(data: bytes, refuse: Refusal, most: int = 1 << 20) -> Fields:
     """Decodes one canonical document whose top is a map.
 
     Args:
         data: the whole document, nothing after it.
         refuse: makes the error for bad input.
+        most: bytes it may have.
     """
+    if len(data) > most:
+        raise refuse(f"it has more than {most} bytes")
     try:
         document = dag_cbor.decode(data)
     except _HOSTILE:
@@ -99,13 +103,6 @@ class Fields:
         value = self._take(key)
         if not isinstance(value, bytes) or len(value) != size:
             self.fail(f"{key} is not {size} bytes")
-        return value
-
-    def any_octets(self, key: str, most: int) -> bytes:
-        """Takes at most `most` bytes."""
-        value = self._take(key)
-        if not isinstance(value, bytes) or len(value) > most:
-            self.fail(f"{key} is not at most {most} bytes")
         return value
 
     def text(self, key: str, most: int) -> str:

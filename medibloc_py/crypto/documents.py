@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from medibloc_py.crypto import cbor, curve
 from medibloc_py.crypto.cbor import Fields
 from medibloc_py.crypto.ids import address_bytes
-from medibloc_py.crypto.record_key import record_scalar
+from medibloc_py.crypto.keys import record_scalar
 from medibloc_py.errors import InvalidValue
 from medibloc_py.model import (
     Address,

@@ -2,37 +2,30 @@
 
     sealed file 0 || sealed file 1 || ... || sealed manifest || u64be its length
 
-Each sealed stream is C2SP chunked encryption, Cobblestone-256: 16 KiB chunks of
-AES-256-GCM under a key of its own, with a key commitment. Both ways stream: memory
-stays constant whatever the size of a file.
+Each sealed stream has a key and a context of its own, so none opens in the place of
+another. Both ways stream: memory stays constant whatever the size of a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
-from itertools import chain
 from typing import BinaryIO
 
-from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
-from cryptography.exceptions import InvalidTag
-
-from medibloc_py.crypto.cbor import Refusal
-from medibloc_py.crypto.manifest import (
+from medibloc_py.crypto.keys import hkdf
+from medibloc_py.crypto.manifest import MOST_MANIFEST_BYTES, Manifest, ManifestEntry
+from medibloc_py.crypto.stream import (
+    BUFFER_BYTES,
     HEADER_BYTES,
     LENGTH_BYTES,
-    MOST_FILE_BYTES,
-    MOST_MANIFEST_BYTES,
-    Manifest,
-    ManifestEntry,
-    padded_size,
+    commits,
+    open_stream,
     padme,
+    seal_stream,
     sealed_size,
-    why_names_fail,
 )
-from medibloc_py.crypto.record_key import hkdf
 from medibloc_py.errors import (
     Corrupted,
     InvalidValue,
@@ -44,8 +37,6 @@ from medibloc_py.model import KIND_DICOM_STUDY
 
 __all__ = ["RecordReader", "SourceFile", "padme", "seal_record", "sealed_size"]
 
-BUFFER_BYTES = 1 << 20
-_ZEROS = bytes(BUFFER_BYTES)
 _MOST_SEALED_MANIFEST = sealed_size(MOST_MANIFEST_BYTES)
 
 
@@ -74,41 +65,43 @@ def seal_record(
     Args:
         files: one or more files, read once each, in this order.
         cek: content key of the record, 32 bytes.
-        salt: salt of the record, 32 bytes; a pair of key and salt seals one record only.
+        salt: salt of the record, 32 bytes; a pair of key and salt is for one record only.
         kind: kind of record.
 
     Returns:
-        A generator of ciphertext buffers, about 1 MiB each; whoever pulls sets the pace.
+        A generator of ciphertext buffers of about 1 MiB; whoever pulls sets the pace.
 
     Raises:
-        InvalidValue: names, sizes, key or salt are not usable; raised at once.
+        InvalidValue: names, sizes, meta, key or salt cannot be used; raised at once.
         StudyUnreadable: a file cannot be read, or is not as long as it said; raised while pulling.
     """
     _check_key(cek, salt)
-    if reason := why_names_fail([file.name for file in files]):
-        raise InvalidValue(name="files", given="not usable", allowed=f"other, for {reason}")
-    if not all(0 <= file.size_bytes < MOST_FILE_BYTES for file in files):
-        raise InvalidValue(name="size", given="out of range", allowed="below 2^48 bytes")
-    return _seal_all(files, cek, salt, kind)
-
-
-def _seal_all(files: Sequence[SourceFile], cek: bytes, salt: bytes, kind: int) -> Iterator[bytes]:
-    entries: list[ManifestEntry] = []
+    entries = []
     offset = 0
-    for index, file in enumerate(files):
-        digest = sha256()
-        key, context = _file_key(cek, salt, index)
-        yield from _seal_stream(_contents(file, digest.update), file.size_bytes, key, context)
-        sealed = sealed_size(file.size_bytes)
+    for file in files:
+        sealed = sealed_size(max(file.size_bytes, 0))
         entries.append(
-            ManifestEntry(
-                file.name, offset, sealed, file.size_bytes, digest.digest(), dict(file.meta)
-            )
+            ManifestEntry(file.name, offset, sealed, file.size_bytes, bytes(32), dict(file.meta))
         )
         offset += sealed
-    plain = Manifest(kind, tuple(entries)).encode()
+    # What a reader would refuse is not sealed in the first place.
+    plan = Manifest(kind, tuple(entries))
+    Manifest.decode(plan.encode(), _unusable)
+    return _seal_all(files, plan, cek, salt)
+
+
+def _seal_all(
+    files: Sequence[SourceFile], plan: Manifest, cek: bytes, salt: bytes
+) -> Iterator[bytes]:
+    entries = []
+    for index, (file, entry) in enumerate(zip(files, plan.files, strict=True)):
+        digest = sha256()
+        key, context = _file_key(cek, salt, index)
+        yield from seal_stream(_contents(file, digest.update), entry.size_bytes, key, context)
+        entries.append(replace(entry, sha256=digest.digest()))
+    plain = replace(plan, files=tuple(entries)).encode()
     key, context = _manifest_key(cek, salt)
-    yield from _seal_stream(iter([plain]), len(plain), key, context)
+    yield from seal_stream([plain], len(plain), key, context)
     yield sealed_size(len(plain)).to_bytes(LENGTH_BYTES, "big")
 
 
@@ -125,22 +118,9 @@ def _contents(file: SourceFile, hash_update: Callable[[bytes], None]) -> Iterato
                 yield buffer
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise StudyUnreadable(path=file.name, reason=reason) from error
+        raise StudyUnreadable(path=file.name, reason=reason) from None
     if left:
         raise StudyUnreadable(path=file.name, reason="its length changed while it was read")
-
-
-def _seal_stream(
-    contents: Iterable[bytes], length: int, key: bytes, context: bytes
-) -> Iterator[bytes]:
-    encryptor = Cobblestone256Encryptor(key, context)
-    yield encryptor.update(length.to_bytes(LENGTH_BYTES, "big"))
-    for buffer in contents:
-        yield encryptor.update(buffer)
-    padding = padded_size(length) - LENGTH_BYTES - length
-    for start in range(0, padding, BUFFER_BYTES):
-        yield encryptor.update(_ZEROS[: padding - start])
-    yield encryptor.finalize()
 
 
 class RecordReader:
@@ -191,9 +171,9 @@ class RecordReader:
             raise _damaged("its manifest is not where it should be")
         sealed = self._take(start, sealed_bytes)
         key, context = _manifest_key(self._cek, self._salt)
-        if not _commits(sealed, key, context):
+        if not commits(sealed, key, context):
             self._tell_wrong_key()
-        plain = b"".join(_open_stream([sealed], key, context, None, _damaged))
+        plain = b"".join(open_stream([sealed], key, context, None, _damaged))
         if sealed_size(len(plain)) != sealed_bytes:
             raise _damaged("its manifest is not padded as it should be")
         manifest = Manifest.decode(plain, lambda reason: _damaged(f"in its manifest, {reason}"))
@@ -231,7 +211,7 @@ class RecordReader:
         key, context = _file_key(self._cek, self._salt, index)
         sealed = self._exactly(entry.offset, entry.sealed_bytes)
         digest = sha256()
-        for buffer in _open_stream(sealed, key, context, entry.size_bytes, refuse):
+        for buffer in open_stream(sealed, key, context, entry.size_bytes, refuse):
             digest.update(buffer)
             yield buffer
         if digest.digest() != entry.sha256:
@@ -240,7 +220,7 @@ class RecordReader:
     def _tell_wrong_key(self) -> None:
         """Raises WrongKey unless file 0 shows that the key is right and the manifest is not."""
         key, context = _file_key(self._cek, self._salt, 0)
-        if not _commits(self._take(0, HEADER_BYTES), key, context):
+        if not commits(self._take(0, HEADER_BYTES), key, context):
             raise WrongKey(what_for="record")
 
     def _take(self, offset: int, length: int) -> bytes:
@@ -255,57 +235,6 @@ class RecordReader:
             yield buffer
         if left:
             raise _damaged(f"the store did not give the {length} bytes at {offset}")
-
-
-def _commits(sealed: bytes, key: bytes, context: bytes) -> bool:
-    """Tells whether a sealed stream was made under this key and context."""
-    try:
-        Cobblestone256Decryptor(key, context).update(sealed[:HEADER_BYTES])
-    except InvalidTag:
-        return False
-    return True
-
-
-def _open_stream(
-    sealed: Iterable[bytes], key: bytes, context: bytes, length: int | None, refuse: Refusal
-) -> Iterator[bytes]:
-    """Gives the content of a sealed stream, without its length and padding.
-
-    Args:
-        sealed: the whole sealed stream.
-        key: of this stream.
-        context: of this stream.
-        length: what the content must have; None when only the stream itself knows.
-        refuse: makes the error for whatever does not hold.
-    """
-    plain = _decrypt(sealed, Cobblestone256Decryptor(key, context), refuse)
-    head = b""
-    while len(head) < LENGTH_BYTES:
-        # A stream too short for its own length ends here, in `refuse`.
-        head += next(plain)
-    left = int.from_bytes(head[:LENGTH_BYTES], "big")
-    if length is not None and left != length:
-        raise refuse("its length is not that of the manifest")
-    for buffer in chain([head[LENGTH_BYTES:]], plain):
-        content, padding = buffer[:left], buffer[left:]
-        left -= len(content)
-        if content:
-            yield content
-        if padding.count(0) != len(padding):
-            raise refuse("its padding is not zero")
-    if left:
-        raise refuse("it is shorter than it says")
-
-
-def _decrypt(
-    sealed: Iterable[bytes], decryptor: Cobblestone256Decryptor, refuse: Refusal
-) -> Iterator[bytes]:
-    try:
-        for buffer in sealed:
-            yield decryptor.update(buffer)
-        yield decryptor.finalize()
-    except InvalidTag:
-        raise refuse("its bytes are not those that were sealed") from None
 
 
 def _file_key(cek: bytes, salt: bytes, index: int) -> tuple[bytes, bytes]:
@@ -329,6 +258,12 @@ def _check_key(cek: bytes, salt: bytes) -> None:
     for name, value in (("content key", cek), ("salt", salt)):
         if len(value) != 32:
             raise InvalidValue(name=name, given=f"{len(value)} bytes", allowed="32 bytes")
+
+
+def _unusable(reason: str) -> InvalidValue:
+    return InvalidValue(
+        name="the record", given=f"not sealable ({reason})", allowed="as docs/envelope-v1.md says"
+    )
 
 
 def _damaged(reason: str) -> Corrupted:

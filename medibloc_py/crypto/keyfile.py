@@ -104,7 +104,9 @@ def open_key_file(data: bytes, password: str, path: str) -> EncryptionKeys:
         payload = AESGCM(key).decrypt(nonce, sealed, _canonical(body))
     except InvalidTag:
         raise KeyFileCorrupt(path=path, reason="it was changed after it was sealed") from None
-    fields = cbor.decode(payload, lambda reason: KeyFileCorrupt(path=path, reason=reason))
+    fields = cbor.decode(
+        payload, lambda reason: KeyFileCorrupt(path=path, reason=reason), _MOST_BYTES
+    )
     fields.constant("v", 1)
     root_secret = fields.octets("root_secret", 32)
     pairs = fields.maps("pairs", _MOST_PAIRS, _pair)

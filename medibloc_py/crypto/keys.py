@@ -1,22 +1,31 @@
-"""Encryption keys of an account: what is published and what stays private.
+"""Encryption keys of an account, and the secret behind each of its records.
 
 The public *bundle* is `0x01 || X25519 (32) || ML-KEM-768 (1,184) || X25519' (32)`,
 1,249 bytes: the first key opens locators, the other two are the post-quantum
 hybrid MLKEM768-X25519 that opens payloads. Keys are random, never derived from a
 wallet. Rotation adds a pair and keeps the old ones, so what was wrapped stays open.
+
+Behind a record is a scalar x. X = x·U gives the content key and is as secret; C = x·G
+gives the key commitment and is shown to a buyer only. U is a second generator of
+secp256k1 (docs/sale-v1.md), so C says nothing about X.
 """
 
 from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey, MLKEM768X25519PublicKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from medibloc_py.crypto import curve
 from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import InvalidValue
+from medibloc_py.model import KeyCommitment
 
 SUITE = b"\x01"
 """First byte of a bundle and of a wrapped payload: the suite of docs/envelope-v1.md."""
@@ -128,7 +137,7 @@ class EncryptionKeys:
     def __post_init__(self) -> None:
         if len(self.root_secret) != KEY_BYTES or not self.pairs:
             raise InvalidValue(
-                name="encryption keys", given="less", allowed="a 32-byte root secret and a key pair"
+                name="the set of keys", given="incomplete", allowed="a root secret and a key pair"
             )
 
     @classmethod
@@ -149,3 +158,40 @@ class EncryptionKeys:
     def rotated(self) -> EncryptionKeys:
         """The same keys with a new pair on top."""
         return EncryptionKeys(self.root_secret, (*self.pairs, KeyPair.generate()))
+
+
+def hkdf(secret: bytes, salt: bytes, info: bytes, length: int = KEY_BYTES) -> bytes:
+    """HKDF-SHA256 (RFC 5869), extract and expand."""
+    return HKDF(algorithm=SHA256(), length=length, salt=salt, info=info).derive(secret)
+
+
+def record_scalar(root_secret: bytes, r: bytes) -> int:
+    """Derives a record's secret scalar x; without `r` nobody can, which is what erases a record.
+
+    Args:
+        root_secret: of the owner, 32 bytes.
+        r: 32 random bytes of the record.
+    """
+    # 48 bytes, so that the reduction leaves a bias below 2^-127.
+    wide = hkdf(root_secret, salt=r, info=b"medibloc/x/v1", length=48)
+    return int.from_bytes(wide, "big") % (curve.ORDER - 1) + 1
+
+
+def record_point(x: int) -> bytes:
+    """X = x·U: what the content key is made of; 33 bytes, as secret as the key itself."""
+    return curve.encode_point(curve.times(curve.second_generator(), x, "x"))
+
+
+def commitment_point(x: int) -> bytes:
+    """C = x·G: what a key commitment is made of; 33 bytes, shown to a buyer only."""
+    return curve.encode_point(curve.base(x, "x"))
+
+
+def cek(x_point: bytes, salt: bytes) -> bytes:
+    """Derives a record's content key from X and the record's salt; 32 bytes."""
+    return hkdf(x_point, salt=salt, info=b"medibloc/cek/v1")
+
+
+def key_commitment(c_point: bytes, salt: bytes) -> KeyCommitment:
+    """Commits to a content key: sha256(C || salt), 32 bytes."""
+    return KeyCommitment(sha256(c_point + salt).digest())

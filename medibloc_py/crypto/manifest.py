@@ -12,44 +12,14 @@ from dataclasses import dataclass, field
 
 from medibloc_py.crypto import cbor
 from medibloc_py.crypto.cbor import Fields, Refusal
+from medibloc_py.crypto.stream import sealed_size
 
-CHUNK_BYTES = 16 << 10
-"""Plaintext of one Cobblestone chunk."""
-HEADER_BYTES = 56
-"""Cobblestone's salt (24) and key commitment (32)."""
-TAG_BYTES = 16
-LENGTH_BYTES = 8
-"""The u64 before a stream's content, and the one at the end of a record."""
-MOST_FILES = 100_000
-MOST_MANIFEST_BYTES = 64 << 20
-MOST_FILE_BYTES = 1 << 48
-MOST_META = 64
+MOST_FILES = 50_000
+MOST_MANIFEST_BYTES = 16 << 20
+_SIZE_BITS = 48  # a file is below 256 TiB
+_MOST_META = 64
 _MOST_NAME_BYTES = 1024
-
-
-def padme(length: int) -> int:
-    """Gives the Padmé length of `length` bytes: at most 12 % more, 1 % on average.
-
-    Only the top `log2(log2(length)) + 1` bits of the length stay visible (Nikitin et
-    al., "Reducing Metadata Leakage from Encrypted Files", PETS 2019).
-    """
-    if length < 2:
-        return length
-    exponent = length.bit_length() - 1
-    hidden = (1 << (exponent - exponent.bit_length())) - 1
-    return (length + hidden) & ~hidden
-
-
-def padded_size(length: int) -> int:
-    """Bytes of the padded plaintext of a stream with `length` bytes of content."""
-    return padme(LENGTH_BYTES + length)
-
-
-def sealed_size(length: int) -> int:
-    """Bytes of the sealed stream with `length` bytes of content."""
-    padded = padded_size(length)
-    # The last chunk is never full: a whole number of chunks is followed by an empty one.
-    return HEADER_BYTES + padded + TAG_BYTES * (padded // CHUNK_BYTES + 1)
+_MOST_PARTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,15 +86,15 @@ class Manifest:
             data: canonical DAG-CBOR.
             refuse: makes the error for bad input out of a reason.
         """
-        fields = cbor.decode(data, refuse)
+        fields = cbor.decode(data, refuse, MOST_MANIFEST_BYTES)
         fields.constant("v", 1)
         manifest = cls(
             fields.uint("kind", 32, least=1),
             fields.maps("files", MOST_FILES, _entry),
-            fields.plain("meta", MOST_META),
+            fields.plain("meta", _MOST_META),
         )
         fields.end()
-        if reason := why_names_fail([entry.name for entry in manifest.files]):
+        if reason := _why_names_fail([entry.name for entry in manifest.files]):
             raise refuse(reason)
         offset = 0
         for entry in manifest.files:
@@ -140,7 +110,7 @@ class Manifest:
         return last.offset + last.sealed_bytes
 
 
-def why_names_fail(names: Sequence[str]) -> str:
+def _why_names_fail(names: Sequence[str]) -> str:
     """Says why these names cannot be the files of one record; empty when they can.
 
     A name is a relative path that means one and the same file wherever it is
@@ -168,6 +138,8 @@ def _name_is_safe(name: str) -> bool:
     if any(letter in '\\:*?"<>|' or unicodedata.category(letter)[0] == "C" for letter in name):
         return False
     parts = name.split("/")
+    if len(parts) > _MOST_PARTS:
+        return False
     # Some file systems drop a trailing dot or blank, which also covers "." and "..".
     return len(name.encode()) <= _MOST_NAME_BYTES and all(
         part and part[-1] not in ". " and len(part.encode()) <= 255 for part in parts
@@ -179,7 +151,7 @@ def _entry(fields: Fields) -> ManifestEntry:
         fields.text("name", _MOST_NAME_BYTES),
         fields.uint("offset"),
         fields.uint("sealed"),
-        fields.uint("size", MOST_FILE_BYTES.bit_length() - 1),
+        fields.uint("size", _SIZE_BITS),
         fields.octets("sha256", 32),
-        fields.plain("meta", MOST_META),
+        fields.plain("meta", _MOST_META),
     )

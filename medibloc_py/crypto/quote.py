@@ -26,6 +26,7 @@ from medibloc_py.model import (
 )
 
 MOST_ROWS = 1_000_000
+_MOST_BYTES = 1 << 30
 _MOST_NODES = 64 * MOST_ROWS
 
 
@@ -119,7 +120,7 @@ class Quote:
     @classmethod
     def decode(cls, data: bytes, source: str = "what was unwrapped") -> Quote:
         """Decodes strictly; arguments and errors as `GrantObject.decode`."""
-        fields = cbor.decode(data, cbor.invalid_document("quote", source))
+        fields = cbor.decode(data, cbor.invalid_document("quote", source), _MOST_BYTES)
         fields.constant("v", 1)
         quote = cls(
             listing=fields.map("listing", _listing),
