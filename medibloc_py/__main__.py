@@ -1,0 +1,5 @@
+"""`python -m medibloc_py` is `medibloc`."""
+
+from medibloc_py.cli import main
+
+main()

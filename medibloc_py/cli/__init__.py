@@ -1,0 +1,92 @@
+"""The command line: parses, calls the client, prints. One file per noun, and the verbs.
+
+`--help` works everywhere and starts fast: heavy rooms are imported inside commands.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medibloc_py.cli import access, account, chain, consent, dataset, demo, record
+from medibloc_py.cli.options import Session
+from medibloc_py.cli.output import Output
+from medibloc_py.errors import MediBlocError
+
+app = typer.Typer(
+    name="medibloc",
+    help="Consent-gated exchange of sealed medical imaging.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(account.app, name="account")
+app.add_typer(record.app, name="record")
+app.add_typer(consent.app, name="consent")
+app.add_typer(access.app, name="access")
+app.add_typer(dataset.app, name="dataset")
+app.command("up")(chain.up)
+app.command("deploy")(chain.deploy)
+app.command("demo")(demo.demo)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        print(version("medibloc-py"))
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    home: Annotated[
+        str | None,
+        typer.Option(envvar="MEDIBLOC_HOME", help="Folder for keys, documents and the store."),
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(envvar="MEDIBLOC_NETWORK", help="local, anvil, ganache or sepolia."),
+    ] = None,
+    rpc: Annotated[
+        str | None, typer.Option(envvar="MEDIBLOC_RPC", help="RPC URL, instead of the network's.")
+    ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(envvar="MEDIBLOC_STORE", help="Folder, or multiaddr of a Kubo RPC."),
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="File whose first line is the account's password.")
+    ] = None,
+    _show_version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that every command understands; give them before the command.
+
+    Passwords come from --password-file, from MEDIBLOC_PASSWORD or from a prompt, never
+    from the command line. Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 refused,
+    5 node or store, 6 key or password, 7 damaged data.
+    """
+    context.obj = Session(home, network, rpc, store, password_file)
+
+
+def main() -> None:
+    """Entry point: errors of ours become a message, an advice and an exit code."""
+    try:
+        app()
+    except MediBlocError as error:
+        Output("--json" in sys.argv).error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        sys.exit(130)
+
+
+__all__ = ["app", "main"]

@@ -1,0 +1,192 @@
+"""`medibloc account`: keys on this machine, encryption keys and accreditations on the chain."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medibloc_py.cli.options import As, Json, Session, ask, read_text
+from medibloc_py.cli.output import Output, as_time
+from medibloc_py.cli.times import read_time
+
+app = typer.Typer(no_args_is_help=True, help="Accounts: keys here, accreditations on the chain.")
+
+Name = Annotated[str, typer.Argument(help="Name of the account on this machine.")]
+
+
+class RoleName(StrEnum):
+    """Roles by the names the command line uses."""
+
+    ISSUER = "issuer"
+    CLINICIAN = "clinician"
+    RESEARCHER = "researcher"
+
+
+@app.command("new")
+def new(context: typer.Context, name: Name, json: Json = False) -> None:
+    """Make an account: an encrypted account key and encrypted encryption keys."""
+    from medibloc_py.flows import keyring
+
+    session: Session = context.obj
+    password = session.password(name, confirm=True)
+    identity = keyring.new_account(session.settings().home, name, password)
+    Output(json).result(
+        {"name": name, "address": identity.address},
+        [f"{name} is {identity.address}.", "Back up both key files; nobody can restore them."],
+    )
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    name: Name,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File that holds the private key in hex; else a prompt.")
+    ] = None,
+    dev: Annotated[
+        int | None,
+        typer.Option(min=0, max=99, help="Take Anvil's well-known account of this number."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Take in an existing account key; the encryption keys are new."""
+    from medibloc_py.chain import dev_accounts
+    from medibloc_py.flows import keyring
+
+    session: Session = context.obj
+    if dev is not None:
+        key = dev_accounts(dev + 1)[dev].export_key().hex()
+    elif key_file is not None:
+        key = read_text(key_file).strip()
+    else:
+        key = ask("Private key in hex", name).strip()
+    password = session.password(name, confirm=True)
+    identity = keyring.import_account(session.settings().home, name, key, password)
+    Output(json).result(
+        {"name": name, "address": identity.address}, [f"{name} is {identity.address}."]
+    )
+
+
+@app.command("list")
+def list_(context: typer.Context, json: Json = False) -> None:
+    """List the accounts of this machine."""
+    from medibloc_py.flows import keyring
+
+    session: Session = context.obj
+    known = keyring.known_accounts(session.settings().home)
+    Output(json).table(
+        known, "Accounts", ("name", "address"), [(each.name, each.address) for each in known]
+    )
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(help="Name or address.")],
+    json: Json = False,
+) -> None:
+    """Show an account's balance, published key and accreditations."""
+    from medibloc_py import purpose
+    from medibloc_py.model import Role
+
+    session: Session = context.obj
+    address = session.address(account)
+    exchange = session.client().exchange
+    key = exchange.accounts.published_key(address)
+    held = [exchange.accounts.accreditation(address, role) for role in Role]
+    balance = exchange.network.balance(address)
+    Output(json).result(
+        {
+            "address": address,
+            "balance_wei": balance,
+            "key_version": key.version,
+            "accreditations": held,
+        },
+        [
+            f"address       {address}",
+            f"balance       {balance / 10**18:.6f} coins",
+            f"key version   {key.version or 'none published'}",
+            *(
+                f"{one.role.name.lower():13} until {as_time(one.until)}"
+                for one in held
+                if one.until
+            ),
+            f"evidence      {purpose.render(held[0].evidence, purpose.REQUEST_NAMES)}",
+        ],
+    )
+
+
+@app.command("fund")
+def fund(
+    context: typer.Context,
+    account: Annotated[str, typer.Argument(help="Name or address to fund.")],
+    coins: Annotated[int, typer.Option(help="Whole coins to send.")] = 10,
+    json: Json = False,
+) -> None:
+    """Send coins from the first well-known account of a local chain."""
+    from medibloc_py.chain import Network, dev_accounts
+
+    session: Session = context.obj
+    settings = session.settings()
+    network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
+    address = session.address(account)
+    receipt = network.transfer(dev_accounts(1)[0], address, coins * 10**18)
+    Output(json).result(receipt, [f"{address} received {coins} coins."])
+
+
+@app.command("publish-key")
+def publish_key(context: typer.Context, account: As, json: Json = False) -> None:
+    """Announce the account's encryption key, so that others can wrap for it."""
+    session: Session = context.obj
+    receipt = session.acting_as(account).publish_key()
+    Output(json).result(receipt, [f"Published in {receipt.transaction}, gas {receipt.gas_used:,}."])
+
+
+@app.command("accreditor")
+def accreditor(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(help="Name or address.")],
+    account: As,
+    remove: Annotated[bool, typer.Option("--remove", help="Take the right away.")] = False,
+    json: Json = False,
+) -> None:
+    """Name who may accredit (governance only)."""
+    session: Session = context.obj
+    client = session.acting_as(account)
+    receipt = client.exchange.accounts.set_accreditor(
+        client.me.signer, session.address(subject), not remove
+    )
+    Output(json).result(receipt, [f"Done in {receipt.transaction}."])
+
+
+@app.command("accredit")
+def accredit(
+    context: typer.Context,
+    subject: Annotated[str, typer.Argument(help="Name or address.")],
+    role: Annotated[RoleName, typer.Option(help="What for.")],
+    account: As,
+    until: Annotated[
+        str, typer.Option(help="A span like 365d or a date; 0 takes it away.")
+    ] = "365d",
+    attest: Annotated[
+        str | None,
+        typer.Option(help="Evidence to vouch for besides, such as NONPROFIT+HAS_IRB."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Accredit an issuer, clinician or researcher (accreditors only)."""
+    from medibloc_py.client import read_request
+    from medibloc_py.model import Role
+
+    session: Session = context.obj
+    evidence = read_request(attest) if attest else None
+    client = session.acting_as(account)
+    accounts, address = client.exchange.accounts, session.address(subject)
+    time = read_time(until, client.exchange.network.now())
+    receipts = [accounts.accredit(client.me.signer, address, Role[role.name], time)]
+    if evidence is not None:
+        receipts.append(accounts.attest(client.me.signer, address, evidence))
+    Output(json).result(receipts, [f"{address} is accredited as {role} until {as_time(time)}."])

@@ -1,0 +1,379 @@
+"""`medibloc dataset`: from a patient's signature to a paid share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from medibloc_py.cli.files import save_arrays, save_files
+from medibloc_py.cli.options import As, Json, Session, read_bytes
+from medibloc_py.cli.output import Output, as_time
+from medibloc_py.cli.times import (
+    read_amount,
+    read_bytes32,
+    read_span,
+    read_time,
+    show_amount,
+)
+
+if TYPE_CHECKING:
+    from medibloc_py.client import Client
+    from medibloc_py.model import Address
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Datasets: contribute, list, quote, check, purchase, settle, open, claim.",
+)
+
+ListingArgument = Annotated[str, typer.Argument(help="Listing id.")]
+OrderArgument = Annotated[str, typer.Argument(help="Order id.")]
+QuoteFile = Annotated[Path, typer.Argument(help="Quote file from the steward.")]
+ClaimFile = Annotated[Path, typer.Argument(help="Claim file from the steward.")]
+
+
+def _token(client: Client, given: str | None, session: Session) -> tuple[Address, int, str]:
+    """A token's address, decimals and symbol; the deployment's test token if none is given."""
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.flows.deploy import TEST_TOKEN
+    from medibloc_py.services import TokenService
+
+    at = client.exchange.deployment.contracts.get(TEST_TOKEN)
+    address = session.address(given) if given else at
+    if address is None:
+        raise InvalidValue(name="token", given="not set", allowed="the address of an ERC-20")
+    token = TokenService(client.exchange.network, address)
+    return address, token.decimals(), token.symbol()
+
+
+@app.command("contribute")
+def contribute(
+    context: typer.Context,
+    record: Annotated[str, typer.Argument(help="Record id.")],
+    account: As,
+    steward: Annotated[str, typer.Option(help="Who may list it: name or address.")],
+    terms: Annotated[str, typer.Option(help="Terms of the listing, such as HMB+NCU.")],
+    min_price: Annotated[str, typer.Option(help="Lowest price per sale, in whole tokens.")],
+    out: Annotated[Path, typer.Option(help="File for the signed contribution.")],
+    max_fee_bps: Annotated[
+        int, typer.Option(help="Largest part of the price for the steward, in basis points.")
+    ] = 1000,
+    until: Annotated[str, typer.Option(help="The listing must close by then.")] = "365d",
+    weight: Annotated[int, typer.Option(help="Weight of the share.")] = 1,
+    payee: Annotated[
+        str | None, typer.Option(help="Who is paid; the account if not given.")
+    ] = None,
+    token: Annotated[str | None, typer.Option(help="ERC-20; else the test token.")] = None,
+    json: Json = False,
+) -> None:
+    """Sign a record into a steward's listing. Nothing is sent; give the file to the steward."""
+    from medibloc_py.flows import papers
+    from medibloc_py.model import RecordId
+    from medibloc_py.storage.files import write_atomic
+
+    session: Session = context.obj
+    client = session.acting_as(account)
+    address, decimals, _ = _token(client, token, session)
+    signed = client.contribute(
+        RecordId(read_bytes32(record, "record")),
+        steward=session.address(steward),
+        token=address,
+        terms=terms,
+        min_price=read_amount(min_price, decimals),
+        max_fee_bps=max_fee_bps,
+        expires_at=read_time(until, client.exchange.network.now()),
+        weight=weight,
+        payee=session.address(payee) if payee else None,
+    )
+    write_atomic(out, papers.write("contribution", signed))
+    Output(json).result(signed, [f"Signed; give {out} to the steward."])
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    files: Annotated[
+        list[Path] | None, typer.Argument(help="Signed contributions; none: show all listings.")
+    ] = None,
+    account: Annotated[str | None, typer.Option("--as", help="The steward's account.")] = None,
+    price: Annotated[str | None, typer.Option(help="Price per sale, in whole tokens.")] = None,
+    fee_bps: Annotated[int, typer.Option(help="The steward's part, in basis points.")] = 0,
+    until: Annotated[str, typer.Option(help="Last moment to order.")] = "90d",
+    out: Annotated[Path, typer.Option(help="Folder for the claim files.")] = Path("claims"),
+    json: Json = False,
+) -> None:
+    """List a dataset from signed contributions; without files, show all listings."""
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.flows import papers
+    from medibloc_py.model import SignedContribution
+    from medibloc_py.storage.files import make_folder, write_atomic
+
+    session: Session = context.obj
+    console = Output(json)
+    if not files:
+        _show_listings(session.client(), console)
+        return
+    if account is None or price is None:
+        raise InvalidValue(name="--as and --price", given="missing", allowed="given to list")
+    signed = [
+        papers.read("contribution", SignedContribution, read_bytes(file), file) for file in files
+    ]
+    make_folder(out)
+    client = session.acting_as(account)
+    _, decimals, symbol = _token(client, signed[0].terms.token, session)
+    with console.progress() as progress:
+        done = client.list_dataset(
+            signed,
+            price=read_amount(price, decimals),
+            fee_bps=fee_bps,
+            closes_at=read_time(until, client.exchange.network.now()),
+            progress=progress,
+        )
+    paths = []
+    for number, claim in enumerate(done.claims):
+        name = f"{done.listing_id.hex()[:16]}-{number:04}-{claim.contribution.patient}.claim.json"
+        write_atomic(out / name, papers.write("claim", claim))
+        paths.append(str(out / name))
+    console.result(
+        {
+            "listing_id": done.listing_id,
+            "listing": done.listing,
+            "receipt": done.receipt,
+            "claims": paths,
+        },
+        [
+            f"listing  0x{done.listing_id.hex()}",
+            f"price    {show_amount(done.listing.price, decimals)} {symbol}",
+            f"claims   {len(paths)} files in {out}: give each patient theirs",
+            f"gas      {done.receipt.gas_used:,}",
+        ],
+    )
+
+
+def _show_listings(client: Client, console: Output) -> None:
+    from medibloc_py import purpose
+
+    now = client.exchange.network.now()
+    data, rows = [], []
+    for listing_id, listing, _ in client.exchange.market.listings():
+        state = client.exchange.market.listing_state(listing_id)
+        is_open = state.closes_at >= now
+        data.append({"listing_id": listing_id, "listing": listing, "open": is_open})
+        rows.append(
+            (
+                "0x" + listing_id.hex(),
+                listing.steward,
+                purpose.render(listing.terms, purpose.TERM_NAMES),
+                f"{listing.price:,}",
+                "open" if is_open else "closed",
+            )
+        )
+    console.table(data, "Listings", ("listing", "steward", "terms", "price (units)", ""), rows)
+
+
+@app.command("show")
+def show(context: typer.Context, listing: ListingArgument, json: Json = False) -> None:
+    """Show a listing and its orders, from the chain."""
+    from medibloc_py import purpose
+    from medibloc_py.model import ListingId
+
+    session: Session = context.obj
+    client = session.client()
+    market = client.exchange.market
+    listing_id = ListingId(read_bytes32(listing, "listing"))
+    offer = market.listing(listing_id)
+    state = market.listing_state(listing_id)
+    _, decimals, symbol = _token(client, offer.token, session)
+    orders = [
+        (order_id, order, market.order_state(order_id).name)
+        for order_id, order in market.purchases(listing=listing_id)
+    ]
+    Output(json).result(
+        {
+            "listing_id": listing_id,
+            "listing": offer,
+            "state": state,
+            "orders": [
+                {"order_id": order_id, "order": order, "state": name}
+                for order_id, order, name in orders
+            ],
+        },
+        [
+            f"steward  {offer.steward}",
+            f"terms    {purpose.render(offer.terms, purpose.TERM_NAMES)}",
+            f"price    {show_amount(offer.price, decimals)} {symbol}, fee {offer.fee_bps} bps",
+            f"closes   {as_time(state.closes_at)}",
+            f"earned   {show_amount(state.earned, decimals)} {symbol}",
+            f"paid     {show_amount(state.paid, decimals)} {symbol}",
+            *(f"order    0x{order_id.hex()} {name}" for order_id, _, name in orders),
+        ],
+    )
+
+
+@app.command("quote")
+def quote(
+    context: typer.Context,
+    listing: ListingArgument,
+    account: As,
+    to: Annotated[str, typer.Option(help="Buyer: name or address.")],
+    purpose_text: Annotated[
+        str, typer.Option("--for", help="The buyer's purpose, such as HMB+NONCOMMERCIAL.")
+    ],
+    out: Annotated[Path, typer.Option(help="File for the quote.")],
+    window: Annotated[str, typer.Option(help="Time to settle, from now: 10m to 30d.")] = "24h",
+    json: Json = False,
+) -> None:
+    """Quote a dataset to one buyer (steward). Only the buyer's key opens the file."""
+    from medibloc_py.model import ListingId
+    from medibloc_py.storage.files import write_atomic
+
+    session: Session = context.obj
+    client = session.acting_as(account)
+    deadline = client.exchange.network.now() + read_span(window)
+    buyer = session.address(to)
+    listing_id = ListingId(read_bytes32(listing, "listing"))
+    write_atomic(out, client.quote(listing_id, buyer, purpose_text, deadline))
+    Output(json).result(
+        {"file": str(out), "buyer": buyer, "deadline": deadline},
+        [f"Give {out} to {buyer}; settle orders before {as_time(deadline)}."],
+    )
+
+
+@app.command("check")
+def check(context: typer.Context, file: QuoteFile, account: As, json: Json = False) -> None:
+    """Check a quote in full, without paying."""
+    session: Session = context.obj
+    client = session.acting_as(account)
+    console = Output(json)
+    with console.progress() as progress:
+        checked = client.check_quote(read_bytes(file), file, progress)
+    listing = checked.quote.listing
+    _, decimals, symbol = _token(client, listing.token, session)
+    console.result(
+        {
+            "listing_id": checked.listing_id,
+            "records": len(checked.quote.rows),
+            "price": listing.price,
+            "deadline": checked.quote.deadline,
+            "holds": True,
+        },
+        [
+            f"The quote holds: {len(checked.quote.rows)} records for "
+            f"{show_amount(listing.price, decimals)} {symbol}, "
+            f"to settle by {as_time(checked.quote.deadline)}.",
+        ],
+    )
+
+
+@app.command("purchase")
+def purchase(
+    context: typer.Context,
+    file: QuoteFile,
+    account: As,
+    amount: Annotated[
+        str | None, typer.Option(help="What you mean to pay, in whole tokens; else the price.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check a quote in full, then lock its price until it is settled or refunded."""
+    session: Session = context.obj
+    client = session.acting_as(account)
+    console = Output(json)
+    with console.progress() as progress:
+        checked = client.check_quote(read_bytes(file), file, progress)
+    _, decimals, symbol = _token(client, checked.quote.listing.token, session)
+    done = client.purchase(checked, read_amount(amount, decimals) if amount else None)
+    console.result(
+        {"order_id": done.order_id, "order": done.order, "receipt": done.receipt},
+        [
+            f"order     0x{done.order_id.hex()}",
+            f"locked    {show_amount(done.order.price, decimals)} {symbol}",
+            f"deadline  {as_time(done.order.deadline)}; unsettled by then, take the refund",
+        ],
+    )
+
+
+@app.command("settle")
+def settle(context: typer.Context, order: OrderArgument, account: As, json: Json = False) -> None:
+    """Take an order's payment by showing its secret (steward)."""
+    from medibloc_py.model import OrderId
+
+    session: Session = context.obj
+    receipt = session.acting_as(account).settle(OrderId(read_bytes32(order, "order")))
+    Output(json).result(receipt, [f"Settled in {receipt.transaction}, gas {receipt.gas_used:,}."])
+
+
+@app.command("refund")
+def refund(context: typer.Context, order: OrderArgument, account: As, json: Json = False) -> None:
+    """Send an unsettled order's payment back to its buyer, after the deadline."""
+    from medibloc_py.model import OrderId
+
+    session: Session = context.obj
+    receipt = session.acting_as(account).refund(OrderId(read_bytes32(order, "order")))
+    Output(json).result(receipt, [f"Refunded in {receipt.transaction}."])
+
+
+@app.command("open")
+def open_(
+    context: typer.Context,
+    order: OrderArgument,
+    account: As,
+    out: Annotated[Path, typer.Option(help="New folder for what was bought.")],
+    arrays: Annotated[
+        bool, typer.Option("--arrays", help="Save pixel arrays (.npy) beside the DICOM files.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Open a settled order: one folder for each record."""
+    from medibloc_py.model import OrderId
+
+    session: Session = context.obj
+    dataset = session.acting_as(account).open_dataset(OrderId(read_bytes32(order, "order")))
+    console = Output(json)
+    saved: list[dict[str, Any]] = []
+    with console.progress() as progress:
+        for opened in dataset:
+            folder = out / opened.record.hex()[:16]
+            files = save_files(opened, folder, progress)
+            files += save_arrays(opened, folder, progress) if arrays else []
+            saved.append({"record": opened.record, "files": files})
+    console.result(saved, [f"{len(saved)} records in {out}."])
+
+
+@app.command("withdraw")
+def withdraw(context: typer.Context, file: ClaimFile, account: As, json: Json = False) -> None:
+    """Leave a listing: it takes no order from the next block on. Earnings so far stay."""
+    session: Session = context.obj
+    receipt = session.acting_as(account).withdraw(read_bytes(file), file)
+    Output(json).result(receipt, [f"Withdrawn in {receipt.transaction}; the listing is closed."])
+
+
+@app.command("claim")
+def claim(
+    context: typer.Context,
+    account: As,
+    file: Annotated[Path | None, typer.Argument(help="Claim file from the steward.")] = None,
+    fee_of: Annotated[
+        str | None, typer.Option("--fee-of", help="Pay the steward's part of a listing instead.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Pay a share out to its payee, or with --fee-of the steward's part; anyone may send it."""
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.model import ListingId
+
+    session: Session = context.obj
+    client = session.acting_as(account)
+    if fee_of is not None:
+        listing_id = ListingId(read_bytes32(fee_of, "listing"))
+        receipt = client.claim_fee(client.exchange.market.listing(listing_id))
+    elif file is not None:
+        receipt = client.claim(read_bytes(file), file)
+    else:
+        raise InvalidValue(name="claim", given="nothing", allowed="a claim file or --fee-of")
+    paid = sum(event.args["amount"] for event in receipt.events if "amount" in event.args)
+    Output(json).result(
+        {"amount": paid, "receipt": receipt},
+        [f"Paid {paid:,} token units in {receipt.transaction}."],
+    )

@@ -1,0 +1,130 @@
+"""Options that commands share, and how they become a client."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medibloc_py.cli.output import Output
+from medibloc_py.errors import PasswordMissing, StudyUnreadable
+
+if TYPE_CHECKING:
+    from medibloc_py.client import Client
+    from medibloc_py.config import Settings
+    from medibloc_py.flows.parties import Identity
+    from medibloc_py.model import Address
+
+As = Annotated[
+    str, typer.Option("--as", help="Account to act as: a name of `medibloc account list`.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+@dataclass
+class Session:
+    """The options given before the command; connects when a command first needs it."""
+
+    home: str | None = None
+    network: str | None = None
+    rpc_url: str | None = None
+    store: str | None = None
+    password_file: Path | None = None
+    _client: Client | None = field(default=None, repr=False)
+
+    def client(self) -> Client:
+        """The connected client."""
+        if self._client is None:
+            from medibloc_py.client import Client
+
+            self._client = Client.connect(self.settings())
+        return self._client
+
+    def settings(self) -> Settings:
+        """The settings these options give."""
+        from medibloc_py import config
+
+        return config.load(
+            home=self.home, network=self.network, rpc_url=self.rpc_url, store=self.store
+        )
+
+    def acting_as(self, name: str) -> Client:
+        """The connected client, acting for an account of this machine."""
+        identity = self.identity(name)
+        return self.client().acting_for(identity)
+
+    def address(self, given: str) -> Address:
+        """An address, from an address or the name of an account of this machine.
+
+        Raises:
+            InvalidAddress: it is neither.
+        """
+        from medibloc_py.chain import parse_address
+        from medibloc_py.flows import keyring
+
+        names = {
+            known.name: known.address for known in keyring.known_accounts(self.settings().home)
+        }
+        return names[given] if given in names else parse_address(given)
+
+    def identity(self, name: str) -> Identity:
+        """Opens an account of this machine, asking for its password if need be."""
+        from medibloc_py.flows import keyring
+
+        home = self.settings().home
+        keyring.known_account(home, name)
+        return keyring.open_account(home, name, self.password(name))
+
+    def password(self, name: str, *, confirm: bool = False) -> str:
+        """The password, from --password-file, MEDIBLOC_PASSWORD, or a prompt.
+
+        Raises:
+            PasswordMissing: there is none and nobody to ask.
+        """
+        if self.password_file is not None:
+            return read_text(self.password_file).rstrip("\r\n")
+        if "MEDIBLOC_PASSWORD" in os.environ:
+            return os.environ["MEDIBLOC_PASSWORD"]
+        return ask(f"Password of {name}", name, confirm=confirm)
+
+
+def ask(text: str, name: str, *, confirm: bool = False) -> str:
+    """Asks for a secret at the terminal.
+
+    Raises:
+        PasswordMissing: nobody is at the terminal.
+    """
+    import sys
+
+    if not sys.stdin.isatty():
+        raise PasswordMissing(name=name)
+    return str(typer.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True))
+
+
+def read_text(path: Path) -> str:
+    """A file's text.
+
+    Raises:
+        StudyUnreadable: it cannot be read.
+    """
+    return read_bytes(path).decode(errors="replace")
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file's bytes.
+
+    Raises:
+        StudyUnreadable: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise StudyUnreadable(path=path, reason=error.strerror or "unknown") from None
+
+
+def output(as_json: bool) -> Output:
+    """The printer for a command."""
+    return Output(as_json)

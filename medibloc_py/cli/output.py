@@ -1,0 +1,95 @@
+"""What the command line prints: for a person by default, for a machine with --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from medibloc_py.errors import MediBlocError
+
+
+def as_time(timestamp: int) -> str:
+    """A unix time as `2027-01-31 12:00:00Z`; 0 as `never`."""
+    if not timestamp:
+        return "never"
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+class Output:
+    """Prints results on stdout and everything else on stderr."""
+
+    def __init__(self, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def result(self, data: Any, lines: Sequence[str] = ()) -> None:
+        """Prints a result: `data` for machines, `lines` for people."""
+        if self.as_json:
+            from medibloc_py.flows.papers import as_json
+
+            print(json.dumps(as_json(data), indent=2))
+        else:
+            for line in lines:
+                print(line)
+
+    def table(
+        self, data: Any, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> None:
+        """Prints a result as a table, or as JSON."""
+        if self.as_json:
+            self.result(data)
+            return
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table(title=title, title_justify="left")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        Console().print(table)
+
+    def error(self, error: MediBlocError) -> None:
+        """Prints an error: what happened and why, then what to do."""
+        if self.as_json:
+            print(json.dumps(error.as_json(), indent=2), file=sys.stderr)
+            return
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
+        console.print(error.message, markup=False)
+        if error.advice:
+            console.print(error.advice, markup=False, style="dim")
+
+    @contextmanager
+    def progress(self) -> Iterator[Any]:
+        """A progress bar on stderr, yielded as a listener; none for machines and pipes."""
+        from medibloc_py.flows.parties import silent
+
+        if self.as_json or not sys.stderr.isatty():
+            yield silent
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        with bar:
+            tasks: dict[str, Any] = {}
+
+            def listen(step: str, done: int, total: int) -> None:
+                if step not in tasks:
+                    tasks[step] = bar.add_task(step, total=total)
+                bar.update(tasks[step], completed=done, total=total)
+
+            yield listen

@@ -1,0 +1,147 @@
+"""`medibloc record`: publish a study, hand it to its patient, take it over."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medibloc_py.cli.options import As, Json, Session, read_bytes
+from medibloc_py.cli.output import Output
+from medibloc_py.cli.times import read_bytes32
+
+app = typer.Typer(no_args_is_help=True, help="Records: sealed studies and who holds them.")
+
+
+@app.command("publish")
+def publish(
+    context: typer.Context,
+    paths: Annotated[
+        list[str],
+        typer.Argument(help="PATIENT=PATH: an account and a DICOM file or folder; one or more."),
+    ],
+    account: As,
+    label: Annotated[str, typer.Option(help="A private note kept with the records.")] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the record files to hand to the patients."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Seal studies, store them, and register all of them with one transaction.
+
+    What is published is the file as it is: publish for research only what has been
+    de-identified before. With --out, each record's file is sealed to its patient, who
+    takes it over with `medibloc record import`.
+    """
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.flows.publish import StudyToPublish, id_of
+    from medibloc_py.storage.files import make_folder, write_atomic
+
+    session: Session = context.obj
+    studies = []
+    for given in paths:
+        patient, separator, path = given.partition("=")
+        if not separator:
+            raise InvalidValue(name="study", given=given, allowed="like PATIENT=PATH")
+        studies.append(StudyToPublish(Path(path), session.address(patient), label))
+    client = session.acting_as(account)
+    console = Output(json)
+    if out is not None:  # found out before anything is stored
+        make_folder(out)
+        for study in studies:
+            client.exchange.published_key(study.patient)
+    with console.progress() as progress:
+        done = client.publish(studies, progress)
+    rows, handed = [], []
+    for held in done.records:
+        record = id_of(held)
+        file = ""
+        if out is not None:
+            target = out / f"{record.hex()}.record.json"
+            write_atomic(target, client.hand_over(record))
+            file = str(target)
+        handed.append({"record": record, "patient": held.patient, "file": file})
+        rows.append(("0x" + record.hex(), held.patient, f"{held.size_bytes:,}", file))
+    console.table(
+        {"root": done.root, "receipt": done.receipt, "records": handed},
+        f"Registered {len(rows)} in {done.receipt.transaction}, gas {done.receipt.gas_used:,}",
+        ("record", "patient", "sealed bytes", "record file"),
+        rows,
+    )
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="Record file that a hospital handed over.")],
+    account: As,
+    json: Json = False,
+) -> None:
+    """Take over a record file: prove it against the chain, then keep it."""
+    session: Session = context.obj
+    data = read_bytes(file)
+    record = session.acting_as(account).import_record(data, file)
+    Output(json).result({"record": record}, [f"0x{record.hex()} is proved and kept."])
+
+
+@app.command("list")
+def list_(context: typer.Context, account: As, json: Json = False) -> None:
+    """List the records the account holds."""
+    from medibloc_py.flows.publish import held_records
+
+    session: Session = context.obj
+    held = held_records(session.identity(account))
+    Output(json).table(
+        [
+            {"record": record, "patient": each.patient, "issuer": each.issuer, "label": each.label}
+            for record, each in held.items()
+        ],
+        "Records",
+        ("record", "patient", "sealed bytes", "label"),
+        [
+            ("0x" + record.hex(), each.patient, f"{each.size_bytes:,}", each.label)
+            for record, each in held.items()
+        ],
+    )
+
+
+@app.command("show")
+def show(
+    context: typer.Context,
+    record: Annotated[str, typer.Argument(help="Record id.")],
+    account: As,
+    json: Json = False,
+) -> None:
+    """Show a held record: where it is stored and what the chain says of it."""
+    from medibloc_py.flows.publish import held_record
+    from medibloc_py.model import RecordId
+
+    session: Session = context.obj
+    record_id = RecordId(read_bytes32(record, "record"))
+    client = session.acting_as(account)
+    held = held_record(client.me, record_id)
+    batch = client.exchange.records.batch(held.issuer, held.root)
+    Output(json).result(
+        {
+            "record": record_id,
+            "patient": held.patient,
+            "issuer": held.issuer,
+            "cid": held.cid,
+            "size_bytes": held.size_bytes,
+            "stored": client.exchange.store.has(held.cid),
+            "root": held.root,
+            "registered_at": batch.registered_at,
+            "superseded": batch.superseded_by,
+            "label": held.label,
+        },
+        [
+            f"record      0x{record_id.hex()}",
+            f"patient     {held.patient}",
+            f"issuer      {held.issuer}",
+            f"stored as   {held.cid} ({held.size_bytes:,} bytes)",
+            f"registered  {'yes' if batch.registered_at else 'no'}",
+            f"label       {held.label}",
+        ],
+    )

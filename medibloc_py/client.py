@@ -1,0 +1,277 @@
+"""The library's front door: one object that connects everything and acts for one account.
+
+    from medibloc_py import Client, load_settings
+
+    client = Client.connect(load_settings(network="local")).acting_as("alice", password)
+    client.set_consent("HMB+NCU", expires_at=...)
+    client.grant(record, reader, "TREATMENT", expires_at=...)
+
+Every method is one verb of `medibloc_py.flows` or of a service, with purposes read
+from their names. What a method can raise is documented where it forwards to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from medibloc_py import config, purpose
+from medibloc_py.chain import Deployment, Network
+from medibloc_py.crypto import ids
+from medibloc_py.errors import DeploymentMissing, InvalidPurpose, InvalidValue
+from medibloc_py.flows import buyer, contribute, keyring, papers, publish, steward
+from medibloc_py.flows import grant as access
+from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.model import (
+    Address,
+    Listing,
+    ListingId,
+    OrderId,
+    Receipt,
+    RecordId,
+    SignedContribution,
+)
+from medibloc_py.storage import KuboStore, LocalStore, Store
+
+
+def open_store(place: str) -> Store:
+    """Opens the store that a setting names: a Kubo multiaddr or a folder."""
+    return KuboStore(place) if place.startswith("/ip") else LocalStore(Path(place))
+
+
+def find_deployment(settings: config.Settings, chain_id: int) -> Deployment:
+    """Finds the deployment of a chain.
+
+    Raises:
+        DeploymentMissing: there is none in the folders of the settings.
+        DeploymentInvalid: there is one that cannot be used.
+    """
+    for folder in settings.deployments:
+        try:
+            return Deployment.load(folder, chain_id)
+        except DeploymentMissing:
+            continue
+    raise DeploymentMissing(
+        chain_id=chain_id, path=", ".join(str(folder) for folder in settings.deployments)
+    )
+
+
+def read_terms(text: str) -> int:
+    """Reads terms such as `HMB+NCU`.
+
+    Raises:
+        InvalidPurpose: a name is not known.
+    """
+    return _parse(text, purpose.TERM_NAMES)
+
+
+def read_request(text: str) -> int:
+    """Reads a purpose such as `HMB+NONCOMMERCIAL`.
+
+    Raises:
+        InvalidPurpose: a name is not known.
+    """
+    return _parse(text, purpose.REQUEST_NAMES)
+
+
+def _parse(text: str, names: dict[str, int]) -> int:
+    try:
+        return purpose.parse(text, names)
+    except KeyError as error:
+        raise InvalidPurpose(given=error.args[0], known=", ".join(names)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A connection to one deployment and its store, acting for at most one account."""
+
+    exchange: Exchange
+    settings: config.Settings
+    identity: Identity | None = None
+
+    @classmethod
+    def connect(cls, settings: config.Settings) -> Client:
+        """Connects to the node, checks chain and contracts, opens the store.
+
+        Raises:
+            NodeUnreachable: the node does not answer.
+            ChainMismatch: it serves another chain.
+            DeploymentMissing: no deployment on that chain is known.
+            ContractMissing: the deployment is not on that chain.
+        """
+        network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
+        deployment = find_deployment(settings, network.chain_id)
+        deployment.verify(network)
+        return cls(Exchange(network, deployment, open_store(settings.store)), settings)
+
+    def acting_as(self, name: str, password: str) -> Client:
+        """The same connection, acting for an account of this machine."""
+        return self.acting_for(keyring.open_account(self.settings.home, name, password))
+
+    def acting_for(self, identity: Identity) -> Client:
+        """The same connection, acting for an opened identity."""
+        return Client(self.exchange, self.settings, identity)
+
+    @property
+    def me(self) -> Identity:
+        """The identity this client acts for.
+
+        Raises:
+            InvalidValue: it acts for nobody.
+        """
+        if self.identity is None:
+            _nobody()
+        return self.identity
+
+    # Hospital
+
+    def publish(
+        self, studies: Sequence[publish.StudyToPublish], progress: Progress = silent
+    ) -> publish.Publication:
+        """Seals, stores and registers studies: `flows.publish.publish`."""
+        return publish.publish(self.exchange, self.me, studies, progress)
+
+    def hand_over(self, record: RecordId) -> bytes:
+        """Seals a record's file to its patient: `flows.publish.hand_over`."""
+        return publish.hand_over(self.exchange, self.me, record)
+
+    # Patient
+
+    def publish_key(self) -> Receipt:
+        """Announces the account's encryption key: `flows.keyring.publish_key`."""
+        return keyring.publish_key(self.exchange, self.me)
+
+    def import_record(self, data: bytes, path: object) -> RecordId:
+        """Proves and keeps a record file: `flows.publish.take_over`."""
+        return publish.id_of(publish.take_over(self.exchange, self.me, data, path))
+
+    def set_consent(self, terms: str, expires_at: int, form: str) -> Receipt:
+        """Sets the account's consent; `form` is the text and language agreed to."""
+        return self.exchange.consent.set(
+            self.me.signer, read_terms(terms), expires_at, ids.keccak256(form.encode())
+        )
+
+    def revoke_consent(self) -> Receipt:
+        """Takes the account's consent back."""
+        return self.exchange.consent.revoke(self.me.signer)
+
+    def grant(
+        self, record: RecordId, grantee: Address, purpose_text: str, expires_at: int
+    ) -> access.GrantMade:
+        """Grants one reader access to one record: `flows.grant.grant_access`."""
+        return access.grant_access(
+            self.exchange, self.me, record, grantee, read_request(purpose_text), expires_at
+        )
+
+    def revoke_grant(self, record: RecordId, grantee: Address) -> Receipt:
+        """Stops a grant: `flows.grant.revoke_access`."""
+        return access.revoke_access(self.exchange, self.me, record, grantee)
+
+    def contribute(
+        self,
+        record: RecordId,
+        *,
+        steward: Address,
+        token: Address,
+        terms: str,
+        min_price: int,
+        max_fee_bps: int,
+        expires_at: int,
+        weight: int = 1,
+        payee: Address | None = None,
+    ) -> SignedContribution:
+        """Signs a record into a steward's future listing: `flows.contribute.contribute`."""
+        return contribute.contribute(
+            self.exchange,
+            self.me,
+            record,
+            steward=steward,
+            token=token,
+            terms=read_terms(terms),
+            min_price=min_price,
+            max_fee_bps=max_fee_bps,
+            expires_at=expires_at,
+            weight=weight,
+            payee=payee,
+        )
+
+    # Reader
+
+    def open_granted(self, record: RecordId) -> access.OpenedRecord:
+        """Opens a record granted to the account: `flows.grant.open_granted`."""
+        return access.open_granted(self.exchange, self.me, record)
+
+    # Steward
+
+    def list_dataset(
+        self,
+        contributions: Sequence[SignedContribution],
+        *,
+        price: int,
+        fee_bps: int,
+        closes_at: int,
+        progress: Progress = silent,
+    ) -> steward.DatasetListed:
+        """Lists a dataset: `flows.steward.list_dataset`."""
+        return steward.list_dataset(
+            self.exchange,
+            self.me,
+            contributions,
+            price=price,
+            fee_bps=fee_bps,
+            closes_at=closes_at,
+            progress=progress,
+        )
+
+    def quote(self, listing: ListingId, to: Address, purpose_text: str, deadline: int) -> bytes:
+        """Quotes a dataset to one buyer: `flows.steward.quote`."""
+        return steward.quote(
+            self.exchange, self.me, listing, to, read_request(purpose_text), deadline
+        )
+
+    def settle(self, order: OrderId, margin_s: int = config.SETTLE_MARGIN_S) -> Receipt:
+        """Shows an order's secret and takes the payment: `flows.steward.settle`."""
+        return steward.settle(self.exchange, self.me, order, margin_s)
+
+    # Buyer
+
+    def check_quote(
+        self, data: bytes, path: object, progress: Progress = silent
+    ) -> buyer.CheckedQuote:
+        """Checks a quote in full, before any payment: `flows.buyer.check_quote`."""
+        return buyer.check_quote(self.exchange, self.me, data, path, progress)
+
+    def purchase(self, checked: buyer.CheckedQuote, amount: int | None = None) -> buyer.Purchased:
+        """Locks the payment of a checked quote: `flows.buyer.purchase`."""
+        return buyer.purchase(self.exchange, self.me, checked, amount)
+
+    def open_dataset(self, order: OrderId) -> buyer.OpenedDataset:
+        """Opens a settled order's records: `flows.buyer.open_dataset`."""
+        return buyer.open_dataset(self.exchange, self.me, order)
+
+    # Anyone
+
+    def refund(self, order: OrderId) -> Receipt:
+        """Sends an unsettled order's payment back to its buyer: `flows.buyer.refund`."""
+        return buyer.refund(self.exchange, self.me, order)
+
+    def claim(self, data: bytes, path: object) -> Receipt:
+        """Pays a contributor's share out to its payee: `flows.contribute.claim`."""
+        return contribute.claim(self.exchange, self.me, data, path)
+
+    def claim_fee(self, listing: Listing) -> Receipt:
+        """Pays the steward's part out to the steward."""
+        return self.exchange.market.claim_fee(self.me.signer, listing)
+
+    def withdraw(self, data: bytes, path: object) -> Receipt:
+        """Withdraws a contribution and closes its listing: `flows.contribute.withdraw`."""
+        return contribute.withdraw(self.exchange, self.me, data, path)
+
+
+def _nobody() -> NoReturn:
+    raise InvalidValue(name="account", given="not set", allowed="set with `acting_as`")
+
+
+__all__ = ["Client", "find_deployment", "open_store", "papers", "read_request", "read_terms"]

@@ -1,0 +1,1 @@
+"""Verbs across the edges: publish, grant, list, quote, purchase, open, claim."""

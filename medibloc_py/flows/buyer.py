@@ -1,0 +1,255 @@
+"""The buyer's side of a sale: check a quote, purchase, open what was paid for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from medibloc_py.crypto import hpke, ids, sale
+from medibloc_py.crypto.merkle import MerkleTree, root_of_multiproof
+from medibloc_py.crypto.quote import Quote
+from medibloc_py.errors import (
+    Corrupted,
+    DocumentInvalid,
+    InsufficientFunds,
+    LockMismatch,
+    MediBlocError,
+    OrderNotOpen,
+    PaymentBelowPrice,
+    QuoteInvalid,
+)
+from medibloc_py.flows import papers
+from medibloc_py.flows.grant import OpenedRecord
+from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.flows.publish import record_id_of
+from medibloc_py.flows.steward import check_contributions, require_sellable
+from medibloc_py.model import (
+    Address,
+    ListingId,
+    Order,
+    OrderId,
+    Receipt,
+    RecordId,
+)
+from medibloc_py.services import TokenService
+from medibloc_py.storage import cid_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedQuote:
+    """A quote that held every check; only such a one can be paid."""
+
+    listing_id: ListingId
+    quote: Quote
+    lock: Address
+
+
+@dataclass(frozen=True, slots=True)
+class Purchased:
+    """An order whose payment is locked, and the transactions that locked it."""
+
+    order_id: OrderId
+    order: Order
+    approval: Receipt | None
+    receipt: Receipt
+
+
+class OpenedDataset:
+    """The records of a settled order, opened one by one."""
+
+    def __init__(self, exchange: Exchange, quote: Quote, secret: int) -> None:
+        self._exchange = exchange
+        self._quote = quote
+        self._listing_id = _listing_id(exchange, quote)
+        self._d = sale.recover_d(quote.z, secret)
+
+    def __len__(self) -> int:
+        return len(self._quote.rows)
+
+    def __iter__(self) -> Iterator[OpenedRecord]:
+        return (self.record(index) for index in range(len(self)))
+
+    def record(self, index: int) -> OpenedRecord:
+        """Opens one record by its place in the dataset."""
+        row, record = self._quote.rows[index], self._quote.contributions[index].terms.record
+        key = sale.recover_cek(self._listing_id, record, row.salt, row.W, self._d)
+        size = self._exchange.store.size(row.cid)
+        return OpenedRecord(self._exchange.store, record, row.cid, size, key, row.salt)
+
+
+def check_quote(
+    exchange: Exchange, buyer: Identity, data: bytes, path: object, progress: Progress = silent
+) -> CheckedQuote:
+    """Checks all that can be checked before paying (docs/sale-v1.md, "The buyer checks").
+
+    Raises:
+        DocumentInvalid: it is no quote of this market.
+        WrongKey: it was sealed to somebody else.
+        QuoteInvalid: a check failed; its name and reason are in the values.
+        ListingUnknown, ListingClosed, NotAccredited, EvidenceNotVouched, PurposeDenied: the
+            market would refuse the order.
+    """
+    paper = papers.read("quote", papers.Sealed, data, path)
+    if (paper.chain_id, paper.contract) != (exchange.chain_id, exchange.market.address):
+        raise DocumentInvalid(path=path, kind="quote", reason="it is of another market")
+    listing_id = ListingId(paper.subject)
+    info = hpke.quote_info(
+        exchange.chain_id, exchange.market.address, listing_id, paper.sender, buyer.address
+    )
+    quote = Quote.decode(hpke.unwrap(paper.sealed, buyer.keys, info, "quote"))
+    listing = quote.listing
+    if _listing_id(exchange, quote) != listing_id:
+        raise QuoteInvalid(check="listing", reason="its fields are not those of the listing")
+    if quote.buyer != buyer.address:
+        raise QuoteInvalid(check="buyer", reason=f"it was made for {quote.buyer}")
+    require_sellable(exchange, listing, listing_id, buyer.address, quote.purpose)
+    _check_dataset(exchange, quote, listing_id, progress)
+    sale.verify_offer(quote.D, quote.K, quote.z)
+    _check_blobs(exchange, quote, progress)
+    return CheckedQuote(listing_id, quote, sale.lock_of_point(quote.K))
+
+
+def _check_dataset(
+    exchange: Exchange, quote: Quote, listing_id: ListingId, progress: Progress
+) -> None:
+    listing = quote.listing
+    try:
+        leaves = check_contributions(exchange, quote.contributions, listing)
+    except MediBlocError as error:
+        raise QuoteInvalid(check="contributions", reason=error.message) from None
+    if sum(leaf.weight for leaf in leaves) != listing.total_weight:
+        raise QuoteInvalid(check="weights", reason="they do not add up to the total weight")
+    if MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves]).root != listing.root:
+        raise QuoteInvalid(check="root", reason="the contributions are not those listed")
+    _check_records(exchange, quote)
+    sale.verify_table(
+        listing_id,
+        sale.Table(quote.D, tuple(sale.Row(row.C, row.W) for row in quote.rows), quote.proof),
+        [each.terms.record for each in quote.contributions],
+        [row.salt for row in quote.rows],
+        [each.terms.key_commitment for each in quote.contributions],
+        progress=lambda done, total: progress("check keys", done, total),
+    )
+
+
+def _check_records(exchange: Exchange, quote: Quote) -> None:
+    """Each row opens its contribution's record, and the record stands in an issuer's root."""
+    standing: dict[int, list[RecordId]] = {}
+    for row, signed in zip(quote.rows, quote.contributions, strict=True):
+        terms = signed.terms
+        opened = record_id_of(row.patient, row.salt, row.cid, terms.key_commitment, row.kind)
+        digest = ids.content_digest(cid_bytes(row.cid))
+        if (opened, row.patient, row.content_digest) != (terms.record, terms.patient, digest):
+            raise QuoteInvalid(
+                check="records", reason=f"a row does not open 0x{terms.record.hex()}"
+            )
+        standing.setdefault(row.batch, []).append(opened)
+    for number, batch in enumerate(quote.batches):
+        try:
+            root = root_of_multiproof(standing.get(number, ()), batch.proof, batch.flags)
+        except Corrupted as error:
+            raise QuoteInvalid(check="roots", reason=error.message) from None
+        if root != batch.root or not exchange.records.batch(batch.issuer, root).registered_at:
+            raise QuoteInvalid(
+                check="roots", reason=f"{batch.issuer} has not registered 0x{root.hex()}"
+            )
+        exchange.require_issuer(batch.issuer)
+
+
+def _check_blobs(exchange: Exchange, quote: Quote, progress: Progress) -> None:
+    """Reads every sealed record once: the store verifies each block against the CID."""
+    sizes = [exchange.store.size(row.cid) for row in quote.rows]
+    done = 0
+    for row in quote.rows:
+        for buffer in exchange.store.get(row.cid):
+            done += len(buffer)
+            progress("check blobs", done, sum(sizes))
+
+
+def purchase(
+    exchange: Exchange, buyer: Identity, checked: CheckedQuote, amount: int | None = None
+) -> Purchased:
+    """Locks the payment of a checked quote.
+
+    The quote is in the buyer's vault before anything is sent.
+
+    Args:
+        exchange: the deployment.
+        buyer: who checked the quote.
+        checked: from `check_quote`.
+        amount: what the buyer means to pay, in token units; the price if not given.
+
+    Raises:
+        PaymentBelowPrice: the amount is below the price.
+        InsufficientFunds: the buyer holds too few tokens; nothing was sent.
+    """
+    quote, listing = checked.quote, checked.quote.listing
+    if amount is not None and amount < listing.price:
+        raise PaymentBelowPrice(amount=amount, price=listing.price)
+    token = TokenService(exchange.network, listing.token)
+    balance = token.balance(buyer.address)
+    if balance < listing.price:
+        raise InsufficientFunds(
+            account=buyer.address,
+            balance=balance,
+            unit=f"units of {token.symbol()}",
+            needed=listing.price,
+        )
+    order = _order(checked.listing_id, quote)
+    order_id = ids.order_id(exchange.chain_id, exchange.market.address, order)
+    buyer.keep(_order_name(order_id), quote.encode())
+    approval = None
+    if token.allowance(buyer.address, exchange.market.address) < listing.price:
+        approval = token.approve(buyer.signer, exchange.market.address, listing.price)
+    receipt = exchange.market.purchase(
+        buyer.signer, listing, quote.purpose, checked.lock, quote.deadline
+    )
+    return Purchased(order_id, order, approval, receipt)
+
+
+def open_dataset(exchange: Exchange, buyer: Identity, order_id: OrderId) -> OpenedDataset:
+    """Opens what a settled order bought: the chain's secret and the quote give every key.
+
+    Raises:
+        OrderNotOpen: this account bought no such order, or it is not settled.
+        LockMismatch: the secret on chain is not the lock's: the node lies.
+    """
+    name = _order_name(order_id)
+    secret = exchange.market.settled(order_id)
+    if not buyer.vault.has(name) or secret is None:
+        state = exchange.market.order_state(order_id)
+        raise OrderNotOpen(order=order_id, state=state.value)
+    quote = Quote.decode(buyer.recall(name))
+    if sale.lock_of(secret) != sale.lock_of_point(quote.K):
+        raise LockMismatch(order=order_id)
+    return OpenedDataset(exchange, quote, secret)
+
+
+def refund(exchange: Exchange, sender: Identity, order_id: OrderId) -> Receipt:
+    """Sends an unsettled order's payment back to its buyer, after the deadline.
+
+    Raises:
+        DeadlineNotReached: the steward may still settle.
+        OrderNotOpen: the order has ended.
+    """
+    return exchange.market.refund(sender.signer, exchange.market.order(order_id))
+
+
+def _listing_id(exchange: Exchange, quote: Quote) -> ListingId:
+    return ids.listing_id(exchange.chain_id, exchange.market.address, quote.listing)
+
+
+def _order(listing_id: ListingId, quote: Quote) -> Order:
+    return Order(
+        listing=listing_id,
+        buyer=quote.buyer,
+        token=quote.listing.token,
+        price=quote.listing.price,
+        purpose=quote.purpose,
+        lock=sale.lock_of_point(quote.K),
+        deadline=quote.deadline,
+    )
+
+
+def _order_name(order_id: OrderId) -> str:
+    return f"order-{order_id.hex()}"

@@ -1,0 +1,145 @@
+"""Accounts on this machine: an account key file and an encryption key file under one name.
+
+    <home>/keys/<name>.json               account, Web3 Secret Storage v3
+    <home>/keys/<name>.encryption.json    encryption keys (docs/envelope-v1.md, "Key file")
+    <home>/vault/<address>/               private documents, wrapped to the encryption keys
+
+Both files open with one password. Neither is ever overwritten but to add a key version.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from medibloc_py.chain import Signer, key_file_address, load_key_file, save_key_file
+from medibloc_py.crypto.keyfile import open_key_file, seal_key_file
+from medibloc_py.crypto.keys import EncryptionKeys
+from medibloc_py.errors import AccountExists, AccountUnknown, InvalidValue, KeyFileCorrupt
+from medibloc_py.flows.parties import Exchange, Identity
+from medibloc_py.model import Address, Receipt
+from medibloc_py.storage import Vault
+from medibloc_py.storage.files import make_folder, read_private, write_atomic
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_ENCRYPTION = ".encryption.json"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """An account of this machine; opening it needs its password."""
+
+    name: str
+    address: Address
+
+
+def new_account(home: Path, name: str, password: str, *, work: int | None = None) -> Identity:
+    """Makes an account and its encryption keys.
+
+    Args:
+        home: the home folder.
+        name: lower-case letters, digits, `_`, `-`.
+        password: opens both files.
+        work: scrypt work factor; the default suits a person's password.
+
+    Raises:
+        AccountExists: the name is taken.
+        InvalidValue: the name or the password cannot be used.
+    """
+    return _create(home, name, Signer.generate(), password, work)
+
+
+def import_account(
+    home: Path, name: str, private_key: str, password: str, *, work: int | None = None
+) -> Identity:
+    """Takes an existing account key in, with new encryption keys.
+
+    Raises:
+        AccountExists: the name is taken.
+        InvalidValue: the key, name or password cannot be used.
+    """
+    return _create(home, name, Signer.from_key(private_key), password, work)
+
+
+def _create(home: Path, name: str, signer: Signer, password: str, work: int | None) -> Identity:
+    if not _NAME.fullmatch(name):
+        raise InvalidValue(
+            name="account name", given=name, allowed="lower-case letters, digits, _ or -"
+        )
+    if not password:
+        raise InvalidValue(name="password", given="empty", allowed="at least one character")
+    account_file, encryption_file = _files(home, name)
+    if account_file.exists() or encryption_file.exists():
+        raise AccountExists(name=name, path=account_file.parent)
+    encryption = EncryptionKeys.generate()
+    cost = {} if work is None else {"n": work}
+    make_folder(account_file.parent)
+    # The encryption keys first: an account file without them would look complete.
+    write_atomic(encryption_file, seal_key_file(encryption, password, **cost))
+    try:
+        save_key_file(account_file, signer, password, **cost)
+    except BaseException:
+        encryption_file.unlink(missing_ok=True)
+        raise
+    return Identity(signer, encryption, _vault(home, signer.address))
+
+
+def ephemeral(home: Path, signer: Signer) -> Identity:
+    """An identity whose keys live only as long as this process; for demonstrations and tests."""
+    return Identity(signer, EncryptionKeys.generate(), _vault(home, signer.address))
+
+
+def known_accounts(home: Path) -> list[KnownAccount]:
+    """The accounts of this machine, by name; no password needed.
+
+    Raises:
+        KeyFileCorrupt: an account file cannot be read.
+    """
+    folder = home / "keys"
+    if not folder.is_dir():
+        return []
+    files = sorted(f for f in folder.glob("*.json") if not f.name.endswith(_ENCRYPTION))
+    return [KnownAccount(f.stem, key_file_address(f)) for f in files]
+
+
+def known_account(home: Path, name: str) -> KnownAccount:
+    """One account of this machine.
+
+    Raises:
+        AccountUnknown: there is none of that name.
+    """
+    account_file, _ = _files(home, name)
+    if not _NAME.fullmatch(name) or not account_file.is_file():
+        raise AccountUnknown(name=name, path=home / "keys")
+    return KnownAccount(name, key_file_address(account_file))
+
+
+def open_account(home: Path, name: str, password: str) -> Identity:
+    """Opens an account.
+
+    Raises:
+        AccountUnknown: there is none of that name.
+        WrongPassword: the password opens neither file.
+        KeyFileCorrupt: a file is damaged or missing.
+    """
+    known_account(home, name)
+    account_file, encryption_file = _files(home, name)
+    signer = load_key_file(account_file, password)
+    if not encryption_file.is_file():
+        raise KeyFileCorrupt(path=encryption_file, reason="it is missing")
+    encryption = open_key_file(read_private(encryption_file), password, str(encryption_file))
+    return Identity(signer, encryption, _vault(home, signer.address))
+
+
+def publish_key(exchange: Exchange, identity: Identity) -> Receipt:
+    """Announces the identity's encryption key, so that others can wrap for it."""
+    return exchange.accounts.publish_key(identity.signer, identity.keys.current.bundle)
+
+
+def _files(home: Path, name: str) -> tuple[Path, Path]:
+    return home / "keys" / f"{name}.json", home / "keys" / f"{name}{_ENCRYPTION}"
+
+
+def _vault(home: Path, address: Address) -> Vault:
+    return Vault(home / "vault" / address.lower())

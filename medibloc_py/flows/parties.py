@@ -1,0 +1,122 @@
+"""Who takes part in a flow: the exchange they meet on, and a person with keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from medibloc_py.chain import Deployment, Network, Signer
+from medibloc_py.crypto import hpke
+from medibloc_py.crypto.keys import EncryptionKeys
+from medibloc_py.errors import IssuerNotAccredited, KeyUnpublished, WrongKey
+from medibloc_py.model import Address, PublishedKey, Role
+from medibloc_py.services import (
+    AccessService,
+    AccountsService,
+    ConsentService,
+    MarketService,
+    RecordsService,
+)
+from medibloc_py.storage import Store, Vault
+
+Progress = Callable[[str, int, int], None]
+"""Told `(step, done, total)`; totals are bytes or items, whichever the step counts."""
+
+
+def silent(step: str, done: int, total: int) -> None:
+    """A progress listener for those who do not listen."""
+
+
+class Exchange:
+    """One deployment on one chain, with the store that goes with it."""
+
+    def __init__(self, network: Network, deployment: Deployment, store: Store) -> None:
+        self.network = network
+        self.deployment = deployment
+        self.store = store
+        at = deployment.contracts
+        since = deployment.block
+        self.accounts = AccountsService(network, at["Accounts"], since)
+        self.records = RecordsService(network, at["Records"], since)
+        self.consent = ConsentService(network, at["Consents"], since)
+        self.access = AccessService(network, at["Grants"], since)
+        self.market = MarketService(network, at["Market"], since)
+
+    @property
+    def chain_id(self) -> int:
+        """The id of the chain."""
+        return self.network.chain_id
+
+    def published_key(self, account: Address) -> PublishedKey:
+        """The key to wrap for an account.
+
+        Raises:
+            KeyUnpublished: it has none.
+        """
+        key = self.accounts.published_key(account)
+        if key.version == 0:
+            raise KeyUnpublished(account=account)
+        return key
+
+    def require_issuer(self, account: Address) -> None:
+        """Raises `IssuerNotAccredited` unless the account is an accredited issuer now."""
+        if not self.accounts.is_accredited(account, Role.ISSUER):
+            raise IssuerNotAccredited(issuer=account)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A person or institution with an account, encryption keys and private documents.
+
+    The vault sees ciphertext only: what is kept is wrapped to the identity's own key,
+    so a document and the right to delete it are one.
+    """
+
+    signer: Signer
+    keys: EncryptionKeys
+    vault: Vault
+
+    @property
+    def address(self) -> Address:
+        """The account's address."""
+        return self.signer.address
+
+    def keep(self, name: str, payload: bytes) -> None:
+        """Keeps a private document under a name; replaces it in one step if it exists."""
+        self.vault.put(name, hpke.wrap(payload, self.keys.current.bundle, hpke.vault_info(name)))
+
+    def recall(self, name: str) -> bytes:
+        """Opens a kept document.
+
+        Raises:
+            WrongKey: it was kept under keys that this identity no longer holds.
+            Corrupted: the file was changed.
+        """
+        return hpke.unwrap(self.vault.get(name), self.keys, hpke.vault_info(name), "document")
+
+    def kept(self, prefix: str) -> list[str]:
+        """Names of the kept documents that begin with `prefix`, sorted."""
+        return sorted(name for name in self.vault.names() if name.startswith(prefix))
+
+
+def unwrap_for_versions(
+    wrapped: bytes, keys: EncryptionKeys, newest: int, info: Callable[[int], bytes], what: str
+) -> bytes:
+    """Unwraps what was wrapped under one of a reader's key versions, newest first.
+
+    Args:
+        wrapped: the wrapped payload.
+        keys: all of the reader's keys.
+        newest: the key version the chain shows now.
+        info: gives the HPKE info for a key version.
+        what: noun for the error.
+
+    Raises:
+        WrongKey: no version opens it.
+    """
+    for version in range(newest, 0, -1):
+        try:
+            return hpke.unwrap(wrapped, keys, info(version), what)
+        except WrongKey:
+            continue
+    raise WrongKey(what_for=what)
