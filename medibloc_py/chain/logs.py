@@ -80,6 +80,23 @@ def decode(rpc: Rpc, contract: Contract, log: Log) -> Event:
     )
 
 
+def events_of(rpc: Rpc, contract: Contract, found: Sequence[Log]) -> tuple[Event, ...]:
+    """Decodes the contract's events among the logs of a transaction.
+
+    Logs of other contracts are left out, and so are kinds that the artifact does not
+    know: a token may be any contract.
+
+    Raises:
+        NodeAnsweredWrong: an event of a known kind does not decode.
+    """
+    known = contract.artifact.events_by_topic
+    return tuple(
+        decode(rpc, contract, log)
+        for log in found
+        if log.address == contract.address and log.topics and log.topics[0] in known
+    )
+
+
 def query(
     rpc: Rpc,
     contract: Contract,

@@ -150,8 +150,7 @@ class Network:
         if not self.code(contract.address):
             raise self._missing(contract)
         mined = self._transact(signer, contract.address, data, value)
-        own = [log for log in mined.logs if log.address == contract.address]
-        return mined.receipt(tuple(logs.decode(self.rpc, contract, log) for log in own))
+        return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
 
     def deploy(self, signer: Signer, name: str, *args: object) -> tuple[Address, Receipt]:
         """Puts a contract on the chain.
@@ -174,9 +173,8 @@ class Network:
         address = _created(signer.address, mined.nonce)
         if mined.created != address or not self.code(address):
             raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
-        contract = Contract(name, address)
-        own = [log for log in mined.logs if log.address == address]
-        return address, mined.receipt(tuple(logs.decode(self.rpc, contract, log) for log in own))
+        events = logs.events_of(self.rpc, Contract(name, address), mined.logs)
+        return address, mined.receipt(events)
 
     def transfer(self, signer: Signer, to: Address, wei: int) -> Receipt:
         """Sends ether.

@@ -33,8 +33,12 @@ _WATCH = """
 exec 3<&0
 "$@" 3<&- </dev/null &
 node=$!
-{ cat <&3 >/dev/null; kill -TERM "$node"; } &
+{ cat <&3 >/dev/null; kill "$node"; } &
+watch=$!
 wait "$node"
+status=$?
+kill "$watch" 2>/dev/null
+exit $status
 """
 
 
