@@ -54,7 +54,7 @@ def main() -> None:
     if not total["lines"] or not total["branches"]:
         sys.exit("forge measured nothing")
     print(f"{'contract':44} {'lines':>12} {'branches':>12}")
-    for name, one in sorted(files.items()) + [("total", total)]:
+    for name, one in [*sorted(files.items()), ("total", total)]:
         lines = f"{one['lines_hit']}/{one['lines']}"
         branches = f"{one['branches_hit']}/{one['branches']}"
         print(f"{name:44} {lines:>12} {branches:>12}")
