@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli.options import As, Json, Session, ask, read_text
+from medibloc_py.cli.options import As, Json, Session, ask, read_text, test_token
 from medibloc_py.cli.output import Output, as_time
 from medibloc_py.cli.times import read_time
 
@@ -123,18 +123,26 @@ def show(
 def fund(
     context: typer.Context,
     account: Annotated[str, typer.Argument(help="Name or address to fund.")],
-    coins: Annotated[int, typer.Option(help="Whole coins to send.")] = 10,
+    coins: Annotated[int, typer.Option(min=0, help="Whole coins to send, for gas.")] = 10,
+    tokens: Annotated[
+        int, typer.Option(min=0, help="Whole test tokens to mint, where they are deployed.")
+    ] = 0,
     json: Json = False,
 ) -> None:
-    """Send coins from the first well-known account of a local chain."""
+    """Fund an account of a local chain: coins for gas, and test tokens."""
     from medibloc_py.chain import Network, dev_accounts
 
     session: Session = context.obj
     settings = session.settings()
-    network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
-    address = session.address(account)
-    receipt = network.transfer(dev_accounts(1)[0], address, coins * 10**18)
-    Output(json).result(receipt, [f"{address} received {coins} coins."])
+    address, faucet = session.address(account), dev_accounts(1)[0]
+    receipts = []
+    if coins:
+        network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
+        receipts.append(network.transfer(faucet, address, coins * 10**18))
+    if tokens:
+        token = test_token(session.client().exchange)
+        receipts.append(token.mint(faucet, address, tokens * 10 ** token.decimals()))
+    Output(json).result(receipts, [f"{address} received {coins} coins and {tokens} test tokens."])
 
 
 @app.command("publish-key")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medibloc_py.cli.files import save_arrays, save_files
-from medibloc_py.cli.options import As, Json, Session, read_bytes
+from medibloc_py.cli.options import As, Json, Session, read_bytes, test_token
 from medibloc_py.cli.output import Output, as_time
 from medibloc_py.cli.times import (
     read_amount,
@@ -35,16 +35,13 @@ ClaimFile = Annotated[Path, typer.Argument(help="Claim file from the steward.")]
 
 def _token(client: Client, given: str | None, session: Session) -> tuple[Address, int, str]:
     """A token's address, decimals and symbol; the deployment's test token if none is given."""
-    from medibloc_py.errors import InvalidValue
-    from medibloc_py.flows.deploy import TEST_TOKEN
     from medibloc_py.services import TokenService
 
-    at = client.exchange.deployment.contracts.get(TEST_TOKEN)
-    address = session.address(given) if given else at
-    if address is None:
-        raise InvalidValue(name="token", given="not set", allowed="the address of an ERC-20")
-    token = TokenService(client.exchange.network, address)
-    return address, token.decimals(), token.symbol()
+    exchange = client.exchange
+    token = (
+        TokenService(exchange.network, session.address(given)) if given else test_token(exchange)
+    )
+    return token.address, token.decimals(), token.symbol()
 
 
 @app.command("contribute")

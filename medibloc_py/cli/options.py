@@ -15,8 +15,9 @@ from medibloc_py.errors import PasswordMissing, StudyUnreadable
 if TYPE_CHECKING:
     from medibloc_py.client import Client
     from medibloc_py.config import Settings
-    from medibloc_py.flows.parties import Identity
+    from medibloc_py.flows.parties import Exchange, Identity
     from medibloc_py.model import Address
+    from medibloc_py.services import TokenService
 
 As = Annotated[
     str, typer.Option("--as", help="Account to act as: a name of `medibloc account list`.")
@@ -128,3 +129,19 @@ def read_bytes(path: Path) -> bytes:
 def output(as_json: bool) -> Output:
     """The printer for a command."""
     return Output(as_json)
+
+
+def test_token(exchange: Exchange) -> TokenService:
+    """The test token of a deployment.
+
+    Raises:
+        InvalidValue: it has none.
+    """
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.flows.deploy import TEST_TOKEN
+    from medibloc_py.services import TokenService
+
+    at = exchange.deployment.contracts.get(TEST_TOKEN)
+    if at is None:
+        raise InvalidValue(name="token", given="not set", allowed="the address of an ERC-20")
+    return TokenService(exchange.network, at)
