@@ -78,6 +78,7 @@ def block_places(descriptor: int, root: Cid) -> dict[bytes, tuple[int, int]]:
     if os.pread(descriptor, len(expected), 0) != expected:
         raise ValueError("its header names something else")
     places: dict[bytes, tuple[int, int]] = {}
+    most = 2 * (size_bytes // CHUNK_BYTES) + 2  # all leaves but one are whole chunks
     at = len(expected)
     while at < size_bytes:
         head = os.pread(descriptor, _HEAD_BYTES, at)
@@ -87,6 +88,8 @@ def block_places(descriptor: int, root: Cid) -> dict[bytes, tuple[int, int]]:
         cid = head[start : start + BINARY_BYTES]
         places[cid] = at + start + BINARY_BYTES, length - BINARY_BYTES
         at += start + length
+        if len(places) > most:
+            raise ValueError("it has more blocks than its blob can have")
     if at != size_bytes:
         raise ValueError("its last section is cut off")
     return places

@@ -182,8 +182,12 @@ class KuboStore:
             if cid is not None and any(words in reason for words in _NOT_THERE):
                 raise BlobMissing(cid=cid) from error
             raise StoreFailed(url=self._url, reason=f"it says: {reason}") from error
-        except (exceptions.TimeoutError, exceptions.ConnectionError, OSError) as error:
-            # OSError: what requests raises once the answer has begun.
+        except (
+            exceptions.ConnectionError,
+            exceptions.ProtocolError,
+            exceptions.TimeoutError,
+            OSError,  # what requests raises once the answer has begun
+        ) as error:
             raise StoreUnreachable(url=self._url, reason=_plain(_root_of(error))) from error
         except (
             exceptions.Error,

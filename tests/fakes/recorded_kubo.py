@@ -108,6 +108,7 @@ class Exchange(BaseHTTPRequestHandler):
         self.end_headers()
         for piece in pieces:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.flush()
         tail = f"X-Stream-Error: {trailer}\r\n".encode() if trailer else b""
         self.wfile.write(b"0\r\n" + tail + b"\r\n")
 
