@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,11 +119,12 @@ class Deployment:
         return Contract(name, self.contracts[name], self.block)
 
     def verify(self, network: Network) -> None:
-        """Proves that the chain has this library's code at every address.
+        """Proves that this library's contracts are at these addresses, and work together.
 
         Raises:
             ChainMismatch: the network is another chain.
             ContractMissing: other code, or none.
+            DeploymentInvalid: one works with another contract than this file names.
             NodeUnreachable: no answer.
             NodeAnsweredWrong: an impossible answer.
         """
@@ -131,6 +133,21 @@ class Deployment:
         for name, address in self.contracts.items():
             if not _runs(artifacts.load(name), network.code(address)):
                 raise ContractMissing(name=name, address=address, chain_id=self.chain_id)
+        for name in self.contracts:
+            for getter, sibling in _siblings(artifacts.load(name)):
+                found = network.call(self.contract(name), getter)
+                if self.contracts.get(sibling) != found:
+                    reason = f"the {name} there works with the {sibling} at {found}"
+                    raise DeploymentInvalid(path=f"{self.chain_id}.json", reason=reason)
+
+
+def _siblings(artifact: Artifact) -> Iterator[tuple[str, str]]:
+    """Gives each getter of another contract's address, and that contract's name."""
+    for name, item in artifact.functions.items():
+        if not item["inputs"] and len(item["outputs"]) == 1:
+            kind, _, interface = item["outputs"][0].get("internalType", "").partition(" I")
+            if kind == "contract":
+                yield name, interface
 
 
 def _runs(artifact: Artifact, code: bytes) -> bool:

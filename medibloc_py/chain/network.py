@@ -223,7 +223,8 @@ class Network:
             raise InsufficientFunds(
                 account=signer.address, balance=balance, unit="wei", needed=value
             )
-        self._execute(call, "latest")
+        # The latest block of an idle local chain may be hours old; the next one is what counts.
+        self._execute(call, "pending")
         mined = self.outbox.send(signer, call, balance)
         if not mined.succeeded:
             raise self._why(call, mined)

@@ -20,6 +20,7 @@ from medibloc_py.errors import NodeUnreachable, ToolMissing
 
 ANVIL_PACKAGE = "@foundry-rs/anvil@1.7.1"
 CHAIN_ID = 31337
+BLOCK_TIME_S = 2
 MNEMONIC = "test test test test test test test test test test test junk"
 """Known to the whole world: its accounts are for local chains only."""
 
@@ -64,13 +65,21 @@ class LocalNode:
 
     @classmethod
     def start(
-        cls, *, chain_id: int = CHAIN_ID, port: int | None = None, anvil: Path | None = None
+        cls,
+        *,
+        chain_id: int = CHAIN_ID,
+        port: int | None = None,
+        block_time_s: int | None = BLOCK_TIME_S,
+        anvil: Path | None = None,
     ) -> LocalNode:
         """Starts a fresh chain.
 
         Args:
             chain_id: of the chain.
             port: to listen on; a free one when not given.
+            block_time_s: a block is mined at once for each transaction, and one this
+                often besides, so that the chain's clock goes on; None for no more than
+                the transactions need.
             anvil: the program; found when not given.
 
         Raises:
@@ -79,10 +88,14 @@ class LocalNode:
         """
         program = anvil or find_anvil()
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by stop()
-        options = ["--chain-id", str(chain_id), "--port", str(port or 0), "--mnemonic", MNEMONIC]
+        options = ["--host", "127.0.0.1", "--port", str(port or 0), "--chain-id", str(chain_id)]
+        options += ["--mnemonic", MNEMONIC]
+        if block_time_s is not None:
+            # Without pruning the states of empty blocks fill the memory.
+            options += ["--block-time", str(block_time_s), "--mixed-mining", "--prune-history"]
         try:
             process = subprocess.Popen(
-                ["/bin/sh", "-c", _WATCH, "anvil", str(program), "--host", "127.0.0.1", *options],
+                ["/bin/sh", "-c", _WATCH, "anvil", str(program), *options],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
