@@ -7,6 +7,7 @@ the contracts agree on tests/vectors/ids.json without asking each other.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import sha256
 
 from eth_hash.auto import keccak
@@ -43,6 +44,7 @@ def address_bytes(address: Address) -> bytes:
     return bytes.fromhex(address[2:])
 
 
+@lru_cache(maxsize=4096)
 def checksum_address(data: bytes) -> Address:
     """Writes 20 bytes as an address with its EIP-55 checksum.
 
