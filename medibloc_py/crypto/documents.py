@@ -110,6 +110,9 @@ class RecordFile:
         root: root the record's batch was registered under.
         proof: from the record's id to `root`.
         label: private free text.
+
+    Raises:
+        InvalidValue: both of x and r, or none.
     """
 
     salt: bytes = field(repr=False)
@@ -125,21 +128,26 @@ class RecordFile:
     x: int | None = field(default=None, repr=False)
     r: bytes | None = field(default=None, repr=False)
 
+    def __post_init__(self) -> None:
+        if (self.x is None) == (self.r is None):
+            raise InvalidValue(
+                name="the record file", given="ambiguous", allowed="with x or with r"
+            )
+
     def scalar(self, root_secret: bytes) -> int:
         """The record's secret scalar x.
 
         Args:
             root_secret: of the owner; not used when the file holds x itself.
         """
-        return record_scalar(root_secret, self.r) if self.r is not None else self._x()
+        if self.r is not None:
+            return record_scalar(root_secret, self.r)
+        assert self.x is not None  # __post_init__ saw to it
+        return self.x
 
     def encode(self) -> bytes:
-        """Encodes as canonical DAG-CBOR.
-
-        Raises:
-            InvalidValue: not exactly one of x and r.
-        """
-        secret = {"r": self.r} if self.r is not None else {"x": curve.scalar_bytes(self._x(), "x")}
+        """Encodes as canonical DAG-CBOR."""
+        secret = {"r": self.r} if self.x is None else {"x": curve.scalar_bytes(self.x, "x")}
         return cbor.encode(
             secret
             | {
@@ -179,11 +187,6 @@ class RecordFile:
         )
         fields.end()
         return record
-
-    def _x(self) -> int:
-        if self.x is None or self.r is not None:
-            raise InvalidValue(name="record file", given="both or none", allowed="one of x and r")
-        return self.x
 
 
 def cid_field(fields: Fields) -> Cid:

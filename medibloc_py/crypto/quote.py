@@ -14,6 +14,7 @@ from medibloc_py.crypto.cbor import Fields
 from medibloc_py.crypto.documents import cid_field, scalar_field
 from medibloc_py.crypto.ids import address_bytes
 from medibloc_py.crypto.sale import TableProof
+from medibloc_py.errors import InvalidValue
 from medibloc_py.model import (
     Address,
     Cid,
@@ -253,6 +254,8 @@ def _proof(fields: Fields) -> TableProof:
 
 def _uint96(value: int) -> bytes:
     # Amounts go beyond the 64 bits of a CBOR integer.
+    if not 0 <= value < 1 << 96:
+        raise InvalidValue(name="an amount", given=value, allowed="a uint96")
     return value.to_bytes(12, "big")
 
 
