@@ -8,6 +8,8 @@ from medibloc_py.errors import (
     ConsentNotCovering,
     ContributionInvalid,
     ContributionUnknown,
+    DocumentInvalid,
+    InvalidValue,
     TermsInvalid,
 )
 from medibloc_py.flows import papers
@@ -149,9 +151,13 @@ def read_claim(exchange: Exchange, data: bytes, path: object) -> papers.Claim:
         ContributionUnknown: it is of another market.
     """
     claim = papers.read("claim", papers.Claim, data, path)
-    if (claim.chain_id, claim.market) != (exchange.chain_id, exchange.market.address):
+    try:
         listing = ids.listing_id(claim.chain_id, claim.market, claim.listing)
-        raise ContributionUnknown(listing=listing, leaf=ids.contribution_leaf(claim.contribution))
+        leaf = ids.contribution_leaf(claim.contribution)
+    except InvalidValue as error:
+        raise DocumentInvalid(path=path, kind="claim", reason=error.message.rstrip(".")) from None
+    if (claim.chain_id, claim.market) != (exchange.chain_id, exchange.market.address):
+        raise ContributionUnknown(listing=listing, leaf=leaf)
     return claim
 
 

@@ -8,18 +8,24 @@ carry their body as `sealed` in base64 and only routing data in the clear.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+import re
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 from medibloc_py.chain import parse_address
-from medibloc_py.errors import DocumentInvalid, InputError
+from medibloc_py.errors import DocumentInvalid, InvalidAddress, InvalidValue
 from medibloc_py.model import Address, Contribution, Listing
 
 VERSION = 1
+MOST_BYTES = 1 << 28
+"""Of a paper: a dataset of some 200,000 records."""
+Bytes32 = NewType("Bytes32", bytes)
+"""An id, a hash or a salt, as all named kinds of bytes in `model` are: 32 bytes."""
 _SAFE_INTEGER = 2**53
-_MAX_BYTES = 64 * 1024 * 1024
+_HEX_MOST = 128  # longer bytes are written in base64
+_INTEGER = re.compile(r"0|[1-9][0-9]{0,77}")
+_HEX = re.compile(r"0x(?:[0-9a-f]{2})*")
 T = TypeVar("T")
 
 
@@ -38,7 +44,7 @@ class Sealed:
 
     chain_id: int
     contract: Address
-    subject: bytes
+    subject: Bytes32
     sender: Address
     addressee: Address
     sealed: bytes
@@ -52,13 +58,22 @@ class Claim:
     market: Address
     listing: Listing
     contribution: Contribution
-    proof: tuple[bytes, ...]
+    proof: tuple[Bytes32, ...]
 
 
 def write(kind: str, paper: object) -> bytes:
-    """Writes a dataclass of this package as a paper of the given kind."""
+    """Writes a dataclass of this package as a paper of the given kind.
+
+    Raises:
+        InvalidValue: it would be larger than `read` takes.
+    """
     body = {"medibloc": kind, "version": VERSION, **as_json(paper)}
-    return (json.dumps(body, indent=2) + "\n").encode()
+    data = (json.dumps(body, indent=2) + "\n").encode()
+    if len(data) > MOST_BYTES:
+        raise InvalidValue(
+            name=f"the {kind}", given=f"{len(data)} bytes", allowed=f"at most {MOST_BYTES} bytes"
+        )
+    return data
 
 
 def read(kind: str, cls: type[T], data: bytes, path: object) -> T:
@@ -74,18 +89,9 @@ def read(kind: str, cls: type[T], data: bytes, path: object) -> T:
         DocumentInvalid: it is not such a paper.
     """
     try:
-        if len(data) > _MAX_BYTES:
-            raise ValueError("it is too large")
-        body = json.loads(data)
-        if not isinstance(body, dict) or body.pop("medibloc", None) != kind:
-            raise ValueError("it is of another kind")
-        if body.pop("version", None) != VERSION:
-            raise ValueError("it is of another version")
-        result = _value(cls, body)
-    except (ValueError, TypeError, RecursionError, InputError) as error:
-        raise DocumentInvalid(path=path, kind=kind, reason=str(error) or "malformed") from None
-    if not isinstance(result, cls):  # pragma: no cover - `_value` returns what it was asked for
-        raise DocumentInvalid(path=path, kind=kind, reason="malformed")
+        result: T = _value(cls, _body(kind, data), "the paper")
+    except _Malformed as error:
+        raise DocumentInvalid(path=path, kind=kind, reason=str(error)) from None
     return result
 
 
@@ -94,7 +100,8 @@ def as_json(value: Any) -> Any:
     if is_dataclass(value) and not isinstance(value, type):
         return {f.name: as_json(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, bytes):
-        return "0x" + value.hex() if len(value) <= 128 else base64.b64encode(value).decode()
+        short = len(value) <= _HEX_MOST
+        return "0x" + value.hex() if short else base64.b64encode(value).decode()
     if isinstance(value, (tuple, list)):
         return [as_json(item) for item in value]
     if isinstance(value, dict):
@@ -106,38 +113,82 @@ def as_json(value: Any) -> Any:
     return str(value)
 
 
-def _value(kind: Any, value: Any) -> Any:
+class _Malformed(Exception):
+    """Why a paper cannot be read: our words only, nothing that its writer chose."""
+
+
+def _body(kind: str, data: bytes) -> dict[str, Any]:
+    if len(data) > MOST_BYTES:
+        raise _Malformed("it is too large")
+    try:
+        body = json.loads(data, object_pairs_hook=_distinct)
+    except (ValueError, RecursionError):
+        raise _Malformed("it is no JSON") from None
+    if not isinstance(body, dict) or body.pop("medibloc", None) != kind:
+        raise _Malformed("it is of another kind")
+    version = body.pop("version", None)
+    if type(version) is not int or version != VERSION:
+        raise _Malformed("it is of another version")
+    return body
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise _Malformed("a field stands in it twice")
+    return found
+
+
+def _value(kind: Any, value: Any, where: str) -> Any:
+    """Reads a JSON value as `kind`, a type of this package's own choosing."""
+    if kind is Address:
+        return _address(value, where)
     if isinstance(kind, NewType):
-        inner = _value(kind.__supertype__, value)
-        return parse_address(inner) if kind is Address else inner
+        inner = _value(kind.__supertype__, value, where)
+        if isinstance(inner, bytes) and len(inner) != 32:
+            raise _Malformed(f"{where} has not 32 bytes")
+        return inner
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
         if not isinstance(value, dict) or set(value) != set(hints):
-            raise ValueError(f"a {kind.__name__} has other fields")
-        return kind(**{name: _value(hint, value[name]) for name, hint in hints.items()})
+            raise _Malformed(f"{where} has other fields than a {kind.__name__}")
+        return kind(**{name: _value(hint, value[name], name) for name, hint in hints.items()})
     if get_origin(kind) is tuple:
         if not isinstance(value, list):
-            raise ValueError("a list was expected")
-        return tuple(_value(get_args(kind)[0], item) for item in value)
+            raise _Malformed(f"{where} is no list")
+        return tuple(_value(get_args(kind)[0], item, where) for item in value)
     if kind is bytes:
-        return _bytes(value)
-    if kind is bool and isinstance(value, bool):
-        return value
+        return _bytes(value, where)
     if kind is int:
-        if isinstance(value, bool) or not isinstance(value, (int, str)):
-            raise ValueError("an integer was expected")
-        return int(value)
-    if kind is str and isinstance(value, str):
-        return value
-    raise ValueError(f"{kind!r} was expected")
+        return _integer(value, where)
+    if type(value) is not kind:  # str and bool
+        raise _Malformed(f"{where} is no {kind.__name__}")
+    return value
 
 
-def _bytes(value: Any) -> bytes:
-    if not isinstance(value, str):
-        raise ValueError("bytes were expected")
-    if value.startswith("0x"):
-        return bytes.fromhex(value[2:])
+def _address(value: Any, where: str) -> Address:
     try:
-        return base64.b64decode(value, validate=True)
-    except binascii.Error:
-        raise ValueError("bytes were expected as 0x hex or base64") from None
+        return parse_address(value)
+    except InvalidAddress:
+        raise _Malformed(f"{where} is no address with its checksum") from None
+
+
+def _integer(value: Any, where: str) -> int:
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    if type(value) is not int or not 0 <= value < 1 << 256:
+        raise _Malformed(f"{where} is no integer of 0 to 2^256 - 1")
+    return value
+
+
+def _bytes(value: Any, where: str) -> bytes:
+    if isinstance(value, str):
+        if len(value) <= 2 + 2 * _HEX_MOST and _HEX.fullmatch(value):
+            return bytes.fromhex(value[2:])
+        try:
+            found = base64.b64decode(value, validate=True)
+        except ValueError:
+            found = b""
+        if len(found) > _HEX_MOST:
+            return found
+    raise _Malformed(f"{where} is neither bytes in hex nor, if long, in base64")

@@ -204,7 +204,7 @@ def hand_over(exchange: Exchange, holder: Identity, record: RecordId) -> bytes:
         papers.Sealed(
             chain_id=exchange.chain_id,
             contract=exchange.records.address,
-            subject=record,
+            subject=papers.Bytes32(record),
             sender=holder.address,
             addressee=held.patient,
             sealed=hpke.wrap(body.encode(), key.bundle, info),

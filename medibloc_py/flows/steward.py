@@ -138,7 +138,7 @@ def list_dataset(
             market=exchange.market.address,
             listing=listing,
             contribution=leaf,
-            proof=tree.proof(ids.contribution_leaf(leaf)),
+            proof=tuple(map(papers.Bytes32, tree.proof(ids.contribution_leaf(leaf)))),
         )
         for leaf in leaves
     )
@@ -311,7 +311,7 @@ def quote(
         papers.Sealed(
             chain_id=exchange.chain_id,
             contract=exchange.market.address,
-            subject=listing_id,
+            subject=papers.Bytes32(listing_id),
             sender=steward.address,
             addressee=buyer,
             sealed=hpke.wrap(body.encode(), key.bundle, info),
