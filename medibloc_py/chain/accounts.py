@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from medibloc_py.chain import abi
 from medibloc_py.chain.address import checksummed
+from medibloc_py.chain.foreign import account, typed_data_encoder
 from medibloc_py.errors import InvalidValue
 from medibloc_py.model import Address
 
@@ -42,8 +43,6 @@ class Signer:
         Raises:
             InvalidValue: not a private key of secp256k1; the value is not repeated.
         """
-        from eth_account import Account
-
         try:
             raw = bytes.fromhex(key.strip().removeprefix("0x")) if isinstance(key, str) else key
         except ValueError:
@@ -52,7 +51,7 @@ class Signer:
             raise InvalidValue(
                 name="private key", given="not one", allowed="32 bytes, below the curve's order"
             )
-        return cls(checksummed(Account.from_key(raw).address), raw)
+        return cls(checksummed(account().from_key(raw).address), raw)
 
     @classmethod
     def generate(cls) -> Signer:
@@ -68,9 +67,7 @@ class Signer:
         Returns:
             The raw transaction, and its hash as `0x` and 64 hex digits.
         """
-        from eth_account import Account
-
-        signed = Account.sign_transaction(dict(transaction), self._key)
+        signed = account().sign_transaction(dict(transaction), self._key)
         return bytes(signed.raw_transaction), "0x" + bytes(signed.hash).hex()
 
     def sign_typed(
@@ -95,10 +92,8 @@ class Signer:
             InvalidValue: a value that does not fit its type.
             InvalidAddress: a malformed address.
         """
-        from eth_account import Account
-
         signable = _signable(domain, types, primary, message)
-        signed = Account.sign_message(signable, self._key)
+        signed = account().sign_message(signable, self._key)
         return bytes(signed.message_hash), bytes(signed.signature)
 
     def export_key(self) -> bytes:
@@ -140,7 +135,6 @@ def recover_typed(
         InvalidValue: not such a signature, or a value that does not fit its type.
         InvalidAddress: a malformed address.
     """
-    from eth_account import Account
     from eth_keys.exceptions import BadSignature
 
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:64], "big")
@@ -148,7 +142,7 @@ def recover_typed(
     signable = _signable(domain, types, primary, message)
     if shaped and 0 < r < _ORDER and 0 < s <= _ORDER // 2:
         try:
-            return checksummed(Account.recover_message(signable, signature=signature))
+            return checksummed(account().recover_message(signable, signature=signature))
         except BadSignature:
             pass  # r is the x of no point
     raise InvalidValue(
@@ -162,10 +156,8 @@ def _signable(
     primary: str,
     message: Mapping[str, object],
 ) -> Any:
-    from eth_account.messages import encode_typed_data
-
     domain_fields = [(kind, name) for name, kind in _DOMAIN_TYPES.items() if name in domain]
-    return encode_typed_data(
+    return typed_data_encoder()(
         full_message={
             "types": {
                 name: [{"type": kind, "name": each} for kind, each in fields]

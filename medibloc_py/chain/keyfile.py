@@ -13,6 +13,7 @@ from typing import Any
 
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed
+from medibloc_py.chain.foreign import account
 from medibloc_py.errors import (
     AccountExists,
     AccountUnknown,
@@ -67,13 +68,11 @@ def save_key_file(path: Path, signer: Signer, password: str, *, n: int = SCRYPT_
         AccountExists: something is at `path`; it was not touched.
         StoreFailed: the file cannot be written; nothing is left of it.
     """
-    from eth_account import Account
-
     if n < 2 or n & (n - 1) or 128 * 8 * n > _SCRYPT_MEMORY_MAX:
         raise InvalidValue(name="scrypt n", given=n, allowed="a power of two up to 2^20")
     if path.exists():  # before a second of scrypt; the link below is what decides
         raise AccountExists(name=path.stem, path=path.parent)
-    content = Account.encrypt(signer.export_key(), password, kdf="scrypt", iterations=n)
+    content = account().encrypt(signer.export_key(), password, kdf="scrypt", iterations=n)
     _write_new(path, json.dumps(content, indent=1).encode())
 
 
@@ -86,13 +85,11 @@ def load_key_file(path: Path, password: str) -> Signer:
         WrongPassword: the password does not open it. The format's only check is the
             MAC, so a changed ciphertext or salt shows as this, too.
     """
-    from eth_account import Account
-
     content = _read(path)
     address = _address_in(path, content)
     _check_cost(path, content)
     try:
-        key = bytes(Account.decrypt(json.dumps(content), password))
+        key = bytes(account().decrypt(json.dumps(content), password))
     except ValueError as error:
         if "MAC mismatch" in str(error):
             raise WrongPassword(path=path) from error

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO
 
 from medibloc_py.chain.accounts import Signer
+from medibloc_py.chain.foreign import account
 from medibloc_py.chain.local import LocalChain
 from medibloc_py.chain.network import Network
 from medibloc_py.errors import NodeUnreachable, ToolMissing
@@ -139,12 +140,11 @@ class LocalNode:
 
 def dev_accounts(count: int = 10) -> tuple[Signer, ...]:
     """Derives the accounts that Anvil funds. Their keys are public: local chains only."""
-    from eth_account import Account
-
-    Account.enable_unaudited_hdwallet_features()
+    wallets = account()
+    wallets.enable_unaudited_hdwallet_features()
     return tuple(
         Signer.from_key(
-            bytes(Account.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}").key)
+            bytes(wallets.from_mnemonic(MNEMONIC, account_path=f"m/44'/60'/0'/0/{index}").key)
         )
         for index in range(count)
     )

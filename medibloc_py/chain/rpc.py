@@ -10,14 +10,24 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from medibloc_py.chain.address import checksummed
+from medibloc_py.chain.foreign import http_provider
 from medibloc_py.errors import InvalidValue, NodeAnsweredWrong, NodeUnreachable
 from medibloc_py.model import Address
 
+if TYPE_CHECKING:
+    from web3 import HTTPProvider
+    from web3.types import RPCResponse
+
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
+_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_DEPTH_MAX = 64
 
 
 class RpcRefusal(Exception):
@@ -54,10 +64,8 @@ class Rpc:
         """
         self.url = public_url(url)
         self._timeout_s = timeout_s
-        from web3 import HTTPProvider
-
         # No silent repetition: a repeated `eth_sendRawTransaction` hides what happened.
-        self._provider = HTTPProvider(
+        self._provider = _guarded_provider()(
             url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
         )
 
@@ -162,8 +170,6 @@ class Rpc:
         Raises:
             NodeAnsweredWrong: anything else.
         """
-        from medibloc_py.chain.address import checksummed
-
         return checksummed(self.data(value, what, size=20))
 
     def wrong(self, reason: str) -> NodeAnsweredWrong:
@@ -181,6 +187,24 @@ class Rpc:
         if "Timeout" in type(error).__name__:
             return f"no answer within {self._timeout_s:g} s"
         return "the connection failed"
+
+
+@cache
+def _guarded_provider() -> type[HTTPProvider]:
+    """web3's provider, but for answers so deep that a parser in C could overflow its stack."""
+
+    class GuardedProvider(http_provider()):  # type: ignore[misc]  # a base class imported late
+        @staticmethod
+        def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+            """Decodes an answer unless it is nested beyond all that nodes say."""
+            level = 0
+            for byte in _STRING.sub(b"", raw_response).translate(None, _NO_BRACKETS):
+                level += 1 if byte in b"[{" else -1
+                if level > _DEPTH_MAX:
+                    raise ValueError("nested too deeply")
+            return http_provider().decode_rpc_response(raw_response)
+
+    return GuardedProvider
 
 
 def public_url(url: str) -> str:

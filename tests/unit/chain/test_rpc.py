@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import pytest
+
+from medibloc_py.chain import Contract, LocalChain, Network
+from medibloc_py.errors import (
+    ChainMismatch,
+    ContractMissing,
+    ContractRefusal,
+    InvalidValue,
+    MediBlocError,
+    NodeAnsweredWrong,
+    NodeUnreachable,
+)
+from medibloc_py.model import Address
+from tests.fakes.hostile_node import DEAD, TIMESTAMP, Fault, HostileNode, Refuse
+
+ALICE = Address("0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf")
+CONSENTS = Contract("Consents", ALICE)
+
+
+def test_connect_reads_the_chain_id(node: HostileNode):
+    network = Network.connect(node.url, 31337)
+    assert network.chain_id == 31337
+    assert network.url == node.url
+
+
+def test_connect_refuses_another_chain(node: HostileNode):
+    with pytest.raises(ChainMismatch) as caught:
+        Network.connect(node.url, 1)
+    assert caught.value.values == {"url": node.url, "actual": 31337, "expected": 1}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "localhost:8545", "ftp://host", "http://", "http://[", "http://host:port", "file:///x"],
+)
+def test_connect_refuses_what_is_no_url(url):
+    with pytest.raises(InvalidValue):
+        Network.connect(url)
+
+
+def test_an_error_shows_no_key_of_the_url(node: HostileNode):
+    secret = node.url.replace("http://", "http://user:pass@") + "/v3/api-key?token=t"
+    node.on("eth_chainId", "no number")
+    with pytest.raises(NodeAnsweredWrong) as caught:
+        Network.connect(secret)
+    assert caught.value.values["url"] == node.url
+
+
+def test_an_ipv6_url_keeps_its_brackets():
+    with pytest.raises(NodeUnreachable, match=r"http://\[::1\]:1 "):
+        Network.connect("http://[::1]:1", timeout_s=1)
+
+
+def test_nobody_listening_is_unreachable():
+    with pytest.raises(NodeUnreachable, match="the connection failed"):
+        Network.connect("http://127.0.0.1:1", timeout_s=1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "reason"),
+    [
+        (DEAD, NodeUnreachable, "the connection failed"),
+        (Fault(500, b"{}"), NodeUnreachable, "HTTP status 500"),
+        (Fault(429, b"slow down"), NodeUnreachable, "HTTP status 429"),
+        (Fault(delay_s=0.4, body=b"{}"), NodeUnreachable, "no answer within 0.2 s"),
+        (Fault(body=b""), NodeAnsweredWrong, "no JSON"),
+        (Fault(body=b"<html>"), NodeAnsweredWrong, "no JSON"),
+        (Fault(body=b"\xff\xfe"), NodeAnsweredWrong, "no JSON"),
+        (Fault(body=b"[" * 100_000), NodeAnsweredWrong, "no JSON"),
+        (Fault(body=b'{"result":' + b"9" * 5000 + b"}"), NodeAnsweredWrong, "no JSON"),
+        (Fault(body=b"[]"), NodeAnsweredWrong, "no JSON-RPC"),
+        (Fault(body=b"null"), NodeAnsweredWrong, "no JSON-RPC"),
+        (Fault(body=b"{}"), NodeAnsweredWrong, "neither a result nor an error"),
+        (Fault(body=b'{"error":"no"}'), NodeUnreachable, "refused: no"),
+        (Refuse("rate\nlimit\x1b[31m"), NodeUnreachable, r"refused: rate\?limit\?\[31m"),
+        (None, NodeAnsweredWrong, "not a number"),
+        (31337, NodeAnsweredWrong, "not a number"),
+        ("31337", NodeAnsweredWrong, "not a number"),
+        ("0x", NodeAnsweredWrong, "not a number"),
+        ("0x" + "f" * 65, NodeAnsweredWrong, "not a number"),
+        (["0x1"], NodeAnsweredWrong, "not a number"),
+    ],
+)
+def test_a_bad_answer_is_told(node: HostileNode, fault, error, reason):
+    node.on("eth_chainId", fault)
+    with pytest.raises(error, match=reason):
+        Network.connect(node.url, timeout_s=0.2)
+
+
+def test_no_request_is_repeated_silently(node: HostileNode):
+    node.on("eth_chainId", Fault(503))
+    with pytest.raises(NodeUnreachable):
+        Network.connect(node.url)
+    assert node.count("eth_chainId") == 1
+
+
+def test_reads(network: Network):
+    assert network.now() == TIMESTAMP
+    assert network.block_number() == 7
+    assert network.balance(ALICE) == 10**20
+    assert network.code(ALICE) == b"\xfe"
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "read"),
+    [
+        ("eth_getBalance", "lots", lambda n: n.balance(ALICE)),
+        ("eth_getCode", "0x0", lambda n: n.code(ALICE)),
+        ("eth_getCode", None, lambda n: n.code(ALICE)),
+        ("eth_getBlockByNumber", None, lambda n: n.now()),
+        ("eth_getBlockByNumber", [], lambda n: n.now()),
+        ("eth_getBlockByNumber", {}, lambda n: n.now()),
+        ("eth_getBlockByNumber", {"number": "0x1", "hash": "0x01"}, lambda n: n.now()),
+    ],
+)
+def test_a_malformed_answer_is_told(node: HostileNode, network: Network, method, answer, read):
+    node.on(method, answer)
+    with pytest.raises(NodeAnsweredWrong):
+        read(network)
+
+
+@pytest.mark.parametrize("method", ["eth_getBalance", "eth_getCode"])
+def test_a_malformed_address_is_never_asked_for(node: HostileNode, network: Network, method):
+    read = network.balance if method == "eth_getBalance" else network.code
+    with pytest.raises(MediBlocError, match="not an Ethereum address"):
+        read(Address(ALICE.lower()))
+    assert node.count(method) == 0
+
+
+def test_call_decodes_values(node: HostileNode, network: Network):
+    node.on("eth_call", "0x" + "".join(f"{n:064x}" for n in (64, 99, 3)))
+    assert network.call(CONSENTS, "consentOf", ALICE) == (64, 99, 3)
+    node.on("eth_call", "0x" + f"{1:064x}")
+    assert network.call(CONSENTS, "covers", ALICE, 64) is True
+
+
+@pytest.mark.parametrize("answer", ["0x01", "0x" + f"{2:064x}", "0x" + "ff" * 31])
+def test_call_refuses_an_answer_that_does_not_decode(node: HostileNode, network: Network, answer):
+    node.on("eth_call", answer)
+    with pytest.raises(NodeAnsweredWrong, match=r"Consents\.covers"):
+        network.call(CONSENTS, "covers", ALICE, 64)
+
+
+def test_call_tells_that_there_is_no_contract(network: Network):
+    with pytest.raises(ContractMissing) as caught:
+        network.call(CONSENTS, "covers", ALICE, 64)
+    assert caught.value.values == {"name": "Consents", "address": ALICE, "chain_id": 31337}
+
+
+def test_call_refuses_an_unknown_function_and_contract(network: Network):
+    with pytest.raises(InvalidValue, match="function of Consents"):
+        network.call(CONSENTS, "owner")
+    with pytest.raises(InvalidValue, match="contract is Nothing"):
+        network.call(Contract("Nothing", ALICE), "owner")
+
+
+@pytest.mark.parametrize(
+    ("refusal", "error"),
+    [
+        (Refuse("execution reverted", 3, "0x"), ContractRefusal),
+        (Refuse("VM Exception while processing transaction: revert"), ContractRefusal),
+        (Refuse("Reverted", -32015, "Reverted 0x"), ContractRefusal),
+        (Refuse("error", -32603, {"message": "revert", "data": {"data": "0x"}}), ContractRefusal),
+        (Refuse("error", -32603, {"result": "0x"}), ContractRefusal),
+        (Refuse("method not found", -32601), NodeUnreachable),
+        (Refuse("out of gas", -32000, {"message": "no hex"}), NodeUnreachable),
+    ],
+)
+def test_call_tells_a_revert_from_a_node_that_will_not(
+    node: HostileNode, network: Network, refusal, error
+):
+    node.on("eth_call", refusal)
+    with pytest.raises(error):
+        network.call(CONSENTS, "covers", ALICE, 64)
+
+
+def test_local_controls_are_told_when_missing(node: HostileNode, network: Network):
+    chain = LocalChain(network)
+    node.on("evm_mine", Refuse("method not found", -32601))
+    with pytest.raises(NodeUnreachable, match="evm_mine"):
+        chain.mine()
+    node.on("evm_revert", False)
+    with pytest.raises(NodeAnsweredWrong, match="snapshot 0x1"):
+        chain.revert("0x1")
