@@ -75,20 +75,21 @@ contract Accounts is IAccounts, Ownable2Step {
 
     /// @inheritdoc IAccounts
     function accreditation(address account, Role role) external view returns (uint40 until, uint64 evidence) {
-        return (_until(account, role), _accounts[account].evidence);
+        Account storage entry = _accounts[account];
+        return (_until(entry, role), entry.evidence);
     }
 
     /// @inheritdoc IAccounts
     function isAccredited(address account, Role role) external view returns (bool) {
-        return _until(account, role) >= block.timestamp;
+        return _until(_accounts[account], role) >= block.timestamp;
     }
 
     function _requireAccreditor() private view {
         if (!isAccreditor[msg.sender]) revert NotAccreditor(msg.sender);
     }
 
-    function _until(address account, Role role) private view returns (uint40) {
-        return uint40(_accounts[account].untils >> _shift(role));
+    function _until(Account storage account, Role role) private view returns (uint40) {
+        return uint40(account.untils >> _shift(role));
     }
 
     /// @dev Where the 40 bits of `role` begin.

@@ -59,19 +59,35 @@ library Listings {
         "address payee,bytes32 record,bytes32 keyCommitment,uint96 weight,uint40 expiresAt)"
     );
 
-    /// @notice Id of a listing on the market that calls.
-    function id(Listing calldata listing) internal view returns (bytes32) {
-        return keccak256(abi.encode(block.chainid, address(this), listing));
+    // The two hashes every claim needs are taken over the words as they came, without a copy field by field: half
+    // the gas. Solidity refuses dirty words where it reads a field, and `Market.list` reads every field: words that
+    // are not a listing's clean encoding hash to an id that is not listed, or to a leaf nobody can use.
+
+    /// @notice Id of a listing on the market that calls: keccak256(abi.encode(chain id, market, listing)).
+    function id(Listing calldata listing) internal view returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            mstore(start, chainid())
+            mstore(add(start, 0x20), address())
+            calldatacopy(add(start, 0x40), listing, 0x120)
+            hash := keccak256(start, 0x160)
+        }
     }
 
-    /// @notice Id of an order on the market that calls.
+    /// @notice Id of an order on the market that calls: keccak256(abi.encode(chain id, market, order)).
     function id(Order memory order) internal view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, address(this), order));
     }
 
-    /// @notice Leaf of a contribution, hashed twice: it can never pass for an inner node.
-    function leaf(Contribution calldata contribution) internal pure returns (bytes32) {
-        return keccak256(bytes.concat(keccak256(abi.encode(contribution))));
+    /// @notice Leaf of a contribution: keccak256(keccak256(abi.encode(contribution))). Hashed twice, it can never
+    /// pass for an inner node.
+    function leaf(Contribution calldata contribution) internal pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            calldatacopy(start, contribution, 0xc0)
+            mstore(0x00, keccak256(start, 0xc0))
+            hash := keccak256(0x00, 0x20)
+        }
     }
 
     /// @notice EIP-712 `hashStruct` of the terms a patient signs.

@@ -4,6 +4,7 @@ pragma solidity ^0.8.28;
 import {IAccounts} from "../accounts/IAccounts.sol";
 import {IConsents} from "../consent/IConsents.sol";
 import {Expiry} from "../libraries/Expiry.sol";
+import {MerklePath} from "../libraries/MerklePath.sol";
 import {PointLock} from "../libraries/PointLock.sol";
 import {Purpose} from "../libraries/Purpose.sol";
 import {IMarket} from "./IMarket.sol";
@@ -11,7 +12,6 @@ import {Listings} from "./Listings.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 /// @title Market
@@ -263,7 +263,7 @@ contract Market is IMarket, EIP712 {
     }
 
     function _requireMember(bytes32 id, bytes32 root, bytes32 leaf, bytes32[] calldata proof) private pure {
-        if (!MerkleProof.verifyCalldata(proof, root, leaf)) revert ContributionUnknown(id, leaf);
+        if (MerklePath.rootOf(proof, leaf) != root) revert ContributionUnknown(id, leaf);
     }
 
     function _feeDue(bytes32 id, Listings.Listing calldata listing) private view returns (uint256) {

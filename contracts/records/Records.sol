@@ -2,9 +2,9 @@
 pragma solidity ^0.8.28;
 
 import {IAccounts} from "../accounts/IAccounts.sol";
+import {MerklePath} from "../libraries/MerklePath.sol";
 import {RecordIds} from "../libraries/RecordIds.sol";
 import {IRecords} from "./IRecords.sol";
-import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 /// @title Records
 /// @notice One slot per batch of records.
@@ -57,7 +57,7 @@ contract Records is IRecords {
         returns (bytes32 id)
     {
         id = RecordIds.idOf(patient, blind);
-        if (batch[issuer][MerkleProof.processProofCalldata(proof, id)].registeredAt == 0) {
+        if (batch[issuer][MerklePath.rootOf(proof, id)].registeredAt == 0) {
             revert RecordUnknown(issuer, id);
         }
     }

@@ -58,6 +58,22 @@ contract MarketTest is MarketWorld {
         assertEq(market.orderId(o), expected);
     }
 
+    /// A field's word with bits above its type is no encoding of a listing: nothing reads it as one.
+    function test_list_reverts_when_a_word_is_dirty() public {
+        bytes memory clean = abi.encodeCall(IMarket.list, (offer()));
+        uint256[7] memory narrow = [uint256(0), 2, 3, 4, 5, 6, 7];
+        for (uint256 i = 0; i < narrow.length; ++i) {
+            bytes memory dirty = bytes.concat(clean);
+            dirty[4 + 32 * narrow[i]] = 0x01;
+            vm.prank(STEWARD);
+            (bool done,) = address(market).call(dirty);
+            assertFalse(done);
+        }
+        vm.prank(STEWARD);
+        (bool listedNow,) = address(market).call(clean);
+        assertTrue(listedNow);
+    }
+
     function test_ids_differ_between_chains() public {
         bytes32 here = market.listingId(offer());
         bytes32 order = market.orderId(orderOf(offer(), SECRET));

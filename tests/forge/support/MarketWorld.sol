@@ -31,8 +31,8 @@ abstract contract MarketWorld is World {
         for (uint96 i = 0; i < count; ++i) {
             contributions.push(
                 Listings.Contribution({
-                    patient: i == 0 ? PATIENT : address(uint160(0xAA00 + i)),
-                    payee: address(uint160(0xBB00 + i)),
+                    patient: i == 0 ? PATIENT : makeAddr(string.concat("patient ", vm.toString(i))),
+                    payee: makeAddr(string.concat("payee ", vm.toString(i))),
                     recordId: keccak256(abi.encode("record", i)),
                     keyCommitment: keccak256(abi.encode("commitment", i)),
                     weight: (i + 1) * factor,
