@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli.options import As, Json, Session, ask, read_text, test_token
+from medibloc_py.cli.options import (
+    As,
+    Json,
+    Session,
+    ask,
+    at_terminal,
+    read_text,
+    test_token,
+)
 from medibloc_py.cli.output import Output, as_time
 from medibloc_py.cli.times import read_time
 
@@ -54,6 +62,7 @@ def import_(
 ) -> None:
     """Take in an existing account key; the encryption keys are new."""
     from medibloc_py.chain import dev_accounts
+    from medibloc_py.errors import InvalidValue
     from medibloc_py.flows import keyring
 
     session: Session = context.obj
@@ -61,8 +70,14 @@ def import_(
         key = dev_accounts(dev + 1)[dev].export_key().hex()
     elif key_file is not None:
         key = read_text(key_file).strip()
+    elif at_terminal():
+        key = ask("Private key in hex").strip()
     else:
-        key = ask("Private key in hex", name).strip()
+        raise InvalidValue(
+            name="the private key",
+            given="missing",
+            allowed="in a file named by --key-file, or typed at a terminal",
+        )
     password = session.password(name, confirm=True)
     identity = keyring.import_account(session.settings().home, name, key, password)
     Output(json).result(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medibloc_py.errors import FileExists
-from medibloc_py.storage.files import make_folder, write_atomic
+from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all
 
 if TYPE_CHECKING:
     from medibloc_py.flows.grant import OpenedRecord
@@ -23,33 +24,47 @@ def save_files(opened: OpenedRecord, folder: Path, progress: Any) -> list[dict[s
     files = opened.manifest.files
     make_folder(folder)
     for file in files:
-        if (folder / file.name).exists():
-            raise FileExists(path=folder / file.name)
+        _require_free(folder / file.name)
     saved = []
     for index, file in enumerate(files):
-        data = opened.read(index)
-        saved.append(_save(folder / file.name, data))
+        saved.append(_save(folder / file.name, opened.stream(index)))
         progress("open", index + 1, len(files))
     return saved
 
 
 def save_arrays(opened: OpenedRecord, folder: Path, progress: Any) -> list[dict[str, Any]]:
-    """Writes an opened record's pixel arrays in NumPy's format."""
+    """Writes an opened record's pixel arrays in NumPy's format.
+
+    Raises:
+        FileExists: something has an array's name; it was not touched.
+        PixelsUnreadable: a file's pixels do not decode.
+    """
     import numpy as np
 
     saved = []
     for name, array in opened.arrays(progress).items():
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=False)
-        saved.append(_save((folder / name).with_suffix(".npy"), buffer.getvalue()))
+        path = (folder / name).with_suffix(".npy")
+        _require_free(path)
+        saved.append(_save(path, [buffer.getvalue()]))
     return saved
 
 
-def _save(path: Path, data: bytes) -> dict[str, Any]:
+def _require_free(path: Path) -> None:
+    if path.exists():
+        raise FileExists(path=path)
+
+
+def _save(path: Path, buffers: Iterable[bytes]) -> dict[str, Any]:
+    """Writes buffers to a new file, which is there only once the last one has come."""
     make_folder(path.parent)
-    write_atomic(path, data)
-    return {
-        "path": str(path),
-        "size_bytes": len(data),
-        "sha256": hashlib.sha256(data).hexdigest(),
-    }
+    size, digest = 0, hashlib.sha256()
+    with part_file(path.parent) as part:
+        for buffer in buffers:
+            with on_disk(path):
+                write_all(part.descriptor, buffer)
+            size += len(buffer)
+            digest.update(buffer)
+        part.become(path)
+    return {"path": str(path), "size_bytes": size, "sha256": digest.hexdigest()}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medibloc_py.cli.output import Output
 from medibloc_py.errors import PasswordMissing, StudyUnreadable
 
 if TYPE_CHECKING:
@@ -64,12 +64,15 @@ class Session:
             InvalidAddress: it is neither.
         """
         from medibloc_py.chain import parse_address
+        from medibloc_py.errors import AccountUnknown
         from medibloc_py.flows import keyring
 
-        names = {
-            known.name: known.address for known in keyring.known_accounts(self.settings().home)
-        }
-        return names[given] if given in names else parse_address(given)
+        if given.startswith("0x"):
+            return parse_address(given)
+        try:
+            return keyring.known_account(self.settings().home, given).address
+        except AccountUnknown:
+            return parse_address(given)  # says what an address looks like
 
     def identity(self, name: str) -> Identity:
         """Opens an account of this machine, asking for its password if need be."""
@@ -86,49 +89,49 @@ class Session:
             PasswordMissing: there is none and nobody to ask.
         """
         if self.password_file is not None:
-            return read_text(self.password_file).rstrip("\r\n")
+            return read_text(self.password_file).partition("\n")[0].rstrip("\r")
         if "MEDIBLOC_PASSWORD" in os.environ:
             return os.environ["MEDIBLOC_PASSWORD"]
-        return ask(f"Password of {name}", name, confirm=confirm)
+        if not at_terminal():
+            raise PasswordMissing(name=name)
+        return ask(f"Password of {name}", confirm=confirm)
 
 
-def ask(text: str, name: str, *, confirm: bool = False) -> str:
-    """Asks for a secret at the terminal.
+def at_terminal() -> bool:
+    """Whether somebody is there to ask."""
+    return sys.stdin.isatty()
 
-    Raises:
-        PasswordMissing: nobody is at the terminal.
-    """
-    import sys
 
-    if not sys.stdin.isatty():
-        raise PasswordMissing(name=name)
+def ask(text: str, *, confirm: bool = False) -> str:
+    """Asks for a secret at the terminal, without showing it."""
     return str(typer.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True))
 
 
 def read_text(path: Path) -> str:
-    """A file's text.
+    """A file's text in UTF-8.
 
     Raises:
-        StudyUnreadable: it cannot be read.
+        StudyUnreadable: it cannot be read, or is no text.
     """
-    return read_bytes(path).decode(errors="replace")
+    try:
+        return read_bytes(path).decode()
+    except UnicodeDecodeError:
+        raise StudyUnreadable(path=path, reason="it is no text in UTF-8") from None
 
 
 def read_bytes(path: Path) -> bytes:
-    """A file's bytes.
+    """A file's bytes; of one too large for a paper, as many as tell that it is.
 
     Raises:
         StudyUnreadable: it cannot be read.
     """
+    from medibloc_py.flows.papers import MOST_BYTES
+
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES + 1)
     except OSError as error:
         raise StudyUnreadable(path=path, reason=error.strerror or "unknown") from None
-
-
-def output(as_json: bool) -> Output:
-    """The printer for a command."""
-    return Output(as_json)
 
 
 def test_token(exchange: Exchange) -> TokenService:

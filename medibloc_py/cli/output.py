@@ -11,12 +11,21 @@ from typing import Any
 
 from medibloc_py.errors import MediBlocError
 
+_LAST_DATE = 253_402_300_799  # the end of the year 9999; a contract's times go on
+
 
 def as_time(timestamp: int) -> str:
     """A unix time as `2027-01-31 12:00:00Z`; 0 as `never`."""
     if not timestamp:
         return "never"
+    if timestamp > _LAST_DATE:
+        return "after the year 9999"
     return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def printable(text: str) -> str:
+    """A text of unknown origin without what would command a terminal."""
+    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
 
 
 class Output:
@@ -33,7 +42,7 @@ class Output:
             print(json.dumps(as_json(data), indent=2))
         else:
             for line in lines:
-                print(line)
+                print(printable(line))
 
     def table(
         self, data: Any, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
@@ -44,13 +53,16 @@ class Output:
             return
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
-        table = Table(title=title, title_justify="left")
+        # A pipe gets every row on one line, however long.
+        console = Console(width=None if sys.stdout.isatty() else 10_000)
+        table = Table(title=Text(printable(title)), title_justify="left")
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*row)
-        Console().print(table)
+            table.add_row(*(Text(printable(cell)) for cell in row))
+        console.print(table)
 
     def error(self, error: MediBlocError) -> None:
         """Prints an error: what happened and why, then what to do."""
@@ -61,9 +73,9 @@ class Output:
 
         console = Console(stderr=True, highlight=False, soft_wrap=True)
         console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        console.print(error.message, markup=False)
+        console.print(printable(error.message), markup=False)
         if error.advice:
-            console.print(error.advice, markup=False, style="dim")
+            console.print(printable(error.advice), markup=False, style="dim")
 
     @contextmanager
     def progress(self) -> Iterator[Any]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 
 from medibloc_py.errors import InvalidValue
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31_536_000}
+_SPAN = re.compile(r"\+?([0-9]{1,9})([smhdwy])")
+_SECONDS = re.compile(r"[0-9]{1,13}")
+_AMOUNT = re.compile(r"([0-9]{1,30})(?:\.([0-9]{1,255}))?")
+_TIMES = 1 << 40
+_AMOUNTS = 1 << 96
 
 
 def read_time(text: str, now: int) -> int:
@@ -19,18 +23,26 @@ def read_time(text: str, now: int) -> int:
         now: the chain's time, which spans count from.
 
     Raises:
-        InvalidValue: it is none of these.
+        InvalidValue: it is none of these, or no time the contracts can hold.
     """
-    if span := re.fullmatch(r"\+?(\d+)([smhdwy])", text):
-        return now + int(span[1]) * _UNITS[span[2]]
-    if text.isdigit():
-        return int(text)
+    if span := _SPAN.fullmatch(text):
+        found = now + int(span[1]) * _UNITS[span[2]]
+    elif _SECONDS.fullmatch(text):
+        found = int(text)
+    else:
+        found = _date(text)
+    if not 0 <= found < _TIMES:
+        raise InvalidValue(
+            name="time", given=text, allowed="a span like 30d or a date like 2027-12-31"
+        )
+    return found
+
+
+def _date(text: str) -> int:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise InvalidValue(
-            name="time", given=text, allowed="a span like 30d or a date like 2027-12-31"
-        ) from None
+        return -1
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
@@ -40,7 +52,7 @@ def read_span(text: str) -> int:
     Raises:
         InvalidValue: it is no span.
     """
-    span = re.fullmatch(r"(\d+)([smhdwy])", text)
+    span = _SPAN.fullmatch(text)
     if not span:
         raise InvalidValue(name="span", given=text, allowed="like 90m, 12h or 30d")
     return int(span[1]) * _UNITS[span[2]]
@@ -52,20 +64,25 @@ def read_amount(text: str, decimals: int) -> int:
     Raises:
         InvalidValue: not a positive amount, or finer than the token can hold.
     """
-    try:
-        units = Decimal(text).scaleb(decimals)
-    except InvalidOperation:
-        units = Decimal("NaN")
-    if not units.is_finite() or units <= 0 or units != units.to_integral_value():
+    units = 0
+    if amount := _AMOUNT.fullmatch(text):
+        whole, finer = amount[1], (amount[2] or "").rstrip("0")
+        if len(finer) <= decimals:
+            units = int(whole + finer.ljust(decimals, "0"))
+    if not 0 < units < _AMOUNTS:
         raise InvalidValue(
-            name="amount", given=text, allowed=f"positive, with at most {decimals} decimals"
+            name="amount",
+            given=text,
+            allowed=f"positive, like 1200.50, with at most {decimals} decimals",
         )
-    return int(units)
+    return units
 
 
 def show_amount(units: int, decimals: int) -> str:
-    """Writes a token's smallest units as `1,200.50`."""
-    return f"{Decimal(units).scaleb(-decimals):,f}"
+    """Writes a token's smallest units as `1,200.50`, all of its decimals."""
+    whole, finer = divmod(abs(units), 10**decimals)
+    shown = f"{'-' if units < 0 else ''}{whole:,}"
+    return f"{shown}.{finer:0{decimals}}" if decimals else shown
 
 
 def read_bytes32(text: str, name: str) -> bytes:
