@@ -38,7 +38,7 @@ from medibloc_py.storage import KuboStore, LocalStore, Store
 
 def open_store(place: str) -> Store:
     """Opens the store that a setting names: a Kubo multiaddr or a folder."""
-    return KuboStore(place) if place.startswith("/ip") else LocalStore(Path(place))
+    return KuboStore(place) if config.is_multiaddr(place) else LocalStore(Path(place))
 
 
 def find_deployment(settings: config.Settings, chain_id: int) -> Deployment:

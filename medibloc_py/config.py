@@ -75,17 +75,18 @@ def load(
     Args:
         home: folder to keep everything in; else `MEDIBLOC_HOME`; else `~/.medibloc`.
         network: name of a network; else `MEDIBLOC_NETWORK`; else `local`.
-        rpc_url: RPC URL to use instead of the network's own. Without `network`, the
-            chain id is then whatever the node says.
+        rpc_url: RPC URL to use instead of the network's own; else `MEDIBLOC_RPC`.
+            Without a network, the chain id is then whatever the node says.
         store: folder or multiaddr; else `MEDIBLOC_STORE`; else `<home>/store`.
         environ: the environment.
 
     Raises:
         NetworkUnknown: there is no network of that name.
-        InvalidValue: the network needs an RPC URL and has none.
+        InvalidValue: the network needs an RPC URL and has none, or a folder is of nobody.
     """
-    place = Path(home or environ.get("MEDIBLOC_HOME") or Path.home() / ".medibloc").expanduser()
-    named = network or environ.get("MEDIBLOC_NETWORK")
+    place = _folder(home or environ.get("MEDIBLOC_HOME") or "~/.medibloc")
+    named = network or environ.get("MEDIBLOC_NETWORK") or None
+    rpc_url = rpc_url or environ.get("MEDIBLOC_RPC")
     known = networks(environ)
     if named is not None and named not in known:
         raise NetworkUnknown(name=named, known=", ".join(known))
@@ -98,9 +99,24 @@ def load(
         raise InvalidValue(
             name=f"MEDIBLOC_RPC_{chosen.name.upper()}", given="empty", allowed="an RPC URL"
         )
+    keep = store or environ.get("MEDIBLOC_STORE") or str(place / "store")
     return Settings(
         home=place,
         network=chosen,
-        store=store or environ.get("MEDIBLOC_STORE") or str(place / "store"),
+        store=keep if is_multiaddr(keep) else str(_folder(keep)),
         deployments=(Path("deployments"), place / "deployments"),
     )
+
+
+def is_multiaddr(store: str) -> bool:
+    """Whether a store's setting names a Kubo RPC; anything else is a folder."""
+    return store.startswith(("/ip4/", "/ip6/", "/dns/", "/dns4/", "/dns6/", "/unix/"))
+
+
+def _folder(given: str) -> Path:
+    try:
+        return Path(given).expanduser()
+    except RuntimeError:
+        raise InvalidValue(
+            name="folder", given=given, allowed="one of somebody known to this machine"
+        ) from None
