@@ -1,0 +1,110 @@
+"""The README does what it says: its commands run as pasted, its tables are the program's own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import typer.main
+
+from medibloc_py import errors
+from medibloc_py.cli import app
+from medibloc_py.errors import MediBlocError
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROGRAMS = Path(sys.executable).parent
+_WALK_TIMEOUT_S = 280
+
+
+def blocks(*languages: str) -> list[tuple[str, str]]:
+    """Language and text of the fenced blocks in any of the languages, in their order."""
+    return [found for found in _BLOCK.findall(README) if found[0] in languages]
+
+
+def table(heading: str) -> list[list[str]]:
+    """Cells of the first table below a heading, without its two head rows."""
+    rows = README.split(f"## {heading}\n", 1)[1].split("\n\n|", 1)[1].split("\n\n", 1)[0]
+    lines = rows.splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    """What a stranger's shell holds: no setting of ours, this interpreter's programs first."""
+    path = f"{_PROGRAMS}{os.pathsep}{os.environ['PATH']}"
+    return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", **more}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_the_walk_runs_as_pasted(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    script = "".join(
+        text if language == "bash" else f"python - <<'PYTHON'\n{text}PYTHON\n"
+        for language, text in blocks("bash", "python")
+    )
+    walk = subprocess.Popen(
+        ["bash", "-eu", "-o", "pipefail", "-c", script],
+        env=environment(home, TMPDIR=str(tmp_path), MEDIBLOC_PORT=str(free_port())),
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # a group to stop, with the chain in it
+    )
+    try:
+        output, _ = walk.communicate(timeout=_WALK_TIMEOUT_S)
+    finally:
+        with suppress(ProcessLookupError):  # it ended, and its chain with it
+            os.killpg(walk.pid, signal.SIGKILL)
+    assert walk.returncode == 0, output
+    assert "HMB+COMMERCIAL: DENY" in output
+    assert "refused with exit code 4" in output
+    assert "Paid 1,140,000,000 token units" in output  # of 1,200 less the steward's 5 %
+    assert "(64, 64)" in output  # the array that Python opened
+    assert list(home.iterdir()) == [], "the walk wrote into HOME"
+
+
+def test_the_help_is_the_programs_own(tmp_path: Path) -> None:
+    shown = subprocess.run(
+        [_PROGRAMS / "medibloc", "--help"],
+        env=environment(tmp_path, COLUMNS="80"),
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    (printed,) = (text for _, text in blocks("text") if "Usage: medibloc" in text)
+    lines = [line.rstrip() for line in shown.splitlines()]
+    assert printed.strip("\n") == "\n".join(lines).strip("\n")
+
+
+def test_the_verbs_are_the_programs_own() -> None:
+    root = typer.main.get_command(app)
+    groups = {
+        f"`{name}`": ", ".join(f"`{verb}`" for verb in command.commands)
+        for name, command in root.commands.items()
+        if hasattr(command, "commands")
+    }
+    assert {noun: verbs for noun, verbs, *_ in table("Commands")} == groups
+
+
+def test_the_exit_codes_are_the_errors_own() -> None:
+    known = {each.exit_code: name for name, each in vars(errors).items() if _is_category(each)}
+    told = {int(code): name.strip("`") for code, name, *_ in table("Exit codes") if name}
+    assert told == known | {MediBlocError.exit_code: "MediBlocError"}
+
+
+def _is_category(each: object) -> bool:
+    return isinstance(each, type) and MediBlocError in each.__bases__
