@@ -143,6 +143,8 @@ contract Market is IMarket, EIP712 {
         uint256 available = part - state.shared;
         if (amount > available) revert ClaimExceedsEarned(id, amount, available);
         claimed[id][leaf] = before + amount;
+        // Nothing is cut off: amount <= available <= earned, which is a uint104.
+        // forge-lint: disable-next-line(unsafe-typecast)
         state.shared += uint104(amount);
         emit Claimed(id, leaf, contribution.payee, amount);
         IERC20(listing.token).safeTransfer(contribution.payee, amount);
@@ -153,6 +155,8 @@ contract Market is IMarket, EIP712 {
         bytes32 id = listing.id();
         amount = _feeDue(id, listing);
         if (amount == 0) revert NothingToClaim(id, 0);
+        // Nothing is cut off: amount <= earned, which is a uint104.
+        // forge-lint: disable-next-line(unsafe-typecast)
         _feePaid[id] += uint104(amount);
         emit FeeClaimed(id, listing.steward, amount);
         IERC20(listing.token).safeTransfer(listing.steward, amount);

@@ -5,6 +5,7 @@ import {Purpose} from "../../contracts/libraries/Purpose.sol";
 import {Listings} from "../../contracts/market/Listings.sol";
 import {MarketWorld} from "./support/MarketWorld.sol";
 import {Hashes} from "@openzeppelin/contracts/utils/cryptography/Hashes.sol";
+import {VmSafe} from "forge-std/Vm.sol";
 
 /// What a transaction costs, base fee and calldata included: each call runs as a transaction of its own.
 /// `snapshots/Gas.json` keeps the figures, so that a review sees them change; the bounds below are promises.
@@ -16,6 +17,8 @@ contract GasTest is MarketWorld {
     bytes32[] private proof;
 
     function setUp() public override {
+        // Coverage measures other bytecode.
+        vm.skip(vm.isContext(VmSafe.ForgeContext.Coverage));
         super.setUp();
         // A tree of 131,072 contributions, of which only this path is known.
         for (uint256 i = 0; i < DEPTH; ++i) {
