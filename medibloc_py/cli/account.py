@@ -161,10 +161,28 @@ def fund(
 
 
 @app.command("publish-key")
-def publish_key(context: typer.Context, account: As, json: Json = False) -> None:
+def publish_key(
+    context: typer.Context,
+    account: As,
+    rotate: Annotated[
+        bool,
+        typer.Option("--rotate", help="Make a new key first; the old ones still open theirs."),
+    ] = False,
+    json: Json = False,
+) -> None:
     """Announce the account's encryption key, so that others can wrap for it."""
+    from medibloc_py.flows import keyring
+
     session: Session = context.obj
-    receipt = session.acting_as(account).publish_key()
+    if rotate:
+        home = session.settings().home
+        keyring.known_account(home, account)
+        client = session.client().acting_for(
+            keyring.rotate_key(home, account, session.password(account))
+        )
+    else:
+        client = session.acting_as(account)
+    receipt = client.publish_key()
     Output(json).result(receipt, [f"Published in {receipt.transaction}, gas {receipt.gas_used:,}."])
 
 

@@ -10,7 +10,7 @@ Both files open with one password. Neither is ever overwritten but to add a key 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medibloc_py.chain import Signer, key_file_address, load_key_file, save_key_file
@@ -20,7 +20,7 @@ from medibloc_py.errors import AccountExists, AccountUnknown, InvalidValue, KeyF
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import Address, Receipt
 from medibloc_py.storage import Vault
-from medibloc_py.storage.files import make_folder, read_private, write_atomic
+from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ENCRYPTION = ".encryption.json"
@@ -70,19 +70,29 @@ def _create(home: Path, name: str, signer: Signer, password: str, work: int | No
     if not password:
         raise InvalidValue(name="password", given="empty", allowed="at least one character")
     account_file, encryption_file = _files(home, name)
-    if account_file.exists() or encryption_file.exists():
+    if account_file.exists():
         raise AccountExists(name=name, path=account_file.parent)
     encryption = EncryptionKeys.generate()
     cost = {} if work is None else {"n": work}
     make_folder(account_file.parent)
+    _reserve(encryption_file, name)
     # The encryption keys first: an account file without them would look complete.
-    write_atomic(encryption_file, seal_key_file(encryption, password, **cost))
     try:
+        write_atomic(encryption_file, seal_key_file(encryption, password, **cost))
         save_key_file(account_file, signer, password, **cost)
     except BaseException:
         encryption_file.unlink(missing_ok=True)
         raise
     return Identity(signer, encryption, _vault(home, signer.address))
+
+
+def _reserve(file: Path, name: str) -> None:
+    """Takes a name before a second of scrypt, so that no other process can take it, too."""
+    with on_disk(file):
+        try:
+            file.touch(mode=0o600, exist_ok=False)
+        except FileExistsError:
+            raise AccountExists(name=name, path=file.parent) from None
 
 
 def ephemeral(home: Path, signer: Signer) -> Identity:
@@ -130,6 +140,21 @@ def open_account(home: Path, name: str, password: str) -> Identity:
         raise KeyFileCorrupt(path=encryption_file, reason="it is missing")
     encryption = open_key_file(read_private(encryption_file), password, str(encryption_file))
     return Identity(signer, encryption, _vault(home, signer.address))
+
+
+def rotate_key(home: Path, name: str, password: str, *, work: int | None = None) -> Identity:
+    """Adds a key pair to an account's encryption keys; the older ones still open what they did.
+
+    Others wrap for the new pair once it is published.
+
+    Raises:
+        MediBlocError: as `open_account`; the file was not changed.
+    """
+    identity = open_account(home, name, password)
+    keys = identity.keys.rotated()
+    cost = {} if work is None else {"n": work}
+    write_atomic(_files(home, name)[1], seal_key_file(keys, password, **cost))
+    return replace(identity, keys=keys)
 
 
 def publish_key(exchange: Exchange, identity: Identity) -> Receipt:
