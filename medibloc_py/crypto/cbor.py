@@ -62,6 +62,13 @@ def invalid_document(kind: str, source: str) -> Refusal:
     return lambda reason: DocumentInvalid(path=source, kind=kind, reason=reason)
 
 
+def unwritable(kind: str) -> Refusal:
+    """Makes refusals of a document that no reader would take, before it is written."""
+    return lambda reason: InvalidValue(
+        name=kind, given=f"not writable ({reason})", allowed="as docs/envelope-v1.md says"
+    )
+
+
 class Fields:
     """A map being read: every key is taken once, and `end` leaves none over."""
 

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 
 from medibloc_py.crypto import cbor, curve
-from medibloc_py.crypto.cbor import Fields
+from medibloc_py.crypto.cbor import Fields, Refusal
 from medibloc_py.crypto.ids import address_bytes
 from medibloc_py.crypto.keys import record_scalar
 from medibloc_py.errors import InvalidValue
@@ -52,8 +52,12 @@ class GrantObject:
     proof: tuple[bytes, ...] = ()
 
     def encode(self) -> bytes:
-        """Encodes as canonical DAG-CBOR."""
-        return cbor.encode(
+        """Encodes as canonical DAG-CBOR.
+
+        Raises:
+            InvalidValue: `decode` would refuse it.
+        """
+        data = cbor.encode(
             {
                 "v": 1,
                 "cek": self.cek,
@@ -67,6 +71,8 @@ class GrantObject:
                 "proof": list(self.proof),
             }
         )
+        self._decode(data, cbor.unwritable("the grant object"))
+        return data
 
     @classmethod
     def decode(cls, data: bytes, source: str = "what was unwrapped") -> GrantObject:
@@ -79,7 +85,11 @@ class GrantObject:
         Raises:
             DocumentInvalid: any key, type, length or bound is not as it must be.
         """
-        fields = cbor.decode(data, cbor.invalid_document("grant object", source))
+        return cls._decode(data, cbor.invalid_document("grant object", source))
+
+    @classmethod
+    def _decode(cls, data: bytes, refuse: Refusal) -> GrantObject:
+        fields = cbor.decode(data, refuse)
         fields.constant("v", 1)
         grant = cls(
             cek=fields.octets("cek", 32),
@@ -146,9 +156,13 @@ class RecordFile:
         return self.x
 
     def encode(self) -> bytes:
-        """Encodes as canonical DAG-CBOR."""
+        """Encodes as canonical DAG-CBOR.
+
+        Raises:
+            InvalidValue: `decode` would refuse it; what is kept must open again.
+        """
         secret = {"r": self.r} if self.x is None else {"x": curve.scalar_bytes(self.x, "x")}
-        return cbor.encode(
+        data = cbor.encode(
             secret
             | {
                 "v": 1,
@@ -164,11 +178,17 @@ class RecordFile:
                 "label": self.label,
             }
         )
+        self._decode(data, cbor.unwritable("the record file"))
+        return data
 
     @classmethod
     def decode(cls, data: bytes, source: str = "what was unwrapped") -> RecordFile:
         """Decodes strictly; arguments and errors as `GrantObject.decode`."""
-        fields = cbor.decode(data, cbor.invalid_document("record file", source))
+        return cls._decode(data, cbor.invalid_document("record file", source))
+
+    @classmethod
+    def _decode(cls, data: bytes, refuse: Refusal) -> RecordFile:
+        fields = cbor.decode(data, refuse)
         fields.constant("v", 1)
         derived = fields.has("r")
         record = cls(

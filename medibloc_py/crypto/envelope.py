@@ -14,6 +14,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import BinaryIO
 
+from medibloc_py.crypto.cbor import unwritable
 from medibloc_py.crypto.keys import hkdf
 from medibloc_py.crypto.manifest import MOST_MANIFEST_BYTES, Manifest, ManifestEntry
 from medibloc_py.crypto.stream import (
@@ -86,7 +87,7 @@ def seal_record(
         offset += sealed
     # What a reader would refuse is not sealed in the first place.
     plan = Manifest(kind, tuple(entries))
-    Manifest.decode(plan.encode(), _unusable)
+    Manifest.decode(plan.encode(), unwritable("the record"))
     return _seal_all(files, plan, cek, salt)
 
 
@@ -258,12 +259,6 @@ def _check_key(cek: bytes, salt: bytes) -> None:
     for name, value in (("content key", cek), ("salt", salt)):
         if len(value) != 32:
             raise InvalidValue(name=name, given=f"{len(value)} bytes", allowed="32 bytes")
-
-
-def _unusable(reason: str) -> InvalidValue:
-    return InvalidValue(
-        name="the record", given=f"not sealable ({reason})", allowed="as docs/envelope-v1.md says"
-    )
 
 
 def _damaged(reason: str) -> Corrupted:

@@ -18,6 +18,7 @@ from medibloc_py.model import Address, ListingId, RecordId
 
 WRAP_OVERHEAD = 1 + 1120 + 16
 """Suite byte, encapsulated key (1,088 + 32) and tag."""
+MOST_PAYLOAD_BYTES = 1 << 30
 LOCATOR_BYTES = 32 + 32 + 16
 """Encapsulated key, digest and tag."""
 
@@ -37,8 +38,11 @@ def wrap(payload: bytes, bundle: bytes, info: bytes) -> bytes:
         `0x01 || enc || ciphertext`, `WRAP_OVERHEAD` bytes more than the payload.
 
     Raises:
-        InvalidValue: the bundle is not one, or holds a key of low order.
+        InvalidValue: the bundle is not one, or holds a key of low order; the payload is
+            above 1 GiB.
     """
+    if len(payload) > MOST_PAYLOAD_BYTES:
+        raise InvalidValue(name="payload", given=f"{len(payload)} bytes", allowed="at most 1 GiB")
     key = parse_bundle(bundle).payload
     try:
         return SUITE + _PAYLOAD.encrypt(payload, key, info=info)
@@ -58,10 +62,13 @@ def unwrap(wrapped: bytes, keys: EncryptionKeys, info: bytes, what_for: str) -> 
     Raises:
         WrongKey: no version opens it: wrapped for another key or another place, or altered
             (HPKE cannot tell these apart; what comes from the store has its CID checked first).
-        Corrupted: too short, or of an unknown suite.
+        Corrupted: too short, too long, or of an unknown suite.
     """
-    if len(wrapped) < WRAP_OVERHEAD or wrapped[:1] != SUITE:
-        raise Corrupted(name=f"the wrapped {what_for}", reason="it is cut, or of an unknown suite")
+    payload_bytes = len(wrapped) - WRAP_OVERHEAD
+    if not 0 <= payload_bytes <= MOST_PAYLOAD_BYTES or wrapped[:1] != SUITE:
+        raise Corrupted(
+            name=f"the wrapped {what_for}", reason="its length or its suite cannot be right"
+        )
     for pair in reversed(keys.pairs):
         try:
             return _PAYLOAD.decrypt(wrapped[1:], pair.payload_private(), info=info)

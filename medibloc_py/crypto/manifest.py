@@ -6,6 +6,7 @@ follows from the sizes before it; a manifest that says otherwise is refused.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,12 @@ _SIZE_BITS = 48  # a file is below 256 TiB
 _MOST_META = 64
 _MOST_NAME_BYTES = 1024
 _MOST_PARTS = 16
+# Listed, not asked of `unicodedata`: a format must not change with the version of Unicode.
+# Controls, what Windows forbids, invisible and direction-changing characters, surrogates.
+_FORBIDDEN = re.compile(
+    r'[\x00-\x1f\x7f-\x9f\\:*?"<>|\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]'
+)
+_DEVICE = re.compile(r"(con|prn|aux|nul|(com|lpt)[0-9])(\..*)?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +121,8 @@ def _why_names_fail(names: Sequence[str]) -> str:
     """Says why these names cannot be the files of one record; empty when they can.
 
     A name is a relative path that means one and the same file wherever it is
-    written: no empty, `.` or `..` part, nothing a file system treats specially, and
-    no two that differ by case or Unicode form only.
+    written: no empty, `.` or `..` part, nothing a file system or a terminal treats
+    specially, and no two that differ by case or Unicode form only.
     """
     if not 0 < len(names) <= MOST_FILES:
         return f"a record holds from 1 to {MOST_FILES} files"
@@ -135,14 +142,15 @@ def _slashes(name: str) -> list[int]:
 
 
 def _name_is_safe(name: str) -> bool:
-    if any(letter in '\\:*?"<>|' or unicodedata.category(letter)[0] == "C" for letter in name):
+    if _FORBIDDEN.search(name):
         return False
     parts = name.split("/")
     if len(parts) > _MOST_PARTS:
         return False
     # Some file systems drop a trailing dot or blank, which also covers "." and "..".
     return len(name.encode()) <= _MOST_NAME_BYTES and all(
-        part and part[-1] not in ". " and len(part.encode()) <= 255 for part in parts
+        part and part[-1] not in ". " and len(part.encode()) <= 255 and not _DEVICE.fullmatch(part)
+        for part in parts
     )
 
 

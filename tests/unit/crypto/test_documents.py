@@ -266,9 +266,18 @@ def test_decode_of_flipped_bits_is_typed(kind, place, bit):
         "b" + "a" * 57 + "\n",
     ],
 )
-def test_decode_reverts_when_the_cid_is_no_cid(cid):
+def test_a_cid_that_is_none_is_neither_read_nor_written(cid):
+    document = dag_cbor.decode(example(GrantObject).encode()) | {"cid": cid}
     with pytest.raises(DocumentInvalid):
-        GrantObject.decode(replace(example(GrantObject), cid=cid).encode())
+        GrantObject.decode(dag_cbor.encode(document))
+    with pytest.raises(InvalidValue):
+        replace(example(GrantObject), cid=cid).encode()
+
+
+def test_encode_reverts_when_what_is_kept_would_not_open_again():
+    for change in ({"label": "x" * 1025}, {"salt": b""}, {"kind": -1}, {"proof": (bytes(31),)}):
+        with pytest.raises(InvalidValue):
+            replace(example(RecordFile), **change).encode()
 
 
 @pytest.mark.parametrize("scalar", [bytes(32), b"\xff" * 32])

@@ -109,6 +109,14 @@ def test_keys_of_low_order_are_refused():
         hpke.seal_locator(bytes(31), BUNDLE, b"")
 
 
+def test_payloads_above_the_limit_are_refused(monkeypatch):
+    monkeypatch.setattr(hpke, "MOST_PAYLOAD_BYTES", 6)
+    with pytest.raises(InvalidValue):
+        hpke.wrap(b"payload", BUNDLE, b"info")
+    with pytest.raises(Corrupted):
+        hpke.unwrap(WRAPPED, READER, b"info", "payload")
+
+
 def all_infos(chain=1, record=RECORD, number=1):
     return {
         hpke.grant_info(chain, ONE, record, TWO, THREE, 1, 2, number),

@@ -36,7 +36,18 @@ def test_manifests_go_round(sizes):
 
 @pytest.mark.parametrize(
     "name",
-    ["a", "0001.dcm", "a/b/c", ".hidden", "a b", "série/図.dcm", "x" * 255, "/".join("a" * 16)],
+    [
+        "a",
+        "0001.dcm",
+        "a/b/c",
+        ".hidden",
+        "a b",
+        "série/図.dcm",
+        "console",
+        "com10",
+        "x" * 255,
+        "/".join("a" * 16),
+    ],
 )
 def test_a_plain_relative_path_is_a_name(name):
     assert Manifest.decode(of([name]).encode(), refuse).files[0].name == name
@@ -70,6 +81,11 @@ def test_a_plain_relative_path_is_a_name(name):
         'a"',
         "a|b",
         "<a>",
+        "a\u200bb",
+        "\ufeffa",
+        "NUL",
+        "con.dcm",
+        "a/lpt1",
         "a.",
         "a ",
         "a./b",

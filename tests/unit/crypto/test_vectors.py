@@ -2,13 +2,14 @@
 
 import importlib
 import json
+import re
 
 import pytest
 import stranger
 from conftest import VECTORS
 from eth_abi import encode
 
-from medibloc_py.crypto import envelope, hpke, ids, keyfile, merkle
+from medibloc_py.crypto import envelope, hpke, ids, keyfile, merkle, stream
 
 
 @pytest.mark.parametrize("name", ["ids", "keys", "envelope", "sale"])
@@ -134,6 +135,17 @@ def test_a_stranger_opens_sealed_records(vectors):
         opened, manifest = stranger.open_record(case["record"], case["cek"], case["salt"])
         assert opened == {name: make.content(name, size) for name, size in files}
         assert (manifest["v"], manifest["kind"], manifest["meta"]) == (1, 1, {})
+
+
+def test_the_figures_of_the_document_hold(vectors):
+    document = (VECTORS.parents[1] / "docs" / "envelope-v1.md").read_text()
+    assert vectors("keys")["U"].hex() in document
+    rows = re.findall(r"^\| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", document, re.MULTILINE)
+    assert len(rows) == 4
+    for row in rows:
+        length, padded, sealed = (int(figure.replace(",", "")) for figure in row)
+        assert stream.padded_size(length) == padded
+        assert stream.sealed_size(length) == sealed
 
 
 # sale.json.
