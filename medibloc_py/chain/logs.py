@@ -52,14 +52,12 @@ def parse(rpc: Rpc, entry: object) -> Log:
 
 
 def decode(rpc: Rpc, contract: Contract, log: Log) -> Event:
-    """Decodes a log entry of the contract.
+    """Decodes a log entry of the contract, of a kind that its artifact knows.
 
     Raises:
         NodeAnsweredWrong: the contract cannot have emitted it.
     """
-    item = contract.artifact.events_by_topic.get(log.topics[0]) if log.topics else None
-    if item is None:
-        raise rpc.wrong(f"a log of {contract.name} is no event of it")
+    item = contract.artifact.events_by_topic[log.topics[0]]
     indexed = [param for param in item["inputs"] if param["indexed"]]
     if len(indexed) != len(log.topics) - 1:
         raise rpc.wrong(f"an event {item['name']} has {len(log.topics)} topics")
