@@ -1,0 +1,1 @@
+"""Brownie scripts: deploy, grant, purchase. Thin: what they do, `medibloc_py` does."""

@@ -1,0 +1,101 @@
+"""Deploys the contracts through brownie and writes deployments/<chain id>.json.
+
+    brownie run scripts/deploy.py --network anvil|ganache|sepolia
+
+Environment:
+    MEDIBLOC_GOVERNANCE      account that may name accreditors; the deployer if not set.
+    MEDIBLOC_RPC_SEPOLIA     RPC URL, for sepolia.
+    MEDIBLOC_DEPLOYER_KEY    private key of the account that pays, for sepolia.
+    MEDIBLOC_TEST_TOKEN      1 deploys the test token, which anyone may mint, on sepolia too.
+
+On a local chain the first account pays, the test token is there, and the deployer, if it
+governs, is an accreditor.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from brownie import accounts, chain, network, project, rpc, web3
+
+from medibloc_py import config
+from medibloc_py.chain import Deployment, Network, Signer, parse_address
+from medibloc_py.errors import InsufficientFunds
+from medibloc_py.model import Address
+from scripts.session import setting
+from scripts.toolchain import plainly
+
+TEST_TOKEN = "TestToken"
+
+
+@plainly
+def main() -> None:
+    """Deploys, proves the code on chain equal to the library's, and saves the addresses."""
+    exchange = project.get_loaded_projects()[0]
+    node = Network.connect(web3.provider.endpoint_uri, _expected_chain())
+    deployer = _deployer()
+    ruler = parse_address(os.environ.get("MEDIBLOC_GOVERNANCE") or str(deployer))
+    token = rpc.is_active() or os.environ.get("MEDIBLOC_TEST_TOKEN") == "1"
+    names = ["Accounts", "Records", "Consents", "Grants", "Market"] + [TEST_TOKEN] * token
+    if not rpc.is_active():
+        _require_funds(exchange, names, deployer, ruler)
+    at: dict[str, Any] = {}
+    for name in names:
+        at[name] = exchange[name].deploy(*_arguments(name, at, ruler), {"from": deployer})
+    if rpc.is_active() and ruler == deployer:
+        at["Accounts"].setAccreditor(ruler, True, {"from": deployer})
+    deployment = Deployment(
+        chain_id=chain.id,
+        contracts={name: Address(contract.address) for name, contract in at.items()},
+        block=min(contract.tx.block_number for contract in at.values()),
+        governance=ruler,
+    )
+    deployment.verify(node)
+    path = deployment.save(Path(exchange._path) / "deployments")
+    for name, address in deployment.contracts.items():
+        print(f"{name:10} {address}")
+    print(f"{'governance':10} {ruler}")
+    print(f"Deployed on chain {chain.id}, written to {path}.")
+    if rpc.is_child():
+        print("Brownie started this chain and ends it now: `medibloc up` starts one that stays.")
+
+
+def _expected_chain() -> int | None:
+    known = config.networks().get(network.show_active())
+    return known.chain_id if known and not rpc.is_active() else None
+
+
+def _deployer() -> Any:
+    if rpc.is_active():
+        return accounts[0]
+    key = setting("MEDIBLOC_DEPLOYER_KEY", "the private key of the account that pays")
+    return accounts.add(Signer.from_key(key).export_key())
+
+
+def _arguments(name: str, at: dict[str, Any], ruler: Address) -> tuple[Any, ...]:
+    """What the constructor takes; the governance stands in for a contract not deployed yet."""
+    return {
+        "Accounts": (ruler,),
+        "Records": (at.get("Accounts", ruler),),
+        "Grants": (at.get("Records", ruler), at.get("Consents", ruler)),
+        "Market": (at.get("Accounts", ruler), at.get("Consents", ruler)),
+    }.get(name, ())
+
+
+def _require_funds(exchange: Any, names: list[str], deployer: Any, ruler: Address) -> None:
+    """Refuses to begin what the deployer cannot pay to the end.
+
+    Raises:
+        InsufficientFunds: it holds less than all of it may cost.
+    """
+    gas = sum(
+        exchange[name].deploy.estimate_gas(*_arguments(name, {}, ruler), {"from": deployer})
+        for name in names
+    )
+    needed = gas * (2 * chain.base_fee + chain.priority_fee)
+    if deployer.balance() < needed:
+        raise InsufficientFunds(
+            account=deployer.address, balance=int(deployer.balance()), unit="wei", needed=needed
+        )

@@ -1,0 +1,1 @@
+"""What contract tests say in one line: what reverts, what happens, when, for which dataset."""
