@@ -9,8 +9,9 @@ import typer
 
 from medibloc_py.cli.files import save_arrays, save_files
 from medibloc_py.cli.options import As, Json, Session
-from medibloc_py.cli.output import Output, as_time
+from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32, read_time
+from medibloc_py.errors.words import time as as_time
 
 app = typer.Typer(no_args_is_help=True, help="Access: one record for one reader, until a time.")
 

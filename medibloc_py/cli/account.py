@@ -17,8 +17,9 @@ from medibloc_py.cli.options import (
     read_text,
     test_token,
 )
-from medibloc_py.cli.output import Output, as_time
+from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_time
+from medibloc_py.errors.words import time as as_time
 
 app = typer.Typer(no_args_is_help=True, help="Accounts: keys here, accreditations on the chain.")
 

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from medibloc_py.cli.options import As, Json, Session, read_text
-from medibloc_py.cli.output import Output, as_time
+from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_time
+from medibloc_py.errors.words import time as as_time
 
 app = typer.Typer(
     no_args_is_help=True, help="Consent: what a patient's data may be used for, until when."

@@ -9,7 +9,7 @@ import typer
 
 from medibloc_py.cli.files import save_arrays, save_files
 from medibloc_py.cli.options import As, Json, Session, read_bytes, test_token
-from medibloc_py.cli.output import Output, as_time
+from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import (
     read_amount,
     read_bytes32,
@@ -17,6 +17,7 @@ from medibloc_py.cli.times import (
     read_time,
     show_amount,
 )
+from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client

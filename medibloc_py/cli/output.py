@@ -6,21 +6,9 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from medibloc_py.errors import MediBlocError
-
-_LAST_DATE = 253_402_300_799  # the end of the year 9999; a contract's times go on
-
-
-def as_time(timestamp: int) -> str:
-    """A unix time as `2027-01-31 12:00:00Z`; 0 as `never`."""
-    if not timestamp:
-        return "never"
-    if timestamp > _LAST_DATE:
-        return "after the year 9999"
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
 def printable(text: str) -> str:

@@ -1,13 +1,18 @@
 """The root of all errors and the categories that carry an exit code."""
 
+from __future__ import annotations
+
 from typing import ClassVar
+
+from medibloc_py.errors.words import WORDS
 
 
 class MediBlocError(Exception):
     """Root of all errors of the exchange.
 
     Attributes:
-        what: template of what happened and why, over `values`.
+        what: template of what happened and why, over `values`; a number with a word of
+            `words.WORDS` after its name, as in `{deadline:time}`, is shown in words.
         fix: template of what to do next.
         exit_code: status the command line ends with.
         values: the numbers and ids the error carries.
@@ -24,15 +29,18 @@ class MediBlocError(Exception):
     @property
     def message(self) -> str:
         """What happened and why, in one sentence."""
-        return self.what.format(**{name: _shown(value) for name, value in self.values.items()})
+        return self._filled(self.what)
 
     @property
     def advice(self) -> str:
         """What to do next."""
-        return self.fix.format(**{name: _shown(value) for name, value in self.values.items()})
+        return self._filled(self.fix)
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".strip()
+
+    def _filled(self, template: str) -> str:
+        return template.format(**{name: _Shown(value) for name, value in self.values.items()})
 
     def as_json(self) -> dict[str, object]:
         """The error for machines: its name, message, advice and values."""
@@ -41,14 +49,23 @@ class MediBlocError(Exception):
             "message": self.message,
             "advice": self.advice,
             "values": {
-                name: value if isinstance(value, int) else _shown(value)
+                name: value if isinstance(value, int) else str(_Shown(value))
                 for name, value in self.values.items()
             },
         }
 
 
-def _shown(value: object) -> str:
-    return "0x" + value.hex() if isinstance(value, bytes) else str(value)
+class _Shown:
+    """A value that knows how to stand in a template."""
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __format__(self, word: str) -> str:
+        return WORDS[word](self._value) if word and isinstance(self._value, int) else str(self)
+
+    def __str__(self) -> str:
+        return "0x" + self._value.hex() if isinstance(self._value, bytes) else str(self._value)
 
 
 # Categories: one exit code each (docs/architecture.md lists them).

@@ -163,7 +163,8 @@ class SettleTooLate(RefusedError):
     """Too close to the deadline to show the secret."""
 
     what = (
-        "The deadline {deadline} is {remaining_s} s away, within the safety margin of {margin_s} s."
+        "The deadline {deadline:time} is {remaining_s} s away; nothing is shown within the safety "
+        "margin of {margin_s} s, nor later."
     )
     fix = "Let the buyer take the refund and quote again; the secret stays secret."
 
@@ -173,6 +174,20 @@ class GrantNotFound(RefusedError):
 
     what = "No grant on record {record} for {grantee} stands on this chain."
     fix = "Ask the patient for a grant."
+
+
+class OrderNotHeld(RefusedError):
+    """The quote that was bought is not here."""
+
+    what = "The quote behind the order {order} is not among the documents in {path}."
+    fix = "Use the account and the home folder that bought it, and check the id."
+
+
+class OrderNotSettled(RefusedError):
+    """What was bought does not open yet, or never will."""
+
+    what = "The order {order} is not settled: it is {state:order_state}."
+    fix = "Wait for the steward to settle it; past its deadline, take the refund."
 
 
 class RecordNotHeld(RefusedError):

@@ -32,21 +32,21 @@ class KeyBundleInvalid(ContractRefusal):
 class ExpiryInPast(ContractRefusal):
     """`until` is not after `timestamp`."""
 
-    what = "The time {until} is not after the block time {timestamp}."
+    what = "The time {until:time} is not after the block time {timestamp:time}."
     fix = "Give a time in the future."
 
 
 class NotAccredited(ContractRefusal):
     """`account` is not accredited for `role`."""
 
-    what = "{account} is not accredited for role {role} (valid until {until})."
+    what = "{account} is not accredited as {role:role} (accredited until: {until:time})."
     fix = "Ask an accreditor for an accreditation, or to renew it."
 
 
 class EvidenceInvalid(ContractRefusal):
     """`evidence` has bits nobody vouches for."""
 
-    what = "The evidence word {evidence} has bits that cannot be vouched for."
+    what = "The evidence {evidence:request} has terms that cannot be vouched for."
     fix = "Vouch for NONPROFIT and HAS_IRB only."
 
 
@@ -88,7 +88,9 @@ class RecordUnknown(ContractRefusal):
 class TermsInvalid(ContractRefusal):
     """Not a terms word."""
 
-    what = "{terms} is not a terms word: it needs exactly one permission and known bits only."
+    what = (
+        "{terms:terms} are not terms of use: they need exactly one permission and known bits only."
+    )
     fix = "Choose one of NRES, GRU, HMB, DS, POA and modifiers."
 
 
@@ -109,10 +111,7 @@ class GrantMissing(ContractRefusal):
 class PurposeNotPermitted(ContractRefusal):
     """The consent of `patient` does not permit `purpose`."""
 
-    what = (
-        "The consent of {patient} does not permit purpose {purpose} "
-        "(answer {answer}, decided by bit {bit})."
-    )
+    what = "The consent of {patient} does not permit the purpose {purpose:request} ({answer:answer}; {bit:bit} decided)."
     fix = "Grant for another purpose, or change the consent first."
 
 
@@ -147,9 +146,7 @@ class ListingUnknown(ContractRefusal):
 class ListingClosed(ContractRefusal):
     """The listing takes no order."""
 
-    what = (
-        "The listing {listing} takes no order since {closed_at}: it expired or a patient withdrew."
-    )
+    what = "The listing {listing} takes no order since {closed_at:time}: it expired or a patient withdrew."
     fix = "Ask the steward for its successor."
 
 
@@ -171,8 +168,8 @@ class PurposeDenied(ContractRefusal):
     """The terms of the listing do not permit `purpose`."""
 
     what = (
-        "The terms of listing {listing} do not permit purpose {purpose} "
-        "(answer {answer}, decided by bit {bit})."
+        "The terms of listing {listing} do not permit the purpose {purpose:request} "
+        "({answer:answer}; {bit:bit} decided)."
     )
     fix = "Ask for a purpose the terms permit."
 
@@ -180,7 +177,7 @@ class PurposeDenied(ContractRefusal):
 class EvidenceNotVouched(ContractRefusal):
     """The purpose claims what no accreditor vouched for."""
 
-    what = "{buyer} claims evidence {missing} that no accreditor vouched for."
+    what = "{buyer} claims {missing:request}, which no accreditor vouched for."
     fix = "Ask an accreditor to attest it, or leave it out of the purpose."
 
 
@@ -194,22 +191,22 @@ class LockInvalid(ContractRefusal):
 class DeadlineOutOfRange(ContractRefusal):
     """The deadline is too near or too far."""
 
-    what = "The deadline {deadline} is not between {earliest} and {latest}."
-    fix = "Choose a deadline in between."
+    what = "The deadline {deadline:time} is not between {earliest:time} and {latest:time}."
+    fix = "Choose a deadline in between; a quote past its deadline must be asked for again."
 
 
 class OrderExists(ContractRefusal):
     """The same order was placed before."""
 
-    what = "The order {order} exists already."
-    fix = "Ask for a new quote: each has its own lock."
+    what = "The order {order} was placed before, perhaps by a try that was cut off."
+    fix = "See `medibloc dataset show`; to order once more, ask for a new quote."
 
 
 class OrderNotOpen(ContractRefusal):
     """The order has ended, or never was."""
 
-    what = "The order {order} is not open (state {state})."
-    fix = "Nothing to do: an order ends once."
+    what = "The order {order} is not open: it is {state:order_state}."
+    fix = "Nothing to do: an order ends once; if it is unknown, check the id and the network."
 
 
 class WrongSecret(ContractRefusal):
@@ -222,14 +219,14 @@ class WrongSecret(ContractRefusal):
 class DeadlinePassed(ContractRefusal):
     """Too late to settle."""
 
-    what = "The deadline {deadline} of order {order} has passed."
+    what = "The deadline {deadline:time} of order {order} has passed."
     fix = "The buyer can take the refund."
 
 
 class DeadlineNotReached(ContractRefusal):
     """Too early to refund."""
 
-    what = "The deadline {deadline} of order {order} has not passed."
+    what = "The deadline {deadline:time} of order {order} has not passed."
     fix = "Wait until then: the steward may still settle."
 
 

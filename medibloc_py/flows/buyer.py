@@ -14,7 +14,8 @@ from medibloc_py.errors import (
     InsufficientFunds,
     LockMismatch,
     MediBlocError,
-    OrderNotOpen,
+    OrderNotHeld,
+    OrderNotSettled,
     PaymentBelowPrice,
     QuoteInvalid,
 )
@@ -211,14 +212,16 @@ def open_dataset(exchange: Exchange, buyer: Identity, order_id: OrderId) -> Open
     """Opens what a settled order bought: the chain's secret and the quote give every key.
 
     Raises:
-        OrderNotOpen: this account bought no such order, or it is not settled.
+        OrderNotHeld: this account bought no such order.
+        OrderNotSettled: the steward has not shown the secret, or the payment went back.
         LockMismatch: the secret on chain is not the lock's: the node lies.
     """
     name = _order_name(order_id)
+    if not buyer.vault.has(name):
+        raise OrderNotHeld(order=order_id, path="the vault of " + buyer.address)
     secret = exchange.market.settled(order_id)
-    if not buyer.vault.has(name) or secret is None:
-        state = exchange.market.order_state(order_id)
-        raise OrderNotOpen(order=order_id, state=state.value)
+    if secret is None:
+        raise OrderNotSettled(order=order_id, state=exchange.market.order_state(order_id).value)
     quote = Quote.decode(buyer.recall(name))
     if sale.lock_of(secret) != sale.lock_of_point(quote.K):
         raise LockMismatch(order=order_id)

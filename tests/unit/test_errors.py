@@ -21,10 +21,13 @@ from medibloc_py.errors import (
     IntegrityError,
     InvalidAddress,
     MediBlocError,
+    OrderNotOpen,
+    PurposeDenied,
     RefusedError,
     RootUnknown,
     SecretError,
     TransportError,
+    words,
 )
 
 PACKAGE = Path(medibloc_py.__file__).parent
@@ -128,3 +131,54 @@ def test_as_json_is_for_machines() -> None:
 
 def test_a_value_with_braces_is_shown_as_it_is() -> None:
     assert InvalidAddress(given="{0} {x}").message.startswith("{0} {x} is not")
+
+
+# Numbers, in words.
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [
+        (0, "never"),
+        (-1, "before the year 1970"),
+        (1_830_254_400, "2027-12-31 12:00:00Z"),
+        (253_402_300_799, "9999-12-31 23:59:59Z"),
+        (253_402_300_800, "after the year 9999"),
+        (2**256 - 1, "after the year 9999"),
+    ],
+)
+def test_a_time_of_any_size_is_shown(timestamp: int, expected: str) -> None:
+    assert words.time(timestamp) == expected
+
+
+def test_numbers_of_the_contracts_are_shown_by_their_names() -> None:
+    assert [words.role(n) for n in (0, 1, 2, 9)] == ["issuer", "clinician", "researcher", "9"]
+    states = ["unknown", "open", "settled", "refunded", "9"]
+    assert [words.order_state(n) for n in (0, 1, 2, 3, 9)] == states
+    assert [words.answer(n) for n in (0, 1, 2, 9)] == [
+        "denied", "permitted", "for a person to decide", "9",
+    ]  # fmt: skip
+    assert [words.bit(n) for n in (6, 46, 49, 63, 255, -1)] == [
+        "HMB", "NCU", "NONCOMMERCIAL", "TREATMENT", "no single term", "no single term",
+    ]  # fmt: skip
+    assert words.terms(1 << 42 | 1 << 46) == "GRU+NCU"
+    assert words.request(0) == "none"
+
+
+def test_a_message_reads_in_words_and_its_values_stay_numbers() -> None:
+    error = PurposeDenied(listing=b"\x01", purpose=1 << 6 | 1 << 60, answer=0, bit=46)
+    assert error.message == (
+        "The terms of listing 0x01 do not permit the purpose HMB+COMMERCIAL (denied; NCU decided)."
+    )
+    assert error.as_json()["values"] == {
+        "listing": "0x01", "purpose": 1 << 6 | 1 << 60, "answer": 0, "bit": 46,
+    }  # fmt: skip
+    assert OrderNotOpen(order=b"\x01", state=2).message == (
+        "The order 0x01 is not open: it is settled."
+    )
+
+
+@pytest.mark.parametrize("cls", CONCRETE, ids=lambda cls: cls.__name__)
+def test_a_message_takes_numbers_of_any_size(cls: type[MediBlocError]) -> None:
+    for number in (0, -1, 2**64, 2**256 - 1):
+        assert str(cls(**dict.fromkeys(fields(cls), number)))

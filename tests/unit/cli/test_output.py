@@ -9,7 +9,7 @@ from contextlib import ExitStack, redirect_stderr, redirect_stdout
 
 import pytest
 
-from medibloc_py.cli.output import Output, as_time, printable
+from medibloc_py.cli.output import Output, printable
 from medibloc_py.errors import ContractRefusal, InvalidAddress, RootUnknown
 
 HOSTILE = "[/b] \x1b[2J\x07 [red]x\u202e"
@@ -36,20 +36,6 @@ class Terminal(io.StringIO):
 def _eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
-
-
-@pytest.mark.parametrize(
-    ("timestamp", "expected"),
-    [
-        (0, "never"),
-        (1_830_254_400, "2027-12-31 12:00:00Z"),
-        (253_402_300_799, "9999-12-31 23:59:59Z"),
-        (253_402_300_800, "after the year 9999"),
-        (2**40 - 1, "after the year 9999"),
-    ],
-)
-def test_as_time(timestamp: int, expected: str) -> None:
-    assert as_time(timestamp) == expected
 
 
 def test_printable_keeps_text_of_any_language() -> None:
