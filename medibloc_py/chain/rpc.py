@@ -118,8 +118,23 @@ class Rpc:
             NodeUnreachable: as `ask`.
             NodeAnsweredWrong: no such block, or not the one asked for.
         """
+        found = self.find_block(which)
+        if found is None:
+            raise self.wrong(f"it has no block {which}")
+        return found
+
+    def find_block(self, which: int | str) -> Block | None:
+        """Reads the header of a block that the node may not have yet.
+
+        Raises:
+            NodeUnreachable: as `ask`.
+            NodeAnsweredWrong: a malformed header, or of another block.
+        """
         tag = hex(which) if isinstance(which, int) else which
-        header = self.mapping(self.ask("eth_getBlockByNumber", tag, False), f"block {which}")
+        answer = self.ask("eth_getBlockByNumber", tag, False)
+        if answer is None:
+            return None
+        header = self.mapping(answer, f"block {which}")
         fee = header.get("baseFeePerGas")
         block = Block(
             number=self.quantity(header.get("number"), "a block's number"),

@@ -189,8 +189,10 @@ class Outbox:
             outage: NodeUnreachable | None = None
             try:
                 answer = self._rpc.ask("eth_getTransactionReceipt", transaction)
-                if answer is not None:
-                    return self._mined(answer, transaction, sender, nonce, to)
+                if answer is not None and (
+                    mined := self._mined(answer, transaction, sender, nonce, to)
+                ):
+                    return mined
                 last_answer = time.monotonic()
             except NodeUnreachable as error:
                 outage = error  # a node may restart; the transaction is out of its hands
@@ -206,7 +208,8 @@ class Outbox:
 
     def _mined(
         self, answer: object, transaction: str, sender: Address, nonce: int, to: str | None
-    ) -> Mined:
+    ) -> Mined | None:
+        """Holds a receipt against what was sent; None while its block is not there yet."""
         rpc = self._rpc
         receipt = rpc.mapping(answer, "a receipt")
         found = "0x" + rpc.data(receipt.get("transactionHash"), "its transaction", size=32).hex()
@@ -216,7 +219,9 @@ class Outbox:
         if (None if receiver is None else rpc.address(receiver, "its receiver")) != to:
             raise rpc.wrong("it gave a receipt with another receiver")
         status = rpc.quantity(receipt.get("status"), "its status")
-        block = rpc.block(rpc.quantity(receipt.get("blockNumber"), "its block"))
+        block = rpc.find_block(rpc.quantity(receipt.get("blockNumber"), "its block"))
+        if block is None:
+            return None  # of several machines behind one URL, one is late
         if rpc.data(receipt.get("blockHash"), "its block's hash", size=32) != block.hash:
             raise rpc.wrong("it gave a receipt of a block that is not of this chain")
         created = receipt.get("contractAddress")

@@ -75,6 +75,13 @@ def test_accredit_refuses_strangers_and_the_past(house: House):
         house.accounts.accredit(house.governance, account, Role.ISSUER, 1)
 
 
+def test_a_refusal_is_foreseen_by_the_clock_of_the_next_block(house: House):
+    until = house.network.now() + 1_000
+    house.network.rpc.ask("evm_increaseTime", 2_000)  # and no block is mined
+    with pytest.raises(ExpiryInPast):
+        house.accounts.accredit(house.governance, house.reader.address, Role.ISSUER, until)
+
+
 def test_attest_vouches_for_evidence(house: House):
     account = house.researcher.address
     house.accounts.attest(house.governance, account, HAS_IRB)

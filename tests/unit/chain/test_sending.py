@@ -120,6 +120,17 @@ def test_send_waits_for_a_receipt(node: HostileNode, network: Network, signer: S
     assert node.count("eth_getTransactionReceipt") == 3
 
 
+def test_send_waits_for_the_block_of_a_receipt(node: HostileNode, network: Network, signer: Signer):
+    late = iter([True])
+
+    def answer(params: list[Any], good: object) -> object:
+        return None if params[0] == hex(BLOCK) and next(late, False) else good
+
+    node.on("eth_getBlockByNumber", answer)
+    assert network.transfer(signer, BOB, 1).block == BLOCK
+    assert node.count("eth_getTransactionReceipt") == 2
+
+
 def test_send_forgives_a_short_outage(node: HostileNode, network: Network, signer: Signer):
     node.then("eth_getTransactionReceipt", DEAD, Fault(502), lambda params, good: good)
     assert network.transfer(signer, BOB, 1).block == BLOCK
