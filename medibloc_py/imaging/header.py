@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import re
-import struct
 import warnings
-import zlib
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from medibloc_py.errors import NotDicom
+from medibloc_py.imaging.parsing import DicomSource, parse_failures, plain_syntax, reason_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset
     from pydicom.tag import BaseTag
-
-PARSE_FAILURES: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    RuntimeError,  # with NotImplementedError and RecursionError
-    TypeError,
-    ValueError,  # with UnicodeError
-    struct.error,
-    zlib.error,
-)
-"""What pydicom and the codecs raise on bytes that are not what they seem: it has no root
-class for it, and lets through whatever the parser stumbles over."""
 
 _PIXEL_GROUP: Final = 0x7FE0
 _PIXELS: Final = {0x7FE00008, 0x7FE00009, 0x7FE00010}  # float, double float, integer
@@ -36,7 +19,6 @@ _CODE_STRING: Final = re.compile(r"[A-Z0-9 _]{1,16}")
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
 _TAGS: Final = ("SOPClassUID", "Modality", "Rows", "Columns", "NumberOfFrames")
-_IMPLICIT_LITTLE_ENDIAN: Final = "1.2.840.10008.1.2"
 
 
 def read_header(file: BinaryIO, path: str) -> dict[str, str | int]:
@@ -57,7 +39,9 @@ def read_header(file: BinaryIO, path: str) -> dict[str, str | int]:
 def _facts(file: BinaryIO, path: str) -> dict[str, str | int]:
     try:
         header, has_pixels = _parse(file)
-    except PARSE_FAILURES as error:
+    except parse_failures() as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # the disk's own; pydicom raises some without a number
         raise NotDicom(path=path, reason=reason_of(error)) from error
     media_class = _fact(_UID, header.file_meta, "MediaStorageSOPClassUID")
     sop_class = _fact(_UID, header, "SOPClassUID") or media_class
@@ -70,7 +54,7 @@ def _facts(file: BinaryIO, path: str) -> dict[str, str | int]:
         "rows": int(_fact(_COUNT, header, "Rows") or 0),
         "columns": int(_fact(_COUNT, header, "Columns") or 0),
         "frames": frames if has_pixels else 0,
-        "transfer_syntax": syntax or _IMPLICIT_LITTLE_ENDIAN,
+        "transfer_syntax": syntax or plain_syntax(header),
         "sop_class": sop_class,
         "has_pixels": int(has_pixels),
     }
@@ -89,7 +73,12 @@ def _parse(file: BinaryIO) -> tuple[FileDataset, bool]:
         return has_pixels or tag.group > _PIXEL_GROUP
 
     tags = [tag for name in _TAGS if (tag := tag_for_keyword(name)) is not None]
-    header = read_partial(file, stop_when=at_pixels, force=True, specific_tags=[*tags])
+    header = read_partial(
+        cast("BinaryIO", DicomSource(file)),
+        stop_when=at_pixels,
+        force=True,
+        specific_tags=[*tags],
+    )
     return header, has_pixels
 
 
@@ -97,12 +86,6 @@ def _fact(pattern: re.Pattern[str], header: Dataset, keyword: str) -> str:
     """The value of one element, or nothing if it is absent or not of the form it must have."""
     try:
         text = str(header.get(keyword))
-    except PARSE_FAILURES:
+    except parse_failures():
         return ""
     return text if pattern.fullmatch(text) else ""
-
-
-def reason_of(error: BaseException) -> str:
-    """What went wrong, in one line without control characters."""
-    text = str(error) or type(error).__name__
-    return "".join(char if char.isprintable() else " " for char in text[:200])

@@ -21,7 +21,6 @@ from medibloc_py.errors import (
     StoreFailed,
     StoreUnreachable,
 )
-from medibloc_py.model import Cid
 from medibloc_py.storage import KuboStore, raw_cid
 from tests.fakes.recorded_kubo import Exchange, RecordedKubo
 from tests.unit.storage.blobs import CHUNK, cid_of, some_bytes

@@ -144,6 +144,15 @@ def test_get_reverts_when_the_file_is_only_renamed_inside(store: LocalStore, fol
         list(store.get(one.cid))
 
 
+def test_get_reverts_when_the_file_is_full_of_tiny_blocks(store: LocalStore, folder: Path) -> None:
+    """An index of them all would fill the memory."""
+    blob = store.put([DATA])
+    tiny = b"".join(b"\x25" + number.to_bytes(37, "big") for number in range(1000))
+    tampered(folder, blob, car(folder, blob.cid).read_bytes() + tiny)
+    with pytest.raises(Corrupted, match="more blocks"):
+        list(store.get(blob.cid))
+
+
 def test_put_heals_a_damaged_file(store: LocalStore, folder: Path) -> None:
     blob = store.put([DATA])
     tampered(folder, blob, b"damaged")
