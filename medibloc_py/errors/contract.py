@@ -88,9 +88,7 @@ class RecordUnknown(ContractRefusal):
 class TermsInvalid(ContractRefusal):
     """Not a terms word."""
 
-    what = (
-        "{terms:terms} are not terms of use: they need exactly one permission and known bits only."
-    )
+    what = "{terms:terms} are no terms of use: they need exactly one permission, known bits only."
     fix = "Choose one of NRES, GRU, HMB, DS, POA and modifiers."
 
 
@@ -111,7 +109,10 @@ class GrantMissing(ContractRefusal):
 class PurposeNotPermitted(ContractRefusal):
     """The consent of `patient` does not permit `purpose`."""
 
-    what = "The consent of {patient} does not permit the purpose {purpose:request} ({answer:answer}; {bit:bit} decided)."
+    what = (
+        "The consent of {patient} does not permit the purpose {purpose:request} "
+        "({answer:answer}; {bit:bit} decided)."
+    )
     fix = "Grant for another purpose, or change the consent first."
 
 
@@ -146,7 +147,10 @@ class ListingUnknown(ContractRefusal):
 class ListingClosed(ContractRefusal):
     """The listing takes no order."""
 
-    what = "The listing {listing} takes no order since {closed_at:time}: it expired or a patient withdrew."
+    what = (
+        "The listing {listing} takes no order since {closed_at:time}: "
+        "it expired or a patient withdrew."
+    )
     fix = "Ask the steward for its successor."
 
 
