@@ -243,11 +243,13 @@ contract MarketTest is MarketWorld {
     function test_purchase_reverts_when_evidence_is_not_vouched() public {
         Listings.Listing memory listing = listed();
         uint64 purpose = Purpose.HMB | Purpose.NONPROFIT | Purpose.HAS_IRB;
-        attest(RESEARCHER, Purpose.HAS_IRB);
-        vm.expectRevert(
-            abi.encodeWithSelector(IMarket.EvidenceNotVouched.selector, RESEARCHER, Purpose.NONPROFIT)
-        );
-        _buy(listing, purpose, vm.addr(1), NOW + 1 hours);
+        uint64[3] memory vouched = [uint64(0), Purpose.HAS_IRB, Purpose.NONPROFIT];
+        for (uint256 i = 0; i < vouched.length; ++i) {
+            attest(RESEARCHER, vouched[i]);
+            uint64 missing = Purpose.VOUCHED & ~vouched[i];
+            vm.expectRevert(abi.encodeWithSelector(IMarket.EvidenceNotVouched.selector, RESEARCHER, missing));
+            _buy(listing, purpose, vm.addr(1), NOW + 1 hours);
+        }
         attest(RESEARCHER, Purpose.VOUCHED);
         _buy(listing, purpose, vm.addr(1), NOW + 1 hours);
     }
