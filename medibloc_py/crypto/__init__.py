@@ -1,7 +1,11 @@
 """Seal and open, wrap and unwrap, prove and recover.
 
-`ids` and `merkle` name things as the contracts do, `keys` holds who can read,
-`hpke` wraps for them, `envelope` seals records, `documents` are the payloads that
-are wrapped, `sale` is the point-locked sale. Only this room imports
-cryptography and coincurve. docs/envelope-v1.md and docs/sale-v1.md are the formats.
+- `ids`, `merkle`: names, derived as the contracts derive them.
+- `keys`, `keyfile`: an account's encryption keys, and the secret behind a record.
+- `hpke`, `documents`, `quote`: wrapping for a reader, and what is wrapped.
+- `envelope`, `manifest`, `stream`: sealed records (docs/envelope-v1.md).
+- `sale`, `table`: the point-locked sale (docs/sale-v1.md).
+- `curve`, `cbor`: the doors to coincurve and dag_cbor.
+
+Only this room imports cryptography and coincurve.
 """
