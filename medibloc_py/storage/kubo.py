@@ -69,6 +69,9 @@ class KuboStore:
                 if upload.failure is not None:
                     raise upload.failure from None
                 raise
+        if not upload.ended:
+            # An answer to a part of the blob, however right, is none.
+            raise StoreFailed(url=self._url, reason="it answered before it had the whole blob")
         blob = builder.finish()
         if expected is not None and blob.cid != expected:
             raise CidMismatch(actual=blob.cid, expected=expected)
@@ -210,12 +213,14 @@ class _Upload:
 
     Attributes:
         name: what the daemon is told the file is called; without one, a path of ours would be.
+        ended: whether the source was read to its end.
         failure: what the source raised, kept apart from failures of the transport.
     """
 
     name: Final = "blob"
 
     def __init__(self, chunks: Iterable[bytes], builder: CidBuilder) -> None:
+        self.ended = False
         self.failure: BaseException | None = None
         self._chunks = iter(chunks)
         self._builder = builder
@@ -225,6 +230,7 @@ class _Upload:
         try:
             chunk = next((chunk for chunk in self._chunks if chunk), b"")
             self._builder.write(chunk)
+            self.ended = not chunk
         except BaseException as error:
             self.failure = error
             raise

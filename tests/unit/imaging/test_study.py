@@ -99,6 +99,15 @@ def test_read_study_takes_a_file_whose_numbers_are_not_standard() -> None:
     assert read_study(sample("badVR.dcm")).files[0].meta["modality"] == "RTDOSE"
 
 
+def test_read_study_takes_a_value_that_cannot_be_read_for_absent(tmp_path: Path) -> None:
+    content = sample("CT_small.dcm").read_bytes()
+    rows = b"\x28\x00\x10\x00US"
+    broken = content.replace(rows + b"\x02\x00", rows + b"\x03\x00\x00")
+    (tmp_path / "file").write_bytes(broken)
+    meta = read_study(tmp_path).files[0].meta
+    assert (meta["rows"], meta["columns"]) == (0, 128)
+
+
 @pytest.mark.parametrize(
     "content",
     [

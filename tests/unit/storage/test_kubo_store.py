@@ -21,7 +21,7 @@ from medibloc_py.errors import (
     StoreFailed,
     StoreUnreachable,
 )
-from medibloc_py.storage import KuboStore, raw_cid
+from medibloc_py.storage import CidBuilder, KuboStore, raw_cid
 from tests.fakes.recorded_kubo import Exchange, RecordedKubo
 from tests.unit.storage.blobs import CHUNK, cid_of, some_bytes
 
@@ -35,7 +35,7 @@ Fault = Callable[[Exchange], None]
 
 @pytest.fixture
 def store(kubo: RecordedKubo) -> KuboStore:
-    return KuboStore(kubo.url, timeout_s=0.5)
+    return KuboStore(kubo.url, timeout_s=5)
 
 
 @pytest.fixture
@@ -43,6 +43,12 @@ def filled(store: KuboStore, kubo: RecordedKubo) -> KuboStore:
     store.put([DATA])
     kubo.requests.clear()
     return store
+
+
+@pytest.fixture
+def impatient(filled: KuboStore, kubo: RecordedKubo) -> KuboStore:
+    """For tests that wait until the store gives up."""
+    return KuboStore(kubo.url, timeout_s=0.5)
 
 
 def after_upload(answer: Fault) -> Fault:
@@ -82,14 +88,14 @@ def test_get_asks_for_the_blocks_it_needs_and_no_other(
 ) -> None:
     assert b"".join(filled.get(CID, CHUNK, 2)) == DATA[CHUNK : CHUNK + 2]
     assert kubo.requests == [
-        f"/api/v0/block/get?stream-channels=true&timeout=0.400s&arg={cid}"
+        f"/api/v0/block/get?stream-channels=true&timeout=4.000s&arg={cid}"
         for cid in (CID, LEAVES[1])
     ]
 
 
 def test_size_asks_for_the_root_only(filled: KuboStore, kubo: RecordedKubo) -> None:
     assert filled.size(CID) == len(DATA)
-    assert kubo.requests == [f"/api/v0/block/get?stream-channels=true&timeout=0.400s&arg={CID}"]
+    assert kubo.requests == [f"/api/v0/block/get?stream-channels=true&timeout=4.000s&arg={CID}"]
 
 
 def test_has_asks_the_daemon_and_not_its_peers(filled: KuboStore, kubo: RecordedKubo) -> None:
@@ -101,7 +107,7 @@ def test_pin_and_unpin_send_these_very_requests(filled: KuboStore, kubo: Recorde
     filled.pin(CID)
     filled.unpin(CID)
     assert kubo.requests == [
-        f"/api/v0/block/get?stream-channels=true&timeout=0.400s&arg={CID}",
+        f"/api/v0/block/get?stream-channels=true&timeout=4.000s&arg={CID}",
         "/api/v0/pin/add?stream-channels=true&progress=true&fast-provide-root=false"
         f"&recursive=True&arg={CID}",
         f"/api/v0/pin/rm?stream-channels=true&recursive=True&arg={CID}",
@@ -246,6 +252,40 @@ def test_put_reverts_when_the_daemon_refuses_before_the_upload_ends(
         store.put(some_bytes(CHUNK) for _ in range(50))
 
 
+def test_put_reverts_when_the_daemon_is_content_with_less(
+    store: KuboStore, kubo: RecordedKubo
+) -> None:
+    """It hangs up after the first chunk, and answers rightly for what was read till then."""
+    pieces = [some_bytes(CHUNK)] * 20
+    read: list[bytes] = []
+
+    def source() -> Iterator[bytes]:
+        for piece in pieces:
+            read.append(piece)
+            yield piece
+
+    def hang_up(exchange: Exchange) -> None:
+        exchange.rfile.read(CHUNK)
+        exchange.connection.shutdown(socket.SHUT_RD)
+        sent = -1
+        while sent < len(read):  # until the client is stuck
+            sent = len(read)
+            time.sleep(0.1)
+        builder = CidBuilder()
+        for piece in read:
+            builder.write(piece)
+        cid = builder.finish().cid
+        exchange.lines({"Name": "blob", "Hash": cid, "Size": str(builder.dag_bytes)})
+        exchange.wfile.flush()
+        exchange.close_connection = True
+
+    kubo.faults["add"] = hang_up
+    with pytest.raises((StoreFailed, StoreUnreachable)):
+        store.put(source())
+    assert len(read) < len(pieces)
+    assert not kubo.pins
+
+
 def test_put_reverts_when_the_pin_fails(store: KuboStore, kubo: RecordedKubo) -> None:
     kubo.faults["pin/add"] = lambda x: x.error("pin: no space left on device")
     with pytest.raises(StoreFailed, match="no space left on device"):
@@ -320,7 +360,9 @@ def test_get_that_is_dropped_half_way_frees_its_connection(
 # Pins.
 
 
-def test_pin_reverts_when_the_daemon_stops_fetching(filled: KuboStore, kubo: RecordedKubo) -> None:
+def test_pin_reverts_when_the_daemon_stops_fetching(
+    impatient: KuboStore, kubo: RecordedKubo
+) -> None:
     def stalled() -> Iterator[bytes]:
         while True:
             yield b'{"Progress":3}\n'
@@ -328,20 +370,20 @@ def test_pin_reverts_when_the_daemon_stops_fetching(filled: KuboStore, kubo: Rec
 
     kubo.faults["pin/add"] = lambda x: x.chunked(stalled())
     with pytest.raises(StoreUnreachable, match="stopped fetching"):
-        filled.pin(CID)
+        impatient.pin(CID)
 
 
 def test_pin_takes_as_long_as_the_daemon_makes_progress(
-    filled: KuboStore, kubo: RecordedKubo
+    impatient: KuboStore, kubo: RecordedKubo
 ) -> None:
     def slow() -> Iterator[bytes]:
-        for number in range(20):
+        for number in range(14):
             yield b'{"Progress":%d}\n' % number
             time.sleep(0.05)
         yield b'{"Pins":["%s"]}\n' % CID.encode()
 
     kubo.faults["pin/add"] = lambda x: x.chunked(slow())
-    filled.pin(CID)
+    impatient.pin(CID)
 
 
 @pytest.mark.parametrize("pins", [[], [OTHER], None, "x"])
@@ -402,12 +444,21 @@ def test_a_daemon_that_is_down_is_unreachable() -> None:
                 act(store)
 
 
-def test_a_daemon_that_hangs_is_unreachable_in_time(action: Callable[[Fault], None]) -> None:
+@pytest.mark.parametrize("name", ACTIONS)
+def test_a_daemon_that_hangs_is_unreachable_in_time(
+    impatient: KuboStore, kubo: RecordedKubo, name: str
+) -> None:
+    command, act = ACTIONS[name]
     done = threading.Event()
+
+    def hang(_: Exchange) -> None:
+        done.wait(10)
+
+    kubo.faults[command] = after_upload(hang) if command == "add" else hang
     started = time.monotonic()
     with pytest.raises(StoreUnreachable, match="timed out"):
-        action(lambda _: done.wait(10) and None)
-    assert time.monotonic() - started < 2
+        act(impatient)
+    assert time.monotonic() - started < 3
     done.set()
 
 
@@ -453,7 +504,7 @@ def test_an_answer_that_announces_too_much_is_cut_off(action: Callable[[Fault], 
         action(announce)
 
 
-def test_an_answer_that_trickles_is_given_up(filled: KuboStore, kubo: RecordedKubo) -> None:
+def test_an_answer_that_trickles_is_given_up(impatient: KuboStore, kubo: RecordedKubo) -> None:
     def trickle() -> Iterator[bytes]:
         while True:
             yield b" "
@@ -462,7 +513,7 @@ def test_an_answer_that_trickles_is_given_up(filled: KuboStore, kubo: RecordedKu
     kubo.faults["block/get"] = lambda x: x.chunked(trickle())
     started = time.monotonic()
     with pytest.raises(StoreUnreachable, match="too long"):
-        list(filled.get(CID))
+        list(impatient.get(CID))
     assert time.monotonic() - started < 3
 
 

@@ -193,7 +193,7 @@ def with_blob(
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(ends=st.tuples(edges(3 * CHUNK + 17), edges(3 * CHUNK + 17)))
 def test_get_gives_any_range(with_blob: tuple[Store, Cid, bytes], ends: tuple[int, int]) -> None:
