@@ -20,7 +20,12 @@ from typing import NoReturn
 from medibloc_py import config, purpose
 from medibloc_py.chain import Deployment, Network
 from medibloc_py.crypto import ids
-from medibloc_py.errors import DeploymentMissing, InvalidPurpose, InvalidValue
+from medibloc_py.errors import (
+    ContractMissing,
+    DeploymentMissing,
+    InvalidPurpose,
+    InvalidValue,
+)
 from medibloc_py.flows import buyer, contribute, keyring, papers, publish, steward
 from medibloc_py.flows import grant as access
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
@@ -41,20 +46,27 @@ def open_store(place: str) -> Store:
     return KuboStore(place) if config.is_multiaddr(place) else LocalStore(Path(place))
 
 
-def find_deployment(settings: config.Settings, chain_id: int) -> Deployment:
-    """Finds the deployment of a chain.
+def find_deployment(settings: config.Settings, network: Network) -> Deployment:
+    """Finds the first deployment in the folders of the settings that stands on the chain.
 
     Raises:
-        DeploymentMissing: there is none in the folders of the settings.
+        DeploymentMissing: there is none in these folders.
         DeploymentInvalid: there is one that cannot be used.
+        ContractMissing: what is there does not stand on this chain, perhaps of an earlier run.
     """
+    absent: ContractMissing | None = None
     for folder in settings.deployments:
         try:
-            return Deployment.load(folder, chain_id)
+            deployment = Deployment.load(folder, network.chain_id)
+            deployment.verify(network)
         except DeploymentMissing:
             continue
-    raise DeploymentMissing(
-        chain_id=chain_id, path=", ".join(str(folder) for folder in settings.deployments)
+        except ContractMissing as error:
+            absent = absent or error
+        else:
+            return deployment
+    raise absent or DeploymentMissing(
+        chain_id=network.chain_id, path=", ".join(str(folder) for folder in settings.deployments)
     )
 
 
@@ -99,11 +111,11 @@ class Client:
             NodeUnreachable: the node does not answer.
             ChainMismatch: it serves another chain.
             DeploymentMissing: no deployment on that chain is known.
-            ContractMissing: the deployment is not on that chain.
+            DeploymentInvalid: there is one that cannot be used.
+            ContractMissing: what is known is not on that chain.
         """
         network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
-        deployment = find_deployment(settings, network.chain_id)
-        deployment.verify(network)
+        deployment = find_deployment(settings, network)
         return cls(Exchange(network, deployment, open_store(settings.store)), settings)
 
     def acting_as(self, name: str, password: str) -> Client:
@@ -224,6 +236,10 @@ class Client:
             closes_at=closes_at,
             progress=progress,
         )
+
+    def claims_of(self, listing: ListingId) -> tuple[papers.Claim, ...]:
+        """The claim files of a listing once more: `flows.steward.claims_of`."""
+        return steward.claims_of(self.exchange, self.me, listing)
 
     def quote(self, listing: ListingId, to: Address, purpose_text: str, deadline: int) -> bytes:
         """Quotes a dataset to one buyer: `flows.steward.quote`."""

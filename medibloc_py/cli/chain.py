@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import Json, Session
 from medibloc_py.cli.output import Output
+
+if TYPE_CHECKING:
+    from medibloc_py.chain import Network
 
 
 def up(
@@ -22,6 +26,7 @@ def up(
     Anvil's well-known ones, take them in with `medibloc account import --dev 0`.
     """
     from medibloc_py.chain import LocalNode
+    from medibloc_py.errors import NodeUnreachable
 
     with LocalNode.start(port=port, anvil=anvil_at_hand()) as node:
         chain_id = node.network.chain_id
@@ -30,7 +35,8 @@ def up(
             [f"Chain {chain_id} at {node.url}. Ctrl-C stops it; what is on it is then gone."],
         )
         sys.stdout.flush()
-        node.wait()
+        status = node.wait()
+        raise NodeUnreachable(url=node.url, reason=f"it ended by itself with status {status}")
 
 
 def anvil_at_hand() -> Path:
@@ -64,7 +70,10 @@ def deploy(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Deploy the contracts and write the deployment file."""
+    """Deploy the contracts and write the deployment file.
+
+    A deployment file whose contracts still stand on the chain is not replaced.
+    """
     from medibloc_py.chain import Network
     from medibloc_py.flows.deploy import deploy as deploy_all
 
@@ -74,9 +83,13 @@ def deploy(
     network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
     console = Output(json)
     ruler = session.address(governance) if governance else None
+    # Found out before anything is paid for.
+    folder = out or settings.home / "deployments"
+    require_writable(folder)
+    _require_no_other(folder, network)
     with console.progress() as progress:
         done = deploy_all(network, identity.signer, ruler, test_token=test_token, progress=progress)
-    path = done.deployment.save(out or settings.home / "deployments")
+    path = done.deployment.save(folder)
     gas = {name: receipt.gas_used for name, receipt in done.receipts.items()}
     console.table(
         {
@@ -89,3 +102,19 @@ def deploy(
         ("contract", "address", "gas"),
         [(name, at, f"{gas[name]:,}") for name, at in done.deployment.contracts.items()],
     )
+
+
+def _require_no_other(folder: Path, network: Network) -> None:
+    """Refuses to forget contracts that still stand on the chain.
+
+    Raises:
+        FileExists: the folder tells where they are.
+    """
+    from medibloc_py.chain import Deployment
+    from medibloc_py.errors import ContractMissing, DeploymentMissing, FileExists
+
+    try:
+        Deployment.load(folder, network.chain_id).verify(network)
+    except (ContractMissing, DeploymentMissing):
+        return
+    raise FileExists(path=folder / f"{network.chain_id}.json")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medibloc_py.cli.files import save_arrays, save_files
+from medibloc_py.cli.files import require_writable, save_arrays, save_files
 from medibloc_py.cli.options import As, Json, Session, read_bytes, test_token
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import (
@@ -20,8 +20,11 @@ from medibloc_py.cli.times import (
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from medibloc_py.client import Client
-    from medibloc_py.model import Address
+    from medibloc_py.flows import papers
+    from medibloc_py.model import Address, ListingId
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -55,10 +58,13 @@ def contribute(
     min_price: Annotated[str, typer.Option(help="Lowest price per sale, in whole tokens.")],
     out: Annotated[Path, typer.Option(help="File for the signed contribution.")],
     max_fee_bps: Annotated[
-        int, typer.Option(help="Largest part of the price for the steward, in basis points.")
+        int,
+        typer.Option(
+            min=0, max=10_000, help="Largest part of the price for the steward, in basis points."
+        ),
     ] = 1000,
     until: Annotated[str, typer.Option(help="The listing must close by then.")] = "365d",
-    weight: Annotated[int, typer.Option(help="Weight of the share.")] = 1,
+    weight: Annotated[int, typer.Option(min=1, help="Weight of the share.")] = 1,
     payee: Annotated[
         str | None, typer.Option(help="Who is paid; the account if not given.")
     ] = None,
@@ -96,7 +102,9 @@ def list_(
     ] = None,
     account: Annotated[str | None, typer.Option("--as", help="The steward's account.")] = None,
     price: Annotated[str | None, typer.Option(help="Price per sale, in whole tokens.")] = None,
-    fee_bps: Annotated[int, typer.Option(help="The steward's part, in basis points.")] = 0,
+    fee_bps: Annotated[
+        int, typer.Option(min=0, max=10_000, help="The steward's part, in basis points.")
+    ] = 0,
     until: Annotated[str, typer.Option(help="Last moment to order.")] = "90d",
     out: Annotated[Path, typer.Option(help="Folder for the claim files.")] = Path("claims"),
     json: Json = False,
@@ -105,7 +113,6 @@ def list_(
     from medibloc_py.errors import InvalidValue
     from medibloc_py.flows import papers
     from medibloc_py.model import SignedContribution
-    from medibloc_py.storage.files import make_folder, write_atomic
 
     session: Session = context.obj
     console = Output(json)
@@ -117,7 +124,7 @@ def list_(
     signed = [
         papers.read("contribution", SignedContribution, read_bytes(file), file) for file in files
     ]
-    make_folder(out)
+    require_writable(out)
     client = session.acting_as(account)
     _, decimals, symbol = _token(client, signed[0].terms.token, session)
     with console.progress() as progress:
@@ -128,11 +135,7 @@ def list_(
             closes_at=read_time(until, client.exchange.network.now()),
             progress=progress,
         )
-    paths = []
-    for number, claim in enumerate(done.claims):
-        name = f"{done.listing_id.hex()[:16]}-{number:04}-{claim.contribution.patient}.claim.json"
-        write_atomic(out / name, papers.write("claim", claim))
-        paths.append(str(out / name))
+    paths = _write_claims(out, done.listing_id, done.claims)
     console.result(
         {
             "listing_id": done.listing_id,
@@ -146,6 +149,40 @@ def list_(
             f"claims   {len(paths)} files in {out}: give each patient theirs",
             f"gas      {done.receipt.gas_used:,}",
         ],
+    )
+
+
+def _write_claims(out: Path, listing: ListingId, claims: Sequence[papers.Claim]) -> list[str]:
+    from medibloc_py.flows import papers
+    from medibloc_py.storage.files import write_atomic
+
+    paths = []
+    for number, claim in enumerate(claims):
+        name = f"{listing.hex()[:16]}-{number:04}-{claim.contribution.patient}.claim.json"
+        write_atomic(out / name, papers.write("claim", claim))
+        paths.append(str(out / name))
+    return paths
+
+
+@app.command("claims")
+def claims(
+    context: typer.Context,
+    listing: ListingArgument,
+    account: As,
+    out: Annotated[Path, typer.Option(help="Folder for the claim files.")] = Path("claims"),
+    json: Json = False,
+) -> None:
+    """Write the claim files of a listing once more (steward), should they be lost."""
+    from medibloc_py.model import ListingId
+
+    session: Session = context.obj
+    listing_id = ListingId(read_bytes32(listing, "listing"))
+    client = session.acting_as(account)
+    require_writable(out)
+    paths = _write_claims(out, listing_id, client.claims_of(listing_id))
+    Output(json).result(
+        {"listing_id": listing_id, "claims": paths},
+        [f"{len(paths)} claim files in {out}: give each patient theirs."],
     )
 
 
@@ -362,14 +399,19 @@ def claim(
     from medibloc_py.model import ListingId
 
     session: Session = context.obj
-    client = session.acting_as(account)
-    if fee_of is not None:
-        listing_id = ListingId(read_bytes32(fee_of, "listing"))
-        receipt = client.claim_fee(client.exchange.market.listing(listing_id))
-    elif file is not None:
-        receipt = client.claim(read_bytes(file), file)
+    if (file is None) == (fee_of is None):
+        raise InvalidValue(
+            name="claim",
+            given="given nothing" if file is None else "given both",
+            allowed="given either a claim file or --fee-of",
+        )
+    if file is not None:
+        data = read_bytes(file)
+        receipt = session.acting_as(account).claim(data, file)
     else:
-        raise InvalidValue(name="claim", given="nothing", allowed="a claim file or --fee-of")
+        listing_id = ListingId(read_bytes32(str(fee_of), "listing"))
+        client = session.acting_as(account)
+        receipt = client.claim_fee(client.exchange.market.listing(listing_id))
     paid = sum(event.args["amount"] for event in receipt.events if "amount" in event.args)
     Output(json).result(
         {"amount": paid, "receipt": receipt},

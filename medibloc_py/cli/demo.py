@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medibloc_py.cli.chain import anvil_at_hand
+from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.times import show_amount
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def demo(
     from medibloc_py.cli.walk import Walk
     from medibloc_py.storage import write_atomic
 
+    if json is not None:  # found out before the walk
+        require_writable(json.absolute().parent)
     start = time.perf_counter()
     with (
         tempfile.TemporaryDirectory(prefix="medibloc-demo-") as home,

@@ -1,4 +1,4 @@
-"""Writing what was opened: a new folder, whole files only, readable by its owner only."""
+"""Writing results: into new places, whole files only, readable by their owner only."""
 
 from __future__ import annotations
 
@@ -13,6 +13,17 @@ from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all
 
 if TYPE_CHECKING:
     from medibloc_py.flows.grant import OpenedRecord
+
+
+def require_writable(folder: Path) -> None:
+    """Makes a folder and sees that files can be made in it, before anything is paid for.
+
+    Raises:
+        StoreFailed: they cannot.
+    """
+    make_folder(folder)
+    with part_file(folder):
+        pass
 
 
 def save_files(opened: OpenedRecord, folder: Path, progress: Any) -> list[dict[str, Any]]:

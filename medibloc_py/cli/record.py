@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32
+
+if TYPE_CHECKING:
+    from medibloc_py.client import Client
+    from medibloc_py.model import RecordId
 
 app = typer.Typer(no_args_is_help=True, help="Records: sealed studies and who holds them.")
 
@@ -37,7 +42,6 @@ def publish(
     """
     from medibloc_py.errors import InvalidValue
     from medibloc_py.flows.publish import StudyToPublish, id_of
-    from medibloc_py.storage.files import make_folder, write_atomic
 
     session: Session = context.obj
     studies = []
@@ -49,7 +53,7 @@ def publish(
     client = session.acting_as(account)
     console = Output(json)
     if out is not None:  # found out before anything is stored
-        make_folder(out)
+        require_writable(out)
         for study in studies:
             client.exchange.published_key(study.patient)
     with console.progress() as progress:
@@ -57,11 +61,7 @@ def publish(
     rows, handed = [], []
     for held in done.records:
         record = id_of(held)
-        file = ""
-        if out is not None:
-            target = out / f"{record.hex()}.record.json"
-            write_atomic(target, client.hand_over(record))
-            file = str(target)
+        file = str(_hand_over(client, record, out)) if out is not None else ""
         handed.append({"record": record, "patient": held.patient, "file": file})
         rows.append(("0x" + record.hex(), held.patient, f"{held.size_bytes:,}", file))
     console.table(
@@ -70,6 +70,33 @@ def publish(
         ("record", "patient", "sealed bytes", "record file"),
         rows,
     )
+
+
+def _hand_over(client: Client, record: RecordId, folder: Path) -> Path:
+    from medibloc_py.storage.files import write_atomic
+
+    target = folder / f"{record.hex()}.record.json"
+    write_atomic(target, client.hand_over(record))
+    return target
+
+
+@app.command("hand-over")
+def hand_over(
+    context: typer.Context,
+    record: Annotated[str, typer.Argument(help="Record id.")],
+    account: As,
+    out: Annotated[Path, typer.Option(help="Folder for the record file.")],
+    json: Json = False,
+) -> None:
+    """Seal a published record's file to its patient, later than with `publish --out`."""
+    from medibloc_py.model import RecordId
+
+    session: Session = context.obj
+    record_id = RecordId(read_bytes32(record, "record"))
+    client = session.acting_as(account)
+    require_writable(out)
+    file = _hand_over(client, record_id, out)
+    Output(json).result({"record": record_id, "file": str(file)}, [f"Give {file} to the patient."])
 
 
 @app.command("import")

@@ -12,12 +12,14 @@ from medibloc_py.errors import (
     Corrupted,
     DocumentInvalid,
     InsufficientFunds,
+    InvalidValue,
     LockMismatch,
-    MediBlocError,
+    OrderExists,
     OrderNotHeld,
     OrderNotSettled,
     PaymentBelowPrice,
     QuoteInvalid,
+    RefusedError,
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.grant import OpenedRecord
@@ -29,6 +31,7 @@ from medibloc_py.model import (
     ListingId,
     Order,
     OrderId,
+    OrderState,
     Receipt,
     RecordId,
 )
@@ -87,8 +90,10 @@ def check_quote(
         DocumentInvalid: it is no quote of this market.
         WrongKey: it was sealed to somebody else.
         QuoteInvalid: a check failed; its name and reason are in the values.
-        ListingUnknown, ListingClosed, NotAccredited, EvidenceNotVouched, PurposeDenied: the
-            market would refuse the order.
+        ListingUnknown, ListingClosed, NotAccredited, EvidenceNotVouched, PurposeDenied,
+            DeadlineOutOfRange: the market would refuse the order.
+        IssuerNotAccredited: the issuer of a record no longer is accredited.
+        BlobMissing, Corrupted: the store lacks a sealed record, or has other bytes.
     """
     paper = papers.read("quote", papers.Sealed, data, path)
     if (paper.chain_id, paper.contract) != (exchange.chain_id, exchange.market.address):
@@ -97,13 +102,13 @@ def check_quote(
     info = hpke.quote_info(
         exchange.chain_id, exchange.market.address, listing_id, paper.sender, buyer.address
     )
-    quote = Quote.decode(hpke.unwrap(paper.sealed, buyer.keys, info, "quote"))
+    quote = Quote.decode(hpke.unwrap(paper.sealed, buyer.keys, info, "quote"), str(path))
     listing = quote.listing
     if _listing_id(exchange, quote) != listing_id:
         raise QuoteInvalid(check="listing", reason="its fields are not those of the listing")
     if quote.buyer != buyer.address:
         raise QuoteInvalid(check="buyer", reason=f"it was made for {quote.buyer}")
-    require_sellable(exchange, listing, listing_id, buyer.address, quote.purpose)
+    require_sellable(exchange, listing, listing_id, buyer.address, quote.purpose, quote.deadline)
     _check_dataset(exchange, quote, listing_id, progress)
     sale.verify_offer(quote.D, quote.K, quote.z)
     _check_blobs(exchange, quote, progress)
@@ -116,8 +121,8 @@ def _check_dataset(
     listing = quote.listing
     try:
         leaves = check_contributions(exchange, quote.contributions, listing)
-    except MediBlocError as error:
-        raise QuoteInvalid(check="contributions", reason=error.message) from None
+    except RefusedError as error:  # a node that fails is no fault of the quote
+        raise QuoteInvalid(check="contributions", reason=error.message.rstrip(".")) from None
     if sum(leaf.weight for leaf in leaves) != listing.total_weight:
         raise QuoteInvalid(check="weights", reason="they do not add up to the total weight")
     if MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves]).root != listing.root:
@@ -138,8 +143,11 @@ def _check_records(exchange: Exchange, quote: Quote) -> None:
     standing: dict[int, list[RecordId]] = {}
     for row, signed in zip(quote.rows, quote.contributions, strict=True):
         terms = signed.terms
-        opened = record_id_of(row.patient, row.salt, row.cid, terms.key_commitment, row.kind)
-        digest = ids.content_digest(cid_bytes(row.cid))
+        try:
+            opened = record_id_of(row.patient, row.salt, row.cid, terms.key_commitment, row.kind)
+            digest = ids.content_digest(cid_bytes(row.cid))
+        except InvalidValue as error:
+            raise QuoteInvalid(check="records", reason=error.message.rstrip(".")) from None
         if (opened, row.patient, row.content_digest) != (terms.record, terms.patient, digest):
             raise QuoteInvalid(
                 check="records", reason=f"a row does not open 0x{terms.record.hex()}"
@@ -149,7 +157,7 @@ def _check_records(exchange: Exchange, quote: Quote) -> None:
         try:
             root = root_of_multiproof(standing.get(number, ()), batch.proof, batch.flags)
         except Corrupted as error:
-            raise QuoteInvalid(check="roots", reason=error.message) from None
+            raise QuoteInvalid(check="roots", reason=error.message.rstrip(".")) from None
         if root != batch.root or not exchange.records.batch(batch.issuer, root).registered_at:
             raise QuoteInvalid(
                 check="roots", reason=f"{batch.issuer} has not registered 0x{root.hex()}"
@@ -182,6 +190,7 @@ def purchase(
 
     Raises:
         PaymentBelowPrice: the amount is below the price.
+        OrderExists: this quote was paid before.
         InsufficientFunds: the buyer holds too few tokens; nothing was sent.
     """
     quote, listing = checked.quote, checked.quote.listing
@@ -198,6 +207,8 @@ def purchase(
         )
     order = _order(checked.listing_id, quote)
     order_id = ids.order_id(exchange.chain_id, exchange.market.address, order)
+    if exchange.market.order_state(order_id) is not OrderState.NONE:
+        raise OrderExists(order=order_id)  # before anything is approved
     buyer.keep(_order_name(order_id), quote.encode())
     approval = None
     if token.allowance(buyer.address, exchange.market.address) < listing.price:

@@ -10,7 +10,7 @@ from medibloc_py import imaging
 from medibloc_py.crypto import envelope, hpke, ids, keys
 from medibloc_py.crypto.documents import GrantObject
 from medibloc_py.crypto.manifest import Manifest
-from medibloc_py.errors import GrantNotFound, RecordMismatch, WrongKey
+from medibloc_py.errors import GrantNotFound, InvalidValue, RecordMismatch, WrongKey
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent, unwrap_for_versions
 from medibloc_py.flows.publish import blind_of, held_record, record_id_of, scalar_of
 from medibloc_py.model import Address, Blind, Cid, GrantEvent, Receipt, RecordId
@@ -194,7 +194,10 @@ def _open_locator(
 
 
 def _checked_blind(body: GrantObject, event: GrantEvent) -> Blind:
-    opened = record_id_of(event.patient, body.salt, body.cid, body.key_commitment, body.kind)
+    try:
+        opened = record_id_of(event.patient, body.salt, body.cid, body.key_commitment, body.kind)
+    except InvalidValue as error:
+        raise RecordMismatch(record=event.record, reason=error.message.rstrip(".")) from None
     if opened != event.record:
         raise RecordMismatch(record=event.record, reason="the grant object opens another record")
     return ids.blind(

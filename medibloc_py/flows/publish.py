@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medibloc_py import imaging
 from medibloc_py.crypto import envelope, hpke, ids, keys
-from medibloc_py.crypto.documents import RecordFile
+from medibloc_py.crypto.documents import MOST_LABEL, RecordFile
 from medibloc_py.crypto.merkle import MerkleTree, root_of
-from medibloc_py.errors import DocumentInvalid, InvalidValue, RecordMismatch, RecordNotHeld
+from medibloc_py.errors import (
+    DocumentInvalid,
+    InvalidValue,
+    MediBlocError,
+    NotAccredited,
+    RecordMismatch,
+    RecordNotHeld,
+)
 from medibloc_py.flows import papers
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.model import (
@@ -22,6 +30,7 @@ from medibloc_py.model import (
     KeyCommitment,
     Receipt,
     RecordId,
+    Role,
     Root,
 )
 from medibloc_py.storage import cid_bytes
@@ -64,18 +73,33 @@ def publish(
     after it loses no key.
 
     Raises:
-        InvalidValue: there is no study.
+        InvalidValue: there is no study, or a label is too long.
         NotDicom, StudyEmpty, StudyUnreadable: a study cannot be read; nothing is registered.
         NotAccredited: the sender is not an accredited issuer; found before anything is stored.
     """
     if not studies:
         raise InvalidValue(name="studies", given="empty", allowed="at least one study")
-    exchange.require_issuer(issuer.address)
+    for study in studies:  # a record file that does not read back would lose its key
+        if len(study.label) > MOST_LABEL or not study.label.isprintable():
+            raise InvalidValue(
+                name="label",
+                given=f"{len(study.label)} characters",
+                allowed=f"at most {MOST_LABEL} that can be printed",
+            )
+    standing = exchange.accounts.accreditation(issuer.address, Role.ISSUER)
+    if standing.until < exchange.network.now():
+        raise NotAccredited(account=issuer.address, role=Role.ISSUER.value, until=standing.until)
     opened = [(study, imaging.read_study(study.path)) for study in studies]
-    sealed = [
-        _seal(exchange, issuer, study, source, progress, (number, len(opened)))
-        for number, (study, source) in enumerate(opened)
-    ]
+    sealed: list[RecordFile] = []
+    try:
+        for number, (study, source) in enumerate(opened):
+            place = (number, len(opened))
+            sealed.append(_seal(exchange, issuer, study, source, progress, place))
+    except BaseException:
+        for record in sealed:  # nobody will ever hold their keys
+            with suppress(MediBlocError):
+                exchange.store.unpin(record.cid)
+        raise
     tree = MerkleTree([id_of(record) for record in sealed])
     records = tuple(
         replace(record, root=tree.root, proof=tree.proof(id_of(record))) for record in sealed
@@ -245,7 +269,11 @@ def prove_record(exchange: Exchange, held: RecordFile, record: RecordId, patient
         raise RecordMismatch(record=record, reason="it does not hold the record's key")
     if keys.key_commitment(keys.commitment_point(held.x), held.salt) != held.key_commitment:
         raise RecordMismatch(record=record, reason="its key does not open its key commitment")
-    if held.patient != patient or id_of(held) != record:
+    try:
+        opened = id_of(held)
+    except InvalidValue as error:
+        raise RecordMismatch(record=record, reason=error.message.rstrip(".")) from None
+    if held.patient != patient or opened != record:
         raise RecordMismatch(record=record, reason="its parts open another record")
     if root_of(record, held.proof) != held.root:
         raise RecordMismatch(record=record, reason="its proof leads to another root")

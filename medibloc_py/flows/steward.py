@@ -15,6 +15,7 @@ from medibloc_py.crypto.quote import Quote, QuoteBatch, QuoteRow
 from medibloc_py.crypto.sale import TableProof
 from medibloc_py.errors import (
     ContributionInvalid,
+    DeadlineOutOfRange,
     EvidenceNotVouched,
     InvalidValue,
     ListingClosed,
@@ -27,7 +28,7 @@ from medibloc_py.errors import (
     TermsInvalid,
 )
 from medibloc_py.flows import papers
-from medibloc_py.flows.contribute import check_contribution
+from medibloc_py.flows.contribute import check_contribution, leaf_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import held_record, held_records, id_of, scalar_of
 from medibloc_py.model import (
@@ -44,6 +45,10 @@ from medibloc_py.model import (
     SignedContribution,
 )
 from medibloc_py.storage import cid_bytes
+
+MIN_WINDOW_S = 600
+MAX_WINDOW_S = 30 * 86_400
+"""How far ahead the market takes a deadline, as `IMarket.MIN_WINDOW` and `MAX_WINDOW`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +137,27 @@ def list_dataset(
     kept = _make_table(steward, listing, listing_id, contributions, progress)
     steward.keep(_listing_name(listing_id), papers.write("listing-secret", kept))
     receipt = exchange.market.list(steward.signer, listing)
-    claims = tuple(
+    return DatasetListed(listing_id, listing, _claims(exchange, listing, leaves, tree), receipt)
+
+
+def claims_of(
+    exchange: Exchange, steward: Identity, listing_id: ListingId
+) -> tuple[papers.Claim, ...]:
+    """The claim files of a listing once more, from what its steward keeps.
+
+    Raises:
+        ListingUnknown: this steward listed no such dataset from here.
+    """
+    kept = kept_listing(steward, listing_id)
+    leaves = [leaf_of(exchange, signed) for signed in kept.contributions]
+    tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
+    return _claims(exchange, kept.listing, leaves, tree)
+
+
+def _claims(
+    exchange: Exchange, listing: Listing, leaves: Sequence[Contribution], tree: MerkleTree
+) -> tuple[papers.Claim, ...]:
+    return tuple(
         papers.Claim(
             chain_id=exchange.chain_id,
             market=exchange.market.address,
@@ -142,7 +167,6 @@ def list_dataset(
         )
         for leaf in leaves
     )
-    return DatasetListed(listing_id, listing, claims, receipt)
 
 
 def check_contributions(
@@ -282,10 +306,11 @@ def quote(
         NotAccredited: the buyer is no accredited researcher.
         EvidenceNotVouched: the purpose claims what no accreditor vouched for.
         PurposeDenied: the terms of the listing do not permit the purpose.
+        DeadlineOutOfRange: the market would not take the deadline.
         KeyUnpublished: the buyer has published no key.
     """
     kept = kept_listing(steward, listing_id)
-    require_sellable(exchange, kept.listing, listing_id, buyer, request)
+    require_sellable(exchange, kept.listing, listing_id, buyer, request, deadline)
     key = exchange.published_key(buyer)
     offer = sale.make_offer(kept.d)
     secret = OfferSecret(listing_id, buyer, request, deadline, offer.k)
@@ -320,9 +345,14 @@ def quote(
 
 
 def require_sellable(
-    exchange: Exchange, listing: Listing, listing_id: ListingId, buyer: Address, request: int
+    exchange: Exchange,
+    listing: Listing,
+    listing_id: ListingId,
+    buyer: Address,
+    request: int,
+    deadline: int,
 ) -> None:
-    """Raises what the market would raise if this buyer ordered for this purpose now."""
+    """Raises what the market would raise if this buyer ordered this now."""
     state = exchange.market.listing_state(listing_id)
     now = exchange.network.now()
     if state.closes_at == 0:
@@ -339,6 +369,9 @@ def require_sellable(
         raise PurposeDenied(
             listing=listing_id, purpose=request, answer=decision.answer.value, bit=decision.bit
         )
+    earliest, latest = now + MIN_WINDOW_S, now + MAX_WINDOW_S
+    if not earliest <= deadline <= latest:
+        raise DeadlineOutOfRange(deadline=deadline, earliest=earliest, latest=latest)
 
 
 def settle(exchange: Exchange, steward: Identity, order_id: OrderId, margin_s: int) -> Receipt:
@@ -356,8 +389,8 @@ def settle(exchange: Exchange, steward: Identity, order_id: OrderId, margin_s: i
         LockMismatch: this steward made no quote with this lock, or not for this order.
         SettleTooLate: the deadline is within the margin, or past.
     """
-    if exchange.market.order_state(order_id) is not OrderState.OPEN:
-        state = exchange.market.order_state(order_id)
+    state = exchange.market.order_state(order_id)
+    if state is not OrderState.OPEN:
         raise OrderNotOpen(order=order_id, state=state.value)
     order = exchange.market.order(order_id)
     name = _offer_name(order.lock)
