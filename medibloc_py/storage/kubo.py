@@ -156,6 +156,9 @@ class KuboStore:
                 name="store", given=self._url, allowed="a multiaddr like /ip4/127.0.0.1/tcp/5001"
             ) from error
         with client:
+            # A daemon on the loopback is not reached through a proxy for the internet, nor is
+            # a proxy to see what goes there; ipfshttpclient has no public way to say so.
+            client._client._session.trust_env = False
             yield client
 
     def _blocks(self, client: Client) -> Fetch:

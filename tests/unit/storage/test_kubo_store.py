@@ -533,6 +533,14 @@ def test_a_redirect_is_not_followed(
     assert not [path for path in kubo.requests if "elsewhere" in path]
 
 
+def test_a_proxy_for_the_internet_is_not_asked(
+    filled: KuboStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert filled.has(CID)
+
+
 def test_what_is_no_http_is_told() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
 
