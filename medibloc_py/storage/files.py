@@ -89,8 +89,11 @@ class Vault:
 
         Raises:
             InvalidValue: not a plain name.
+            StoreFailed: the folder cannot be read.
         """
-        return self._path(name).is_file()
+        path = self._path(name)
+        with on_disk(path):
+            return path.is_file()
 
     def names(self) -> list[str]:
         """All names, sorted.

@@ -64,7 +64,9 @@ class LocalStore:
 
     def has(self, cid: Cid) -> bool:
         """Whether there is a file for the blob (see `Store.has`)."""
-        return self._car(cid).is_file()
+        path = self._car(cid)
+        with on_disk(path):
+            return path.is_file()
 
     def pin(self, cid: Cid) -> None:
         """Check that the blob is there: it stays until `unpin` (see `Store.pin`)."""

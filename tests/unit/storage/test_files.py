@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from medibloc_py.errors import BlobMissing, InvalidValue, StoreFailed
-from medibloc_py.storage import Vault, read_private, write_atomic
+from medibloc_py.storage import LocalStore, Vault, read_private, write_atomic
 from medibloc_py.storage import files as files_module
+from tests.unit.storage.blobs import cid_of
 
 
 def test_write_atomic_replaces_and_keeps_others_out(tmp_path: Path) -> None:
@@ -122,6 +123,19 @@ def test_vault_reverts_when_the_folder_is_a_file(tmp_path: Path) -> None:
         Vault(tmp_path / "file").names()
     with pytest.raises(StoreFailed):
         Vault(tmp_path / "file").put("name", b"")
+
+
+def test_has_reverts_when_the_disk_does_not_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def closed(*_: object, **__: object) -> os.stat_result:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "stat", closed)
+    with pytest.raises(StoreFailed, match="Permission denied"):
+        Vault(tmp_path).has("name")
+    with pytest.raises(StoreFailed, match="Permission denied"):
+        LocalStore(tmp_path).has(cid_of(b""))
 
 
 def test_sweep_bears_with_a_faster_sweeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
