@@ -18,6 +18,7 @@ from medibloc_py.chain.address import checksummed
 from medibloc_py.chain.foreign import http_provider
 from medibloc_py.errors import InvalidValue, NodeAnsweredWrong, NodeUnreachable
 from medibloc_py.model import Address
+from medibloc_py.nesting import require_shallow_json
 
 if TYPE_CHECKING:
     from web3 import HTTPProvider
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"')
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_DEPTH_MAX = 64
 
 
 class RpcRefusal(Exception):
@@ -212,11 +210,7 @@ def _guarded_provider() -> type[HTTPProvider]:
         @staticmethod
         def decode_rpc_response(raw_response: bytes) -> RPCResponse:
             """Decodes an answer unless it is nested beyond all that nodes say."""
-            level = 0
-            for byte in _STRING.sub(b"", raw_response).translate(None, _NO_BRACKETS):
-                level += 1 if byte in b"[{" else -1
-                if level > _DEPTH_MAX:
-                    raise ValueError("nested too deeply")
+            require_shallow_json(raw_response)
             return http_provider().decode_rpc_response(raw_response)
 
     return GuardedProvider

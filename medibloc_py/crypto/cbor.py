@@ -16,14 +16,15 @@ from dag_cbor.encoding import CBOREncodingError
 from medibloc_py.crypto.ids import checksum_address
 from medibloc_py.errors import DocumentInvalid, InvalidValue, MediBlocError
 from medibloc_py.model import Address
+from medibloc_py.nesting import require_shallow_cbor
 
 T = TypeVar("T")
 Refusal = Callable[[str], MediBlocError]
 """Makes the error to raise out of a reason."""
 
-# What dag_cbor raises on hostile input besides its own error: lengths above 2^63, nesting
-# past the recursion limit, and CIDs that are empty, cut or of an unknown kind.
-_HOSTILE = (CBORDecodingError, OverflowError, RecursionError, ValueError, LookupError)
+# What dag_cbor raises on hostile input besides its own error: lengths above 2^63, and CIDs
+# that are empty, cut or of an unknown kind.
+_HOSTILE = (CBORDecodingError, OverflowError, ValueError, LookupError)
 
 
 def encode(document: Mapping[str, Any]) -> bytes:
@@ -51,6 +52,7 @@ def decode(data: bytes, refuse: Refusal, most: int = 1 << 20) -> Fields:
     if len(data) > most:
         raise refuse(f"it has more than {most} bytes")
     try:
+        require_shallow_cbor(data)
         document = dag_cbor.decode(data)
     except _HOSTILE:
         raise refuse("it is not canonical DAG-CBOR") from None

@@ -16,6 +16,7 @@ from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 from medibloc_py.chain import parse_address
 from medibloc_py.errors import DocumentInvalid, InvalidAddress, InvalidValue
 from medibloc_py.model import Address, Contribution, Listing
+from medibloc_py.nesting import require_shallow_json
 
 VERSION = 1
 MOST_BYTES = 1 << 28
@@ -121,8 +122,9 @@ def _body(kind: str, data: bytes) -> dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise _Malformed("it is too large")
     try:
+        require_shallow_json(data)
         body = json.loads(data, object_pairs_hook=_distinct)
-    except (ValueError, RecursionError):
+    except ValueError:
         raise _Malformed("it is no JSON") from None
     if not isinstance(body, dict) or body.pop("medibloc", None) != kind:
         raise _Malformed("it is of another kind")
