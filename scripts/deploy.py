@@ -8,8 +8,8 @@ Environment:
     MEDIBLOC_DEPLOYER_KEY    private key of the account that pays, for sepolia.
     MEDIBLOC_TEST_TOKEN      1 deploys the test token, which anyone may mint, on sepolia too.
 
-On a local chain the first account pays, the test token is there, and the deployer, if it
-governs, is an accreditor.
+On a local chain the first account pays, the test token is there, the deployer, if it
+governs, is an accreditor, and an older deployment file is replaced.
 """
 
 from __future__ import annotations
@@ -22,11 +22,17 @@ from brownie import accounts, chain, network, project, rpc, web3
 
 from medibloc_py import config
 from medibloc_py.chain import Deployment, Network, Signer, parse_address
-from medibloc_py.errors import InsufficientFunds
+from medibloc_py.errors import (
+    ContractMissing,
+    DeploymentMissing,
+    FileExists,
+    InsufficientFunds,
+)
 from medibloc_py.model import Address
 from scripts.session import setting
 from scripts.toolchain import plainly
 
+CONTRACTS = ("Accounts", "Records", "Consents", "Grants", "Market")
 TEST_TOKEN = "TestToken"
 
 
@@ -34,17 +40,20 @@ TEST_TOKEN = "TestToken"
 def main() -> None:
     """Deploys, proves the code on chain equal to the library's, and saves the addresses."""
     exchange = project.get_loaded_projects()[0]
-    node = Network.connect(web3.provider.endpoint_uri, _expected_chain())
-    deployer = _deployer()
+    folder = Path(exchange._path) / "deployments"
+    local = rpc.is_active()
+    node = Network.connect(web3.provider.endpoint_uri, None if local else _chain_id())
+    deployer = accounts[0] if local else _payer()
     ruler = parse_address(os.environ.get("MEDIBLOC_GOVERNANCE") or str(deployer))
-    token = rpc.is_active() or os.environ.get("MEDIBLOC_TEST_TOKEN") == "1"
-    names = ["Accounts", "Records", "Consents", "Grants", "Market"] + [TEST_TOKEN] * token
-    if not rpc.is_active():
+    token = local or os.environ.get("MEDIBLOC_TEST_TOKEN") == "1"
+    names = [*CONTRACTS, TEST_TOKEN] if token else list(CONTRACTS)
+    if not local:
+        _require_no_other(folder, node)
         _require_funds(exchange, names, deployer, ruler)
     at: dict[str, Any] = {}
     for name in names:
         at[name] = exchange[name].deploy(*_arguments(name, at, ruler), {"from": deployer})
-    if rpc.is_active() and ruler == deployer:
+    if local and ruler == deployer:
         at["Accounts"].setAccreditor(ruler, True, {"from": deployer})
     deployment = Deployment(
         chain_id=chain.id,
@@ -53,7 +62,7 @@ def main() -> None:
         governance=ruler,
     )
     deployment.verify(node)
-    path = deployment.save(Path(exchange._path) / "deployments")
+    path = deployment.save(folder)
     for name, address in deployment.contracts.items():
         print(f"{name:10} {address}")
     print(f"{'governance':10} {ruler}")
@@ -62,14 +71,12 @@ def main() -> None:
         print("Brownie started this chain and ends it now: `medibloc up` starts one that stays.")
 
 
-def _expected_chain() -> int | None:
-    known = config.networks().get(network.show_active())
-    return known.chain_id if known and not rpc.is_active() else None
+def _chain_id() -> int | None:
+    """What the network asked for must be."""
+    return config.networks()[network.show_active()].chain_id
 
 
-def _deployer() -> Any:
-    if rpc.is_active():
-        return accounts[0]
+def _payer() -> Any:
     key = setting("MEDIBLOC_DEPLOYER_KEY", "the private key of the account that pays")
     return accounts.add(Signer.from_key(key).export_key())
 
@@ -84,6 +91,19 @@ def _arguments(name: str, at: dict[str, Any], ruler: Address) -> tuple[Any, ...]
     }.get(name, ())
 
 
+def _require_no_other(folder: Path, node: Network) -> None:
+    """Refuses to forget contracts that stand on the chain.
+
+    Raises:
+        FileExists: the folder tells where they are.
+    """
+    try:
+        Deployment.load(folder, node.chain_id).verify(node)
+    except (ContractMissing, DeploymentMissing):
+        return
+    raise FileExists(path=folder / f"{node.chain_id}.json")
+
+
 def _require_funds(exchange: Any, names: list[str], deployer: Any, ruler: Address) -> None:
     """Refuses to begin what the deployer cannot pay to the end.
 
@@ -94,6 +114,7 @@ def _require_funds(exchange: Any, names: list[str], deployer: Any, ruler: Addres
         exchange[name].deploy.estimate_gas(*_arguments(name, {}, ruler), {"from": deployer})
         for name in names
     )
+    # What brownie offers: twice the base fee, so that a few full blocks do not stop it.
     needed = gas * (2 * chain.base_fee + chain.priority_fee)
     if deployer.balance() < needed:
         raise InsufficientFunds(

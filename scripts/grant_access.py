@@ -15,8 +15,8 @@ Environment:
 
 from __future__ import annotations
 
-from medibloc_py.cli.output import as_time
 from medibloc_py.cli.times import read_bytes32, read_time
+from medibloc_py.errors.words import time as as_time
 from medibloc_py.model import RecordId
 from scripts.session import client_of, session, setting
 from scripts.toolchain import plainly

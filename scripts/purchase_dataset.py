@@ -17,8 +17,8 @@ import os
 from pathlib import Path
 
 from medibloc_py.cli.options import read_bytes
-from medibloc_py.cli.output import as_time
 from medibloc_py.cli.times import read_amount, show_amount
+from medibloc_py.errors.words import time as as_time
 from medibloc_py.services import TokenService
 from scripts.session import client_of, session, setting
 from scripts.toolchain import plainly

@@ -21,7 +21,7 @@ from brownie.project import compiler
 
 from medibloc_py import config
 from medibloc_py.cli.output import Output
-from medibloc_py.errors import MediBlocError
+from medibloc_py.errors import InvalidValue, MediBlocError
 
 ROOT = Path(__file__).parents[1]
 LOCAL = ("anvil", "ganache")
@@ -53,8 +53,10 @@ def prepare() -> None:
     _find_programs()
     _match_foundry()
     _name_networks()
-    if (asked := CONFIG.argv["network"]) in config.networks():
-        config.load(network=asked)
+    asked = config.networks().get(CONFIG.argv["network"])
+    if asked and not asked.rpc_url:
+        variable = f"MEDIBLOC_RPC_{asked.name.upper()}"
+        raise InvalidValue(name=variable, given="not set", allowed="an RPC URL")
 
 
 def _find_programs() -> None:
