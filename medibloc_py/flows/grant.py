@@ -166,6 +166,8 @@ def open_granted(exchange: Exchange, reader: Identity, record: RecordId) -> Open
         raise GrantNotFound(record=record, grantee=reader.address)
     exchange.records.open(body.issuer, event.patient, blind, body.proof)
     exchange.require_issuer(body.issuer)
+    if exchange.store.size(body.cid) != body.size_bytes:
+        raise RecordMismatch(record=record, reason="the grant object tells another size")
     return OpenedRecord(exchange.store, record, body.cid, body.size_bytes, body.cek, body.salt)
 
 

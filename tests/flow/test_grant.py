@@ -1,0 +1,287 @@
+"""Access: one record for one reader, as long as the chain says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medibloc_py import imaging
+from medibloc_py.client import Client
+from medibloc_py.crypto import hpke, keys
+from medibloc_py.crypto.documents import GrantObject
+from medibloc_py.errors import (
+    BlobMissing,
+    Corrupted,
+    DocumentInvalid,
+    ExpiryInPast,
+    GranteeInvalid,
+    GrantMissing,
+    GrantNotFound,
+    InvalidPurpose,
+    IssuerNotAccredited,
+    KeyUnpublished,
+    MediBlocError,
+    NotAccredited,
+    PurposeNotPermitted,
+    RecordMismatch,
+    RecordNotHeld,
+    RecordUnknown,
+    WrongKey,
+)
+from medibloc_py.flows.publish import blind_of, held_record, scalar_of
+from medibloc_py.imaging.samples import sample
+from medibloc_py.model import Cid, KeyCommitment, Role
+from medibloc_py.purpose import TREATMENT
+from medibloc_py.storage import digest_of
+from tests.flow.world import DAY, World
+
+SOURCE = sample("CT_small.dcm").read_bytes()
+
+
+def grant(world: World, purpose: str = "TREATMENT", days: float = 7) -> Any:
+    expires = world.in_days(days)
+    return world["alice"].grant(world.records["alice"], world.address("clinic"), purpose, expires)
+
+
+def opened(world: World, reader: str = "clinic") -> bytes:
+    return world[reader].open_granted(world.records["alice"]).read(0)
+
+
+def test_a_granted_record_opens_bit_for_bit(world: World) -> None:
+    grant(world)
+    record = world["clinic"].open_granted(world.records["alice"])
+    assert record.read(0) == SOURCE
+    (array,) = record.arrays().values()
+    expected = imaging.arrays(SOURCE, "source")
+    assert array.dtype == expected.dtype
+    assert np.array_equal(array, expected)
+    assert record.manifest.files[0].meta["modality"] == "CT"
+
+
+def test_a_grant_is_for_its_reader_only(world: World) -> None:
+    grant(world)
+    with pytest.raises(GrantNotFound) as caught:
+        opened(world, "rival")
+    assert caught.value.values == {
+        "record": world.records["alice"],
+        "grantee": world.address("rival"),
+    }
+
+
+def test_a_revoked_grant_opens_no_more(world: World) -> None:
+    grant(world)
+    world["alice"].revoke_grant(world.records["alice"], world.address("clinic"))
+    with pytest.raises(GrantNotFound):
+        opened(world)
+    with pytest.raises(GrantMissing):
+        world["alice"].revoke_grant(world.records["alice"], world.address("clinic"))
+    grant(world)
+    assert opened(world) == SOURCE
+
+
+def test_an_expired_grant_opens_no_more(world: World) -> None:
+    grant(world, days=1)
+    world.chain.increase_time(DAY - 5)
+    assert opened(world) == SOURCE
+    world.chain.increase_time(10)
+    with pytest.raises(GrantNotFound):
+        opened(world)
+
+
+def test_a_grant_beyond_treatment_ends_with_the_consent(world: World) -> None:
+    grant(world, "HMB")
+    assert opened(world) == SOURCE
+    world["alice"].revoke_consent()
+    with pytest.raises(GrantNotFound):
+        opened(world)
+    grant(world, "TREATMENT")
+    assert opened(world) == SOURCE
+
+
+def test_a_grant_the_own_consent_forbids_is_refused(world: World) -> None:
+    with pytest.raises(PurposeNotPermitted) as caught:
+        grant(world, "HMB+COMMERCIAL")
+    assert "HMB+COMMERCIAL (denied" in caught.value.message
+    with pytest.raises(InvalidPurpose):
+        grant(world, "HMB+EVERYTHING")
+    with pytest.raises(GrantNotFound):
+        opened(world)
+
+
+def test_a_grant_in_the_past_is_refused(world: World) -> None:
+    with pytest.raises(ExpiryInPast):
+        grant(world, days=-1)
+
+
+def test_a_grant_needs_a_reader_with_a_key(world: World) -> None:
+    record, until = world.records["alice"], world.in_days(1)
+    with pytest.raises(KeyUnpublished):
+        world["alice"].grant(record, world.address("stranger"), "TREATMENT", until)
+    with pytest.raises(GranteeInvalid):
+        world["alice"].grant(record, world.address("alice"), "TREATMENT", until)
+
+
+def test_a_record_is_granted_by_who_holds_it(world: World) -> None:
+    record, until = world.records["alice"], world.in_days(1)
+    with pytest.raises(RecordNotHeld):
+        world["bob"].grant(record, world.address("clinic"), "TREATMENT", until)
+    with pytest.raises(RecordNotHeld):
+        world["bob"].revoke_grant(record, world.address("clinic"))
+    # The hospital holds the file, too; the chain knows that it is not the patient.
+    with pytest.raises(RecordUnknown):
+        world["hospital"].grant(record, world.address("clinic"), "TREATMENT", until)
+
+
+def rotated(client: Client) -> Client:
+    me = client.me
+    return client.acting_for(replace(me, keys=me.keys.rotated()))
+
+
+def test_a_grant_made_for_an_older_key_still_opens(world: World) -> None:
+    grant(world)
+    clinic = rotated(world["clinic"])
+    clinic.publish_key()
+    assert world.exchange.published_key(clinic.me.address).version == 2
+    assert clinic.open_granted(world.records["alice"]).read(0) == SOURCE
+    grant(world)  # now for the second key
+    assert clinic.open_granted(world.records["alice"]).read(0) == SOURCE
+    with pytest.raises(WrongKey):
+        opened(world)  # who holds the first key only
+
+
+def test_a_reader_who_lost_the_key_is_told_so(world: World) -> None:
+    grant(world)
+    me = world.me("clinic")
+    other = world["clinic"].acting_for(replace(me, keys=world.me("bob").keys))
+    with pytest.raises(WrongKey):
+        other.open_granted(world.records["alice"])
+
+
+# The store.
+
+
+def test_open_says_what_the_store_lacks(world: World) -> None:
+    made = grant(world)
+    world.car_of("alice").unlink()
+    with pytest.raises(BlobMissing) as caught:
+        opened(world)
+    assert caught.value.values["cid"] == held_record(world.me("alice"), world.records["alice"]).cid
+    (world.store / f"{made.grant_object}.car").unlink()
+    with pytest.raises(BlobMissing) as caught:
+        opened(world)
+    assert caught.value.values["cid"] == made.grant_object
+
+
+def test_open_refuses_other_bytes_of_the_right_size(world: World) -> None:
+    grant(world)
+    car = world.car_of("alice")
+    content = bytearray(car.read_bytes())
+    content[len(content) // 2] ^= 1
+    car.write_bytes(content)
+    with pytest.raises(Corrupted):
+        opened(world)
+
+
+# Hostile patients.
+
+
+def grant_hostile(
+    world: World, change: Callable[[GrantObject], bytes], locator: bytes | None = None
+) -> None:
+    """A grant whose object says what `change` makes of the honest one."""
+    exchange, alice = world.exchange, world.me("alice")
+    reader, record = world.address("clinic"), world.records["alice"]
+    held = held_record(alice, record)
+    honest = GrantObject(
+        cek=keys.cek(keys.record_point(scalar_of(alice, held)), held.salt),
+        salt=held.salt,
+        cid=held.cid,
+        size_bytes=held.size_bytes,
+        key_commitment=held.key_commitment,
+        kind=held.kind,
+        issuer=held.issuer,
+        patient=held.patient,
+        proof=held.proof,
+    )
+    key, until = exchange.published_key(reader), world.in_days(1)
+    bound = (exchange.chain_id, exchange.access.address, record, alice.address, reader)
+    terms = (key.version, TREATMENT, until)
+    wrapped = hpke.wrap(change(honest), key.bundle, hpke.grant_info(*bound, *terms))
+    digest = digest_of(exchange.store.put([wrapped]).cid)
+    sealed = hpke.seal_locator(digest, key.bundle, hpke.locator_info(*bound, *terms))
+    exchange.access.grant(
+        alice.signer,
+        held.issuer,
+        blind_of(held),
+        held.proof,
+        reader,
+        TREATMENT,
+        until,
+        locator or sealed,
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"salt": b"s" * 32}, RecordMismatch),
+        ({"key_commitment": KeyCommitment(b"k" * 32)}, RecordMismatch),
+        ({"kind": 2}, RecordMismatch),
+        ({"cid": Cid("b" + "a" * 58)}, RecordMismatch),
+        ({"proof": (b"p" * 32,)}, RecordUnknown),
+        ({"proof": ()}, RecordUnknown),
+        ({"cek": b"c" * 32}, WrongKey),
+        ({"size_bytes": 1}, RecordMismatch),
+        ({"size_bytes": 2**40}, RecordMismatch),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_open_refuses_a_grant_object_with_altered_parts(
+    world: World, changed: dict[str, object], error: type[MediBlocError]
+) -> None:
+    grant_hostile(world, lambda body: replace(body, **changed).encode())  # type: ignore[arg-type]
+    with pytest.raises(error):
+        opened(world)
+
+
+def test_open_refuses_an_issuer_that_did_not_register_the_record(world: World) -> None:
+    clinic = world.address("clinic")
+    grant_hostile(world, lambda body: replace(body, issuer=clinic).encode())
+    with pytest.raises(RecordUnknown):
+        opened(world)
+
+
+def test_open_refuses_a_grant_object_that_is_none(world: World) -> None:
+    grant_hostile(world, lambda _: b"\xa0")
+    with pytest.raises(DocumentInvalid):
+        opened(world)
+
+
+def test_open_refuses_a_locator_for_nobody(world: World) -> None:
+    grant_hostile(world, lambda body: body.encode(), locator=b"l" * 80)
+    with pytest.raises(WrongKey):
+        opened(world)
+
+
+def test_open_takes_the_honest_object_of_the_same_hands(world: World) -> None:
+    grant_hostile(world, lambda body: body.encode())
+    assert opened(world) == SOURCE
+
+
+def test_open_refuses_an_issuer_whose_accreditation_ended(world: World) -> None:
+    grant(world)
+    world.accredit("hospital", Role.ISSUER, 0)
+    with pytest.raises(IssuerNotAccredited):
+        opened(world)
+    with pytest.raises(NotAccredited):
+        world["hospital"].publish([_study(world)])
+
+
+def _study(world: World) -> Any:
+    from medibloc_py.flows.publish import StudyToPublish
+
+    return StudyToPublish(sample("CT_small.dcm"), world.address("alice"))
