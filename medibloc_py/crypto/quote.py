@@ -36,7 +36,7 @@ class QuoteRow:
     """One record of a quote.
 
     Attributes:
-        content_digest: sha256 of the binary CID.
+        size_bytes: of the sealed record.
         C: x·G, 33 bytes.
         W: X + d·H, 33 bytes.
         batch: which of the quote's batches the record stands in.
@@ -44,8 +44,8 @@ class QuoteRow:
 
     patient: Address
     salt: bytes
-    content_digest: bytes
     cid: Cid
+    size_bytes: int
     kind: int
     C: bytes
     W: bytes
@@ -211,8 +211,8 @@ def _row_map(row: QuoteRow) -> dict[str, Any]:
     return {
         "patient": address_bytes(row.patient),
         "salt": row.salt,
-        "content_digest": row.content_digest,
         "cid": row.cid,
+        "size": row.size_bytes,
         "kind": row.kind,
         "C": row.C,
         "W": row.W,
@@ -224,8 +224,8 @@ def _row(fields: Fields) -> QuoteRow:
     return QuoteRow(
         patient=fields.address("patient"),
         salt=fields.octets("salt", 32),
-        content_digest=fields.octets("content_digest", 32),
         cid=cid_field(fields),
+        size_bytes=fields.uint("size"),
         kind=fields.uint("kind", 32),
         C=fields.octets("C", curve.POINT_BYTES),
         W=fields.octets("W", curve.POINT_BYTES),

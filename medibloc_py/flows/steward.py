@@ -44,7 +44,6 @@ from medibloc_py.model import (
     Root,
     SignedContribution,
 )
-from medibloc_py.storage import cid_bytes
 
 MIN_WINDOW_S = 600
 MAX_WINDOW_S = 30 * 86_400
@@ -220,8 +219,8 @@ def _make_table(
         QuoteRow(
             patient=record.patient,
             salt=record.salt,
-            content_digest=ids.content_digest(cid_bytes(record.cid)),
             cid=record.cid,
+            size_bytes=record.size_bytes,
             kind=record.kind,
             C=row.C,
             W=row.W,
