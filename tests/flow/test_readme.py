@@ -77,6 +77,30 @@ def test_the_walk_runs_as_pasted(tmp_path: Path) -> None:
     assert list(home.iterdir()) == [], "the walk wrote into HOME"
 
 
+def test_the_demo_is_the_programs_own(tmp_path: Path) -> None:
+    """The shortened print, but for its figures: they differ from run to run."""
+    ran = subprocess.run(
+        [_PROGRAMS / "medibloc", "demo"],
+        env=environment(tmp_path),
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    (excerpt,) = (text for _, text in blocks("text") if "hospital-a" in text)
+    assert pairs(excerpt) <= pairs(ran.stdout.replace("┃", "│"))
+    assert without_seconds(excerpt) == without_seconds(ran.stdout)
+
+
+def pairs(printed: str) -> set[tuple[str, ...]]:
+    """The first two cells of each row; one row of a table may be printed on several lines."""
+    rows = [line.split("│") for line in printed.splitlines() if "│" in line]
+    return {tuple(cell.strip() for cell in row[1:3]) for row in rows}
+
+
+def without_seconds(printed: str) -> str:
+    return printed.strip().splitlines()[-1].rsplit(",", 1)[0]
+
+
 def test_the_help_is_the_programs_own(tmp_path: Path) -> None:
     shown = subprocess.run(
         [_PROGRAMS / "medibloc", "--help"],
