@@ -9,6 +9,7 @@ from medibloc_py.errors import (
     ContributionInvalid,
     ContributionUnknown,
     DocumentInvalid,
+    ExpiryInPast,
     InvalidValue,
     TermsInvalid,
 )
@@ -16,6 +17,7 @@ from medibloc_py.flows import papers
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.publish import held_record
 from medibloc_py.model import (
+    WHOLE_BPS,
     Address,
     Contribution,
     ContributionTerms,
@@ -58,12 +60,20 @@ def contribute(
         payee: who is paid; the patient if not given.
 
     Raises:
+        InvalidValue: a number that no listing could meet.
+        ExpiryInPast: the time has passed.
         RecordNotHeld: the patient does not hold the record.
         TermsInvalid: `terms` is no terms word.
         ConsentNotCovering: the patient's consent on chain is narrower than `terms`.
     """
     if not purpose.valid_terms(terms):
         raise TermsInvalid(terms=terms)
+    if weight < 1:
+        raise InvalidValue(name="weight", given=weight, allowed="1 or more")
+    if not 0 <= max_fee_bps <= WHOLE_BPS:
+        raise InvalidValue(name="largest fee", given=max_fee_bps, allowed=f"0 to {WHOLE_BPS} bps")
+    if expires_at <= (now := exchange.network.now()):
+        raise ExpiryInPast(until=expires_at, timestamp=now)
     require_cover(exchange, patient.address, terms)
     held = held_record(patient, record)
     signed = ContributionTerms(
