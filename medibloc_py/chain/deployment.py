@@ -23,6 +23,7 @@ from medibloc_py.errors import (
     StoreFailed,
 )
 from medibloc_py.model import Address
+from medibloc_py.nesting import require_shallow_json
 
 _FILE_MAX = 1 << 16
 
@@ -53,12 +54,14 @@ class Deployment:
         path = directory / f"{chain_id}.json"
         try:
             with path.open("rb") as file:
-                content: Any = json.loads(file.read(_FILE_MAX))
+                raw = file.read(_FILE_MAX)
+            require_shallow_json(raw)
+            content: Any = json.loads(raw)
         except FileNotFoundError as error:
             raise DeploymentMissing(chain_id=chain_id, path=directory) from error
         except OSError as error:
             raise DeploymentInvalid(path=path, reason=error.strerror) from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise DeploymentInvalid(path=path, reason="it is no JSON") from error
         try:
             found = cls(

@@ -23,6 +23,7 @@ from medibloc_py.errors import (
     WrongPassword,
 )
 from medibloc_py.model import Address
+from medibloc_py.nesting import require_shallow_json
 
 SCRYPT_N = 1 << 18
 """Work factor of new files: geth's, about a second and 256 MiB."""
@@ -124,8 +125,9 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise KeyFileCorrupt(path=path, reason=error.strerror) from error
     try:
+        require_shallow_json(raw)
         content = json.loads(raw) if len(raw) <= _FILE_MAX else None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise KeyFileCorrupt(path=path, reason="it is no JSON") from error
     if not isinstance(content, dict):
         raise KeyFileCorrupt(path=path, reason="it is no Web3 Secret Storage")

@@ -84,7 +84,7 @@ class Rpc:
             answer: object = self._provider.make_request(RPCEndpoint(method), list(params))
         except OSError as error:  # `requests` derives all its exceptions from it
             raise self.unreachable(f"{method}: {self._transport_reason(error)}") from error
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise self.wrong(f"{method} was answered with something that is no JSON") from error
         if not isinstance(answer, dict):
             raise self.wrong(f"{method} was answered with something that is no JSON-RPC")

@@ -12,6 +12,7 @@ import hmac
 import json
 import secrets
 import unicodedata
+from contextlib import suppress
 from hashlib import sha256
 from typing import Any
 
@@ -23,6 +24,7 @@ from medibloc_py.crypto import cbor
 from medibloc_py.crypto.cbor import Fields
 from medibloc_py.crypto.keys import EncryptionKeys, KeyPair
 from medibloc_py.errors import InvalidValue, KeyFileCorrupt, WrongPassword
+from medibloc_py.nesting import require_shallow_json
 
 SCRYPT_N = 1 << 17
 """Default cost: 128 MiB and about a third of a second."""
@@ -139,10 +141,11 @@ def _cost_is_sane(n: object) -> bool:
 
 def _parse(data: bytes, path: str) -> dict[str, Any]:
     """Reads the JSON and looks at every field before anything is derived from it."""
-    try:
-        body = json.loads(data) if len(data) <= _MOST_BYTES else None
-    except (ValueError, RecursionError):
-        body = None
+    body = None
+    if len(data) <= _MOST_BYTES:
+        with suppress(ValueError):
+            require_shallow_json(data)
+            body = json.loads(data)
     if not isinstance(body, dict) or body.get("medibloc") != "encryption-keys":
         raise KeyFileCorrupt(path=path, reason="it does not say that it holds encryption keys")
     if body.get("version") != 1 or body.get("cipher") != "aes-256-gcm":
