@@ -197,6 +197,10 @@ def purchase(
     quote, listing = checked.quote, checked.quote.listing
     if amount is not None and amount < listing.price:
         raise PaymentBelowPrice(amount=amount, price=listing.price)
+    order = _order(checked.listing_id, quote)
+    order_id = ids.order_id(exchange.chain_id, exchange.market.address, order)
+    if exchange.market.order_state(order_id) is not OrderState.NONE:
+        raise OrderExists(order=order_id)  # before anything is approved
     token = TokenService(exchange.network, listing.token)
     balance = token.balance(buyer.address)
     if balance < listing.price:
@@ -206,10 +210,6 @@ def purchase(
             unit=f"units of {token.symbol()}",
             needed=listing.price,
         )
-    order = _order(checked.listing_id, quote)
-    order_id = ids.order_id(exchange.chain_id, exchange.market.address, order)
-    if exchange.market.order_state(order_id) is not OrderState.NONE:
-        raise OrderExists(order=order_id)  # before anything is approved
     buyer.keep(_order_name(order_id), quote.encode())
     approval = None
     if token.allowance(buyer.address, exchange.market.address) < listing.price:
@@ -235,7 +235,11 @@ def open_dataset(exchange: Exchange, buyer: Identity, order_id: OrderId) -> Open
     if secret is None:
         raise OrderNotSettled(order=order_id, state=exchange.market.order_state(order_id).value)
     quote = Quote.decode(buyer.recall(name))
-    if sale.lock_of(secret) != sale.lock_of_point(quote.K):
+    try:
+        holds = sale.lock_of(secret) == sale.lock_of_point(quote.K)
+    except InvalidValue:  # no scalar at all
+        holds = False
+    if not holds:
         raise LockMismatch(order=order_id)
     return OpenedDataset(exchange, quote, secret)
 
