@@ -106,6 +106,15 @@ def test_the_map_names_folders_that_exist() -> None:
         assert path.is_dir(), f"{folder} is not there"
 
 
+def test_every_room_stands_in_the_architecture() -> None:
+    house = ROOT / "medibloc_py"
+    modules = {file.stem for file in house.glob("*.py") if not file.stem.startswith("__")}
+    packages = {folder.parent.name for folder in house.glob("*/__init__.py")}
+    assert {row[0].strip("`") for row in rows(ARCHITECTURE, "Rooms and arrows")} == (
+        modules | packages
+    )
+
+
 def test_every_error_stands_under_its_exit_code() -> None:
     told: dict[str, int] = {}
     for code, _, classes in rows(ARCHITECTURE, "Errors and exit codes"):
