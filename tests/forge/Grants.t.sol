@@ -158,6 +158,8 @@ contract GrantsTest is World {
         assertTrue(grants.isActive(PATIENT, BLIND, READER));
         consent(PATIENT, Purpose.GRU | Purpose.NPU, NOW + 10);
         assertFalse(grants.isActive(PATIENT, BLIND, READER));
+        consent(PATIENT, Purpose.GRU | Purpose.COL, NOW + 10);
+        assertFalse(grants.isActive(PATIENT, BLIND, READER), "a person must decide first");
         consent(PATIENT, Purpose.GRU, NOW + 10);
         assertTrue(grants.isActive(PATIENT, BLIND, READER));
         vm.warp(NOW + 11);
