@@ -12,6 +12,8 @@ import re
 
 MOST_DEPTH = 64
 """Levels that any document of ours or of a node may have."""
+MOST_TEXT_BYTES = 1 << 16
+"""Bytes that a text may have in JSON that comes in pieces."""
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _NO_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 _BYTES, _TEXT, _LIST, _MAP, _TAG = 2, 3, 4, 5, 6
@@ -19,11 +21,33 @@ _BYTES, _TEXT, _LIST, _MAP, _TAG = 2, 3, 4, 5, 6
 
 def require_shallow_json(data: bytes, most: int = MOST_DEPTH) -> None:
     """Raises ValueError if JSON is nested deeper than `most` levels; judges nothing else."""
-    level = 0
-    for byte in _STRING.sub(b"", data).translate(None, _NO_BRACKETS):
+    _climb(data, 0, most)
+
+
+class JsonStream:
+    """Measures JSON that comes in pieces, as far as a parser could have read it."""
+
+    def __init__(self, most: int = MOST_DEPTH) -> None:
+        self._most = most
+        self._level = 0
+        self._open_string = b""
+
+    def feed(self, piece: bytes) -> None:
+        """Raises ValueError once what came so far is nested deeper, or has a text too long."""
+        text = _STRING.sub(b"", self._open_string + piece)
+        text, quote, rest = text.partition(b'"')
+        self._open_string = quote + rest
+        if len(self._open_string) > MOST_TEXT_BYTES:
+            raise ValueError("one text without end")
+        self._level = _climb(text, self._level, self._most)
+
+
+def _climb(text: bytes, level: int, most: int) -> int:
+    for byte in _STRING.sub(b"", text).translate(None, _NO_BRACKETS):
         level += 1 if byte in b"[{" else -1
         if level > most:
             raise ValueError("nested too deeply")
+    return level
 
 
 def require_shallow_cbor(data: bytes, most: int = MOST_DEPTH) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from medibloc_py.errors import StoreFailed, StoreUnreachable
+from medibloc_py.nesting import JsonStream
 
 _PIECE_BYTES: Final = 1 << 16
 
@@ -41,15 +42,19 @@ class AnswerLimits:
     def _bound(self, response: Any, **_: object) -> Any:
         if response.is_redirect or response.headers.get("Content-Encoding"):
             raise StoreFailed(url=self._url, reason="its answer is redirected or compressed")
-        response.raw = _Body(response.raw, self._url, self._most_bytes, self._patience_s)
+        depth = None if "/block/get?" in response.url else JsonStream()
+        response.raw = _Body(response.raw, self._url, self._most_bytes, self._patience_s, depth)
         return response
 
 
 class _Body:
     """The body of an answer, as far as requests asks for it."""
 
-    def __init__(self, raw: Any, url: str, most_bytes: int, patience_s: float) -> None:
+    def __init__(
+        self, raw: Any, url: str, most_bytes: int, patience_s: float, depth: JsonStream | None
+    ) -> None:
         self._raw = raw
+        self._depth = depth
         self._url = url
         self._room = most_bytes
         self._deadline = time.monotonic() + patience_s
@@ -58,7 +63,7 @@ class _Body:
         """The body as it comes in.
 
         Raises:
-            StoreFailed: it is too long.
+            StoreFailed: it is too long, or JSON that is nested too deeply.
             StoreUnreachable: it takes too long.
         """
         # `read1` returns what is there: a trickle cannot hold it until a buffer is full.
@@ -68,6 +73,11 @@ class _Body:
                 raise StoreFailed(url=self._url, reason="its answer has no end")
             if time.monotonic() > self._deadline:
                 raise StoreUnreachable(url=self._url, reason="its answer takes too long")
+            if self._depth is not None:
+                try:
+                    self._depth.feed(piece)
+                except ValueError as error:
+                    raise StoreFailed(url=self._url, reason=f"its answer is {error}") from None
             yield piece
 
     def close(self) -> None:

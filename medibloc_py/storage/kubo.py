@@ -201,11 +201,10 @@ class KuboStore:
             AssertionError,
             AttributeError,
             LookupError,
-            RecursionError,
             TypeError,
             ValueError,
         ) as error:
-            # The last seven: ipfshttpclient and we trip over JSON no Kubo would send.
+            # The last six: ipfshttpclient and we trip over JSON no Kubo would send.
             raise StoreFailed(
                 url=self._url, reason=f"no daemon answers like this: {_plain(error)}"
             ) from error

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import dag_cbor
 import pytest
@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 from medibloc_py.crypto import cbor
 from medibloc_py.errors import DocumentInvalid
 from medibloc_py.flows import papers
-from medibloc_py.nesting import MOST_DEPTH, require_shallow_cbor, require_shallow_json
+from medibloc_py.nesting import (
+    MOST_DEPTH,
+    MOST_TEXT_BYTES,
+    JsonStream,
+    require_shallow_cbor,
+    require_shallow_json,
+)
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.binary() | st.text(),
@@ -56,6 +62,23 @@ def test_json_is_measured_exactly(value, most):
             require_shallow_json(data, most)
     else:
         require_shallow_json(data, most)
+
+
+@given(JSON_VALUES, st.integers(0, 6), st.integers(1, 9), st.sampled_from([None, 1]))
+def test_json_in_pieces_is_measured_exactly(value, most, size, indent):
+    data = json.dumps(value, indent=indent).encode()
+    stream = JsonStream(most)
+    deeper = depth(value) > most
+    with pytest.raises(ValueError, match="nested too deeply") if deeper else nullcontext():
+        for at in range(0, len(data), size):
+            stream.feed(data[at : at + size])
+
+
+def test_a_text_without_end_is_refused_in_pieces():
+    stream = JsonStream()
+    with pytest.raises(ValueError, match="without end"):
+        for _ in range(MOST_TEXT_BYTES):
+            stream.feed(b'"' + b"[" * 100 if not stream._open_string else b"]" * 100)
 
 
 @given(st.binary())
