@@ -22,7 +22,11 @@ settings.register_profile(
     "contracts",
     max_examples=15,
     deadline=None,  # the chain's time is not the test's
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,  # `given` of brownie takes the chain back
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,  # brownie's Hypothesis counts its own short tries
+    ],
 )
 
 

@@ -5,6 +5,8 @@ After every step: escrow + owed == balance; state on chain == the model's; an or
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -12,9 +14,10 @@ from brownie import chain
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
-    Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
+    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -28,7 +31,16 @@ from support.expect import reverts_with
 from support.plain import plain
 
 AMOUNTS = st.integers(1, 2**96 - 1) | st.integers(1, 1000)
+PICKS = st.integers(0, 11)
 SPANS = st.sampled_from([1, 599, 600, 86_400, 31 * 86_400])
+DATASETS = st.fixed_dictionaries(
+    {
+        "weights": st.lists(st.integers(1, 2**90) | st.integers(1, 5), min_size=1, max_size=3),
+        "price": AMOUNTS,
+        "fee_bps": st.integers(0, WHOLE_BPS),
+        "open_for": st.sampled_from([600, 86_400, 31 * 86_400]),
+    }
+)
 
 
 @dataclass(eq=False)
@@ -38,7 +50,6 @@ class Sold:
     dataset: Dataset
     closes_at: int
     earned: int = 0
-    shared: int = 0
     fee_paid: int = 0
     claimed: dict[int, int] = field(default_factory=dict)
 
@@ -48,7 +59,7 @@ class Sold:
 
     @property
     def owed(self) -> int:
-        return self.earned - self.shared - self.fee_paid
+        return self.earned - sum(self.claimed.values()) - self.fee_paid
 
     def due(self, number: int) -> int:
         weight = self.dataset.contributions[number].weight
@@ -69,136 +80,155 @@ class Placed:
 class MarketMachine(RuleBasedStateMachine):
     """Every function that changes the market, by whoever may try."""
 
-    listings = Bundle("listings")
-    orders = Bundle("orders")
-
     def __init__(self, desk: Desk, consents: Any, stranger: Any) -> None:
         super().__init__()
         chain.revert()
         self.desk, self.market, self.token = desk, desk.market, desk.token
-        self.consents, self.stranger = consents, stranger
+        self.consents, self.stranger = consents, {"from": stranger}
         self.terms = 0
-        self.all: list[Sold] = []
-        self.placed: list[Placed] = []
+        self.listings: list[Sold] = []
+        self.orders: list[Placed] = []
 
     def tick(self) -> int:
         """The time that the next block will have."""
         return next_block_at(now() + 1)
 
-    @rule(
-        target=listings,
-        weights=st.lists(st.integers(1, 2**90) | st.integers(1, 5), min_size=1, max_size=3),
-        price=AMOUNTS,
-        fee_bps=st.integers(0, WHOLE_BPS),
-        open_for=SPANS,
-    )
-    def list_dataset(self, weights: list[int], price: int, fee_bps: int, open_for: int) -> Sold:
-        at = self.tick()
-        closes_at = at + open_for
-        dataset = self.desk.dataset(weights, price=price, fee_bps=fee_bps, closes_at=closes_at)
-        self.market.list(dataset.struct, {"from": self.desk.steward})
-        self.all.append(Sold(dataset, closes_at))
-        return self.all[-1]
+    def open_orders(self) -> list[Placed]:
+        return [each for each in self.orders if each.state is OrderState.OPEN]
 
-    @rule(target=orders, sold=listings, window=st.sampled_from([600, 86_400, 30 * 86_400]))
-    def purchase(self, sold: Sold, window: int) -> Placed | None:
-        secret = len(self.placed) + 1
-        at = self.tick()
+    @initialize(data=DATASETS)
+    def begin(self, data: dict[str, Any]) -> None:
+        """Two orders, one settled: every rule has something to work on."""
+        self.list_dataset(data)
+        self.purchase(0, 600)
+        self.purchase(0, 30 * 86_400)
+        self.settle_open(0)
+
+    @precondition(lambda self: len(self.listings) < 4)
+    @rule(data=DATASETS)
+    def list_dataset(self, data: dict[str, Any]) -> None:
+        closes_at = self.tick() + data["open_for"]
+        terms = {name: data[name] for name in ("weights", "price", "fee_bps")}
+        dataset = self.desk.dataset(**terms, closes_at=closes_at)
+        self.market.list(dataset.struct, {"from": self.desk.steward})
+        self.listings.append(Sold(dataset, closes_at))
+
+    @rule(pick=PICKS, window=st.sampled_from([600, 86_400, 30 * 86_400]))
+    def purchase(self, pick: int, window: int) -> None:
+        sold = self.listings[pick % len(self.listings)]
+        secret, at = len(self.orders) + 1, self.tick()
         order = self.desk.order(sold.dataset, lock=sale.lock_of(secret), deadline=at + window)
-        placed = Placed(sold, order, secret)
         if sold.closes_at < at:
             with reverts_with("ListingClosed", order.listing, sold.closes_at):
                 self.desk.purchase(sold.dataset, order)
-            placed.state = OrderState.NONE
-        else:
-            self.desk.purchase(sold.dataset, order)
-        self.placed.append(placed)
-        return placed
+            return
+        self.desk.purchase(sold.dataset, order)
+        self.orders.append(Placed(sold, order, secret))
 
-    @rule(placed=orders, right=st.sampled_from([True, True, False]))
-    def settle(self, placed: Placed, right: bool) -> None:
-        at = self.tick()
-        order, secret = astuple(placed.order), placed.secret + (not right)
-        order_id = self.desk.order_id(placed.order)
+    @precondition(lambda self: self.open_orders())
+    @rule(pick=PICKS)
+    def settle_open(self, pick: int) -> None:
+        placed = self.open_orders()[pick % len(self.open_orders())]
+        self.settle(placed, placed.secret)
+
+    @rule(pick=PICKS, off=st.integers(0, 1))
+    def settle_any(self, pick: int, off: int) -> None:
+        placed = self.orders[pick % len(self.orders)]
+        self.settle(placed, placed.secret + off)
+
+    def settle(self, placed: Placed, secret: int) -> None:
+        at, order, order_id = self.tick(), placed.order, self.desk.order_id(placed.order)
         if placed.state is not OrderState.OPEN:
             with reverts_with("OrderNotOpen", order_id, placed.state):
-                self.market.settle(order, secret, {"from": self.stranger})
-        elif placed.order.deadline < at:
-            with reverts_with("DeadlinePassed", order_id, placed.order.deadline):
-                self.market.settle(order, secret, {"from": self.stranger})
-        elif not right:
+                self.market.settle(astuple(order), secret, self.stranger)
+        elif order.deadline < at:
+            with reverts_with("DeadlinePassed", order_id, order.deadline):
+                self.market.settle(astuple(order), secret, self.stranger)
+        elif secret != placed.secret:
             with reverts_with("WrongSecret", order_id):
-                self.market.settle(order, secret, {"from": self.stranger})
+                self.market.settle(astuple(order), secret, self.stranger)
         else:
-            self.market.settle(order, secret, {"from": self.stranger})
+            self.market.settle(astuple(order), secret, self.stranger)
             placed.state = OrderState.SETTLED
-            placed.sold.earned += placed.order.price
+            placed.sold.earned += order.price
 
-    @rule(placed=orders)
+    @precondition(lambda self: self.open_orders())
+    @rule(pick=PICKS)
+    def refund_late(self, pick: int) -> None:
+        placed = self.open_orders()[pick % len(self.open_orders())]
+        pass_to(max(now(), placed.order.deadline) + 1)
+        self.refund(placed)
+
+    @rule(pick=PICKS)
+    def refund_any(self, pick: int) -> None:
+        self.refund(self.orders[pick % len(self.orders)])
+
     def refund(self, placed: Placed) -> None:
-        at = self.tick()
-        order_id = self.desk.order_id(placed.order)
+        at, order, order_id = self.tick(), placed.order, self.desk.order_id(placed.order)
         if placed.state is not OrderState.OPEN:
             with reverts_with("OrderNotOpen", order_id, placed.state):
-                self.market.refund(astuple(placed.order), {"from": self.stranger})
-        elif placed.order.deadline >= at:
-            with reverts_with("DeadlineNotReached", order_id, placed.order.deadline):
-                self.market.refund(astuple(placed.order), {"from": self.stranger})
+                self.market.refund(astuple(order), self.stranger)
+        elif order.deadline >= at:
+            with reverts_with("DeadlineNotReached", order_id, order.deadline):
+                self.market.refund(astuple(order), self.stranger)
         else:
-            before = self.token.balanceOf(self.desk.researcher)
-            self.market.refund(astuple(placed.order), {"from": self.stranger})
+            with self.pays(self.desk.researcher, order.price):
+                self.market.refund(astuple(order), self.stranger)
             placed.state = OrderState.REFUNDED
-            paid = self.token.balanceOf(self.desk.researcher) - before
-            assert paid == placed.order.price
 
-    @rule(sold=listings, place=st.integers(0, 2))
-    def claim(self, sold: Sold, place: int) -> None:
+    @rule(pick=PICKS, place=PICKS)
+    def claim(self, pick: int, place: int) -> None:
+        sold = self.listings[pick % len(self.listings)]
         number = place % len(sold.dataset.contributions)
         member, due = sold.dataset.member(number), sold.due(number)
         if due == 0:
             leaf = sold.dataset.leaf(number)
             with reverts_with("NothingToClaim", self.desk.listing_id(sold.dataset), leaf):
-                self.market.claim(*member, {"from": self.stranger})
+                self.market.claim(*member, self.stranger)
             return
-        before = self.token.balanceOf(self.desk.payee)
-        self.market.claim(*member, {"from": self.stranger})
-        assert self.token.balanceOf(self.desk.payee) - before == due
+        with self.pays(self.desk.payee, due):
+            self.market.claim(*member, self.stranger)
         sold.claimed[number] = sold.claimed.get(number, 0) + due
-        sold.shared += due
 
-    @rule(sold=listings)
-    def claim_fee(self, sold: Sold) -> None:
+    @rule(pick=PICKS)
+    def claim_fee(self, pick: int) -> None:
+        sold = self.listings[pick % len(self.listings)]
         due = sold.fee - sold.fee_paid
         if due == 0:
             with reverts_with("NothingToClaim", self.desk.listing_id(sold.dataset), bytes(32)):
-                self.market.claimFee(sold.dataset.struct, {"from": self.stranger})
+                self.market.claimFee(sold.dataset.struct, self.stranger)
             return
-        before = self.token.balanceOf(self.desk.steward)
-        self.market.claimFee(sold.dataset.struct, {"from": self.stranger})
-        assert self.token.balanceOf(self.desk.steward) - before == due
+        with self.pays(self.desk.steward, due):
+            self.market.claimFee(sold.dataset.struct, self.stranger)
         sold.fee_paid += due
 
-    @rule(sold=listings)
-    def withdraw_as_patient(self, sold: Sold) -> None:
-        at = self.tick()
-        self.market.withdraw(*sold.dataset.member(), {"from": self.desk.patient})
-        if sold.closes_at >= at:
-            sold.closes_at = at - 1
+    @contextmanager
+    def pays(self, account: Any, amount: int) -> Iterator[None]:
+        before = self.token.balanceOf(account)
+        yield
+        assert self.token.balanceOf(account) - before == amount
 
-    @rule(sold=listings)
-    def withdraw_as_stranger(self, sold: Sold) -> None:
-        at = self.tick()
-        listing, member = self.desk.listing_id(sold.dataset), sold.dataset.member()
-        if sold.closes_at < at:
+    @rule(pick=PICKS, by_patient=st.booleans())
+    def withdraw(self, pick: int, by_patient: bool) -> None:
+        sold = self.listings[pick % len(self.listings)]
+        at, listing, member = (
+            self.tick(),
+            self.desk.listing_id(sold.dataset),
+            sold.dataset.member(),
+        )
+        if by_patient:
+            self.market.withdraw(*member, {"from": self.desk.patient})
+        elif sold.closes_at < at:
             with reverts_with("ListingClosed", listing, sold.closes_at):
-                self.market.withdraw(*member, {"from": self.stranger})
+                self.market.withdraw(*member, self.stranger)
         elif purpose.covers(self.terms, TERMS):
-            people = self.desk.patient, self.stranger
+            people = self.desk.patient, self.stranger["from"]
             with reverts_with("WithdrawalNotAllowed", listing, *people):
-                self.market.withdraw(*member, {"from": self.stranger})
+                self.market.withdraw(*member, self.stranger)
+            return
         else:
-            self.market.withdraw(*member, {"from": self.stranger})
-            sold.closes_at = at - 1
+            self.market.withdraw(*member, self.stranger)
+        sold.closes_at = min(sold.closes_at, at - 1)
 
     @rule(terms=st.sampled_from([TERMS, TERMS, purpose.GRU, TERMS | purpose.IRB]))
     def consent(self, terms: int) -> None:
@@ -211,18 +241,18 @@ class MarketMachine(RuleBasedStateMachine):
 
     @invariant()
     def balance_is_escrow_and_owed(self) -> None:
-        escrow = sum(each.order.price for each in self.placed if each.state is OrderState.OPEN)
-        owed = sum(sold.owed for sold in self.all)
+        escrow = sum(each.order.price for each in self.orders if each.state is OrderState.OPEN)
+        owed = sum(sold.owed for sold in self.listings)
         assert self.token.balanceOf(self.market) == escrow + owed
 
     def teardown(self) -> None:
-        for sold in self.all:
+        for sold in self.listings:
             expected = sold.earned, sold.earned - sold.owed, sold.closes_at
             assert plain(self.market.stateOf(self.desk.listing_id(sold.dataset))) == expected
             for number in range(len(sold.dataset.contributions)):
                 contribution = sold.dataset.member(number)[1]
                 assert self.market.due(sold.dataset.struct, contribution) == sold.due(number)
-        for placed in self.placed:
+        for placed in self.orders:
             assert self.market.orderState(self.desk.order_id(placed.order)) == placed.state
 
 
@@ -230,5 +260,5 @@ def test_market_keeps_to_the_model(desk: Desk, consents: Any, stranger: Any) -> 
     chain.snapshot()
     run_state_machine_as_test(
         lambda: MarketMachine(desk, consents, stranger),
-        settings=settings(max_examples=15, stateful_step_count=25),
+        settings=settings(max_examples=20, stateful_step_count=20),
     )
