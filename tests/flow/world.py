@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medibloc_py import config
-from medibloc_py.chain import LocalChain, LocalNode
+from medibloc_py.chain import LocalChain, LocalNode, Network
 from medibloc_py.client import Client
 from medibloc_py.flows import keyring, papers
 from medibloc_py.flows.deploy import TEST_TOKEN, deploy
@@ -90,6 +90,7 @@ class World:
             "max_fee_bps": FEE_BPS,
             "expires_at": self.in_days(90),
             "weight": 3 if name == "alice" else 1,
+            "max_total_weight": 12,
         } | changed
         return self[name].contribute(self.records[name], **terms)  # type: ignore[arg-type]
 
@@ -114,8 +115,14 @@ class World:
     def moved_to(self, home: Path) -> World:
         """The same world with a copy of its home folder."""
         shutil.copytree(self.home, home)
-        shared = self.exchange
-        exchange = Exchange(shared.network, shared.deployment, LocalStore(home / "store"))
+        return self._with(self.exchange.network, home)
+
+    def through(self, url: str) -> World:
+        """The same world, asking a node at another URL."""
+        return self._with(Network.connect(url), self.home)
+
+    def _with(self, network: Network, home: Path) -> World:
+        exchange = Exchange(network, self.exchange.deployment, LocalStore(home / "store"))
         settings = replace(
             self["governance"].settings,
             home=home,
@@ -126,7 +133,7 @@ class World:
             name: Client(exchange, settings, _moved(client.me, home))
             for name, client in self.clients.items()
         }
-        return replace(self, home=home, clients=clients)
+        return replace(self, chain=LocalChain(network), home=home, clients=clients)
 
 
 def build(node: LocalNode, home: Path) -> World:
