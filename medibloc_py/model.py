@@ -175,6 +175,7 @@ class ContributionTerms:
         min_price: lowest price per sale, in token units.
         max_fee_bps: largest part of the price that is not shared among contributors.
         weight: this record's part of the listing's total weight.
+        max_total_weight: the listing's total weight at most, so that nobody dilutes the share.
         expires_at: the listing must close no later than this second.
     """
 
@@ -188,6 +189,7 @@ class ContributionTerms:
     record: RecordId
     key_commitment: KeyCommitment
     weight: int
+    max_total_weight: int
     expires_at: int
 
 

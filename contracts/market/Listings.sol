@@ -51,12 +51,13 @@ library Listings {
         bytes32 record;
         bytes32 keyCommitment;
         uint96 weight;
+        uint96 maxTotalWeight; // so the share is weight / maxTotalWeight at least: nobody dilutes it
         uint40 expiresAt; // the listing must close no later
     }
 
     bytes32 internal constant CONTRIBUTION_TYPEHASH = keccak256(
         "Contribution(address patient,address steward,address token,uint64 terms,uint96 minPrice,uint16 maxFeeBps,"
-        "address payee,bytes32 record,bytes32 keyCommitment,uint96 weight,uint40 expiresAt)"
+        "address payee,bytes32 record,bytes32 keyCommitment,uint96 weight,uint96 maxTotalWeight,uint40 expiresAt)"
     );
 
     // The two hashes every claim needs are taken over the words as they came, without a copy field by field: half

@@ -56,6 +56,10 @@ def contribute(
     steward: Annotated[str, typer.Option(help="Who may list it: name or address.")],
     terms: Annotated[str, typer.Option(help="Terms of the listing, such as HMB+NCU.")],
     min_price: Annotated[str, typer.Option(help="Lowest price per sale, in whole tokens.")],
+    of: Annotated[
+        int,
+        typer.Option(min=1, help="Largest total weight: your share is --weight of --of or more."),
+    ],
     out: Annotated[Path, typer.Option(help="File for the signed contribution.")],
     max_fee_bps: Annotated[
         int,
@@ -86,6 +90,7 @@ def contribute(
         terms=terms,
         min_price=read_amount(min_price, decimals),
         max_fee_bps=max_fee_bps,
+        max_total_weight=of,
         expires_at=read_time(until, client.exchange.network.now()),
         weight=weight,
         payee=session.address(payee) if payee else None,

@@ -299,6 +299,7 @@ class Walk:
                 terms=TERMS,
                 min_price=PRICE // 2,
                 max_fee_bps=FEE_BPS,
+                max_total_weight=sum(WEIGHTS.values()),
                 expires_at=self._in_days(90),
                 weight=WEIGHTS[name],
             )

@@ -185,6 +185,7 @@ def _signed_map(signed: SignedContribution) -> dict[str, Any]:
         "record": terms.record,
         "key_commitment": terms.key_commitment,
         "weight": _uint96(terms.weight),
+        "max_total_weight": _uint96(terms.max_total_weight),
         "expires_at": terms.expires_at,
         "signature": signed.signature,
     }
@@ -202,6 +203,7 @@ def _signed(fields: Fields) -> SignedContribution:
         record=RecordId(fields.octets("record", 32)),
         key_commitment=KeyCommitment(fields.octets("key_commitment", 32)),
         weight=_amount(fields, "weight"),
+        max_total_weight=_amount(fields, "max_total_weight"),
         expires_at=fields.uint("expires_at", 40),
     )
     return SignedContribution(terms, fields.octets("signature", 65))

@@ -38,6 +38,7 @@ def contribute(
     terms: int,
     min_price: int,
     max_fee_bps: int,
+    max_total_weight: int,
     expires_at: int,
     weight: int = 1,
     payee: Address | None = None,
@@ -55,6 +56,8 @@ def contribute(
         terms: the purpose word of the listing.
         min_price: lowest price per sale, in token units.
         max_fee_bps: largest part of the price that is not shared among contributors.
+        max_total_weight: the listing's total weight at most: the share of every sale is
+            `weight / max_total_weight` or more, whoever else is listed.
         expires_at: the listing must close no later.
         weight: this record's part of the listing's total weight.
         payee: who is paid; the patient if not given.
@@ -70,6 +73,10 @@ def contribute(
         raise TermsInvalid(terms=terms)
     if weight < 1:
         raise InvalidValue(name="weight", given=weight, allowed="1 or more")
+    if max_total_weight < weight:
+        raise InvalidValue(
+            name="largest total weight", given=max_total_weight, allowed=f"{weight} or more"
+        )
     if not 0 <= max_fee_bps <= WHOLE_BPS:
         raise InvalidValue(name="largest fee", given=max_fee_bps, allowed=f"0 to {WHOLE_BPS} bps")
     if expires_at <= (now := exchange.network.now()):
@@ -87,6 +94,7 @@ def contribute(
         record=record,
         key_commitment=held.key_commitment,
         weight=weight,
+        max_total_weight=max_total_weight,
         expires_at=expires_at,
     )
     _, signature = exchange.market.sign_contribution(patient.signer, signed)
@@ -142,6 +150,8 @@ def check_contribution(
         raise refuse(f"it asks for a price of {terms.min_price} at least")
     if terms.max_fee_bps < listing.fee_bps:
         raise refuse(f"it allows a fee of {terms.max_fee_bps} basis points at most")
+    if terms.max_total_weight < listing.total_weight:
+        raise refuse(f"it allows a total weight of {terms.max_total_weight} at most")
     if terms.expires_at < listing.closes_at:
         raise refuse("it expires before the listing closes")
     if terms.weight < 1:

@@ -80,6 +80,7 @@ def test_contribute_is_by_who_holds_the_record(world: World) -> None:
             terms=kept_terms(world),
             min_price=1,
             max_fee_bps=0,
+            max_total_weight=1,
             expires_at=world.in_days(1),
         )
 
@@ -101,7 +102,8 @@ def test_contribute_refuses_a_name_that_is_no_term(world: World) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"weight": 0}, {"weight": -1}, {"weight": 2**96}, {"min_price": -1}, {"min_price": 2**96},
+    [{"weight": 0}, {"weight": -1}, {"weight": 2**96}, {"weight": 13},
+     {"max_total_weight": 2}, {"min_price": -1}, {"min_price": 2**96},
      {"max_fee_bps": 10_001}, {"max_fee_bps": -1}, {"expires_at": 2**40}],
     ids=str,
 )  # fmt: skip

@@ -166,6 +166,7 @@ def test_check_contributions_forged(desk: Desk) -> None:
         ({"terms": HMB}, "other terms of use"),
         ({"min_price": PRICE + 1}, "a price of"),
         ({"max_fee_bps": 499}, "a fee of 499"),
+        ({"max_total_weight": 3}, "a total weight of 3"),
         ({"expires_at": 2_000_000_000 - 10**9}, "expires before"),
         ({"weight": 0}, "weight is zero"),
     ],
@@ -514,6 +515,7 @@ def test_records_of_several_batches_are_proved_each_in_its_own(world: World) -> 
         terms="HMB+NCU+IRB",
         min_price=1,
         max_fee_bps=500,
+        max_total_weight=12,
         expires_at=world.in_days(90),
     )
     listed = world.list_dataset(world.contribute("alice"), signed, world.contribute("bob"))

@@ -102,7 +102,7 @@ contract MarketTest is MarketWorld {
         );
         bytes memory head = abi.encode(
             keccak256(
-                "Contribution(address patient,address steward,address token,uint64 terms,uint96 minPrice,uint16 maxFeeBps,address payee,bytes32 record,bytes32 keyCommitment,uint96 weight,uint40 expiresAt)"
+                "Contribution(address patient,address steward,address token,uint64 terms,uint96 minPrice,uint16 maxFeeBps,address payee,bytes32 record,bytes32 keyCommitment,uint96 weight,uint96 maxTotalWeight,uint40 expiresAt)"
             ),
             t.patient,
             t.steward,
@@ -110,7 +110,9 @@ contract MarketTest is MarketWorld {
             t.terms,
             t.minPrice
         );
-        bytes memory tail = abi.encode(t.maxFeeBps, t.payee, t.record, t.keyCommitment, t.weight, t.expiresAt);
+        bytes memory tail = abi.encode(
+            t.maxFeeBps, t.payee, t.record, t.keyCommitment, t.weight, t.maxTotalWeight, t.expiresAt
+        );
         bytes32 expected = MessageHashUtils.toTypedDataHash(separator, keccak256(bytes.concat(head, tail)));
         assertEq(market.contributionDigest(t), expected);
     }

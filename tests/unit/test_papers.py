@@ -45,6 +45,7 @@ SIGNED = SignedContribution(
         CONTRIBUTION.record,
         CONTRIBUTION.key_commitment,
         1,
+        2**91,
         2**39,
     ),
     b"v" * 65,

@@ -325,6 +325,7 @@ def terms_of(house: House) -> ContributionTerms:
         record=house.record,
         key_commitment=KeyCommitment(b"\x0c" * 32),
         weight=3,
+        max_total_weight=12,
         expires_at=house.in_days(90),
     )
 

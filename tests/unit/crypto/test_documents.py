@@ -79,6 +79,7 @@ TERMS = st.builds(
     record=HASHES,
     key_commitment=HASHES,
     weight=uints(96),
+    max_total_weight=uints(96),
     expires_at=uints(40),
 )
 SIGNED = st.builds(SignedContribution, terms=TERMS, signature=st.binary(min_size=65, max_size=65))

@@ -3,13 +3,15 @@
 import importlib
 import json
 import re
+from pathlib import Path
 
 import pytest
 import stranger
-from conftest import VECTORS
 from eth_abi import encode
 
 from medibloc_py.crypto import envelope, hpke, ids, keyfile, merkle, stream
+
+VECTORS = Path(__file__).parents[2] / "vectors"
 
 
 @pytest.mark.parametrize("name", ["ids", "keys", "envelope", "sale"])
