@@ -158,7 +158,7 @@ def example(kind):
     if kind is RecordFile:
         return RecordFile(root=data(32), label="knee", x=7, **common)
     terms = ContributionTerms(
-        account, account, account, 1, 2**90, 1, account, data(32), data(32), 2**95, 1
+        account, account, account, 1, 2**90, 1, account, data(32), data(32), 2**94, 2**95, 1
     )
     return Quote(
         listing=Listing(account, data(32), account, 2**90, 1, 1, 1, 1, data(32)),
