@@ -256,10 +256,12 @@ class Client:
     # Buyer
 
     def check_quote(
-        self, data: bytes, path: object, progress: Progress = silent
+        self, data: bytes, path: object, purpose_text: str, progress: Progress = silent
     ) -> buyer.CheckedQuote:
         """Checks a quote in full, before any payment: `flows.buyer.check_quote`."""
-        return buyer.check_quote(self.exchange, self.me, data, path, progress)
+        return buyer.check_quote(
+            self.exchange, self.me, data, path, read_request(purpose_text), progress
+        )
 
     def purchase(self, checked: buyer.CheckedQuote, amount: int | None = None) -> buyer.Purchased:
         """Locks the payment of a checked quote: `flows.buyer.purchase`."""

@@ -104,7 +104,7 @@ def load(
         home=place,
         network=chosen,
         store=keep if is_multiaddr(keep) else str(_folder(keep)),
-        deployments=(Path("deployments"), place / "deployments"),
+        deployments=(place / "deployments", Path("deployments")),
     )
 
 

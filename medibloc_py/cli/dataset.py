@@ -33,6 +33,10 @@ app = typer.Typer(
 
 ListingArgument = Annotated[str, typer.Argument(help="Listing id.")]
 OrderArgument = Annotated[str, typer.Argument(help="Order id.")]
+PurposeMeant = Annotated[
+    str,
+    typer.Option("--for", help="Your purpose; an order puts it on record, promises included."),
+]
 QuoteFile = Annotated[Path, typer.Argument(help="Quote file from the steward.")]
 ClaimFile = Annotated[Path, typer.Argument(help="Claim file from the steward.")]
 
@@ -281,13 +285,21 @@ def quote(
 
 
 @app.command("check")
-def check(context: typer.Context, file: QuoteFile, account: As, json: Json = False) -> None:
+def check(
+    context: typer.Context,
+    file: QuoteFile,
+    account: As,
+    purpose_text: PurposeMeant,
+    json: Json = False,
+) -> None:
     """Check a quote in full, without paying."""
+    from medibloc_py import purpose
+
     session: Session = context.obj
     client = session.acting_as(account)
     console = Output(json)
     with console.progress() as progress:
-        checked = client.check_quote(read_bytes(file), file, progress)
+        checked = client.check_quote(read_bytes(file), file, purpose_text, progress)
     listing = checked.quote.listing
     _, decimals, symbol = _token(client, listing.token, session)
     console.result(
@@ -295,6 +307,7 @@ def check(context: typer.Context, file: QuoteFile, account: As, json: Json = Fal
             "listing_id": checked.listing_id,
             "records": len(checked.quote.rows),
             "price": listing.price,
+            "terms": purpose.render(listing.terms, purpose.TERM_NAMES),
             "deadline": checked.quote.deadline,
             "holds": True,
         },
@@ -302,6 +315,7 @@ def check(context: typer.Context, file: QuoteFile, account: As, json: Json = Fal
             f"The quote holds: {len(checked.quote.rows)} records for "
             f"{show_amount(listing.price, decimals)} {symbol}, "
             f"to settle by {as_time(checked.quote.deadline)}.",
+            f"Their terms are {purpose.render(listing.terms, purpose.TERM_NAMES)}.",
         ],
     )
 
@@ -311,6 +325,7 @@ def purchase(
     context: typer.Context,
     file: QuoteFile,
     account: As,
+    purpose_text: PurposeMeant,
     amount: Annotated[
         str | None, typer.Option(help="What you mean to pay, in whole tokens; else the price.")
     ] = None,
@@ -321,7 +336,7 @@ def purchase(
     client = session.acting_as(account)
     console = Output(json)
     with console.progress() as progress:
-        checked = client.check_quote(read_bytes(file), file, progress)
+        checked = client.check_quote(read_bytes(file), file, purpose_text, progress)
     _, decimals, symbol = _token(client, checked.quote.listing.token, session)
     done = client.purchase(checked, read_amount(amount, decimals) if amount else None)
     console.result(

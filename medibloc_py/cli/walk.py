@@ -262,7 +262,7 @@ class Walk:
 
         quote = self._quote(listed.listing_id)
         with self._step("researcher", "check the quote: records, signatures, keys, blobs"):
-            checked = buyer.check_quote(quote, "quote")
+            checked = buyer.check_quote(quote, "quote", PURPOSE)
         with self._step("researcher", "lock the price") as step:
             bought = buyer.purchase(checked)
             self._took(step, bought.receipt, "purchase")
@@ -283,7 +283,7 @@ class Walk:
         self._refuse_bad_openings(bought.order_id)
 
         self._leave_unsettled(listed.listing_id)
-        late = buyer.check_quote(self._quote(listed.listing_id), "quote")
+        late = buyer.check_quote(self._quote(listed.listing_id), "quote", PURPOSE)
         self._act(
             "dave", "withdraw", lambda: self._clients["dave"].withdraw(claims["dave"], "claim")
         )
@@ -345,7 +345,7 @@ class Walk:
         self._refuse("opening with the wrong key", lambda: wrong.read(0))
         self._refuse(
             "another opens a quote that was sealed to the researcher",
-            lambda: self._clients["stranger"].check_quote(self._last_quote, "quote"),
+            lambda: self._clients["stranger"].check_quote(self._last_quote, "quote", PURPOSE),
         )
         network, deployment = buyer.exchange.network, buyer.exchange.deployment
         hostile = Exchange(network, deployment, FlippingStore(buyer.exchange.store))
@@ -356,7 +356,7 @@ class Walk:
         """A second order that the steward leaves alone: all of it comes back."""
         buyer = self._clients["researcher"]
         before = self._balances()["researcher"]
-        bought = buyer.purchase(buyer.check_quote(self._quote(listing_id), "quote"))
+        bought = buyer.purchase(buyer.check_quote(self._quote(listing_id), "quote", PURPOSE))
         self._pass(DAY + 1)
         self._refuse(
             "the steward settles after the deadline",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from medibloc_py import purpose
 from medibloc_py.crypto import hpke, ids, sale
 from medibloc_py.crypto.merkle import MerkleTree, root_of_multiproof
 from medibloc_py.crypto.quote import Quote
@@ -80,9 +81,23 @@ class OpenedDataset:
 
 
 def check_quote(
-    exchange: Exchange, buyer: Identity, data: bytes, path: object, progress: Progress = silent
+    exchange: Exchange,
+    buyer: Identity,
+    data: bytes,
+    path: object,
+    request: int,
+    progress: Progress = silent,
 ) -> CheckedQuote:
     """Checks all that can be checked before paying (docs/sale-v1.md, "The buyer checks").
+
+    Args:
+        exchange: the deployment.
+        buyer: whom the quote was made for.
+        data: the quote's bytes.
+        path: named in errors.
+        request: the purpose word the buyer means; the order puts it on record for ever, with
+            every promise in it, so it is the buyer who says it and not the quote.
+        progress: told of keys and bytes checked.
 
     Raises:
         DocumentInvalid: it is no quote of this market.
@@ -106,6 +121,9 @@ def check_quote(
         raise QuoteInvalid(check="listing", reason="its fields are not those of the listing")
     if quote.buyer != buyer.address:
         raise QuoteInvalid(check="buyer", reason=f"it was made for {quote.buyer}")
+    if quote.purpose != request:
+        named = purpose.render(quote.purpose, purpose.REQUEST_NAMES)
+        raise QuoteInvalid(check="purpose", reason=f"it was made for the purpose {named}")
     require_sellable(exchange, listing, listing_id, buyer.address, quote.purpose, quote.deadline)
     _check_dataset(exchange, quote, listing_id, progress)
     sale.verify_offer(quote.D, quote.K, quote.z)
@@ -155,7 +173,10 @@ def _check_records(exchange: Exchange, quote: Quote) -> None:
             root = root_of_multiproof(standing.get(number, ()), batch.proof, batch.flags)
         except Corrupted as error:
             raise QuoteInvalid(check="roots", reason=error.message.rstrip(".")) from None
-        if root != batch.root or not exchange.records.batch(batch.issuer, root).registered_at:
+        registered = exchange.records.batch(batch.issuer, root)
+        if registered.superseded_by is not None:
+            raise QuoteInvalid(check="roots", reason=f"0x{root.hex()} was superseded")
+        if root != batch.root or not registered.registered_at:
             raise QuoteInvalid(
                 check="roots", reason=f"{batch.issuer} has not registered 0x{root.hex()}"
             )
@@ -181,7 +202,7 @@ def purchase(
 ) -> Purchased:
     """Locks the payment of a checked quote.
 
-    The quote is in the buyer's vault before anything is sent.
+    The sealed records are pinned and the quote is in the buyer's vault before anything is sent.
 
     Args:
         exchange: the deployment.
@@ -210,6 +231,8 @@ def purchase(
             unit=f"units of {token.symbol()}",
             needed=listing.price,
         )
+    for row in quote.rows:  # nobody else is bound to keep what was paid for
+        exchange.store.pin(row.cid)
     buyer.keep(_order_name(order_id), quote.encode())
     approval = None
     if token.allowance(buyer.address, exchange.market.address) < listing.price:

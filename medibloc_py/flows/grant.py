@@ -105,6 +105,8 @@ def grant_access(
         key.bundle,
         hpke.locator_info(*terms, key.version, purpose, expires_at),
     )
+    # On our list before it is on chain: revoking finds every object this reader was ever given.
+    _keep_objects(patient, record, grantee, [*_kept_objects(patient, record, grantee), blob.cid])
     receipt = exchange.access.grant(
         patient.signer,
         held.issuer,
@@ -176,12 +178,34 @@ def revoke_access(
 ) -> Receipt:
     """Stops a grant from the next block on. What was read before cannot be unseen.
 
+    The reader's grant objects are let go of in the store: once it has collected them, the
+    locator on chain leads nowhere, whatever the reader's client believes.
+
     Raises:
         RecordNotHeld: the patient does not hold the record.
         GrantMissing: there is nothing to revoke.
     """
     blind = blind_of(held_record(patient, record))
-    return exchange.access.revoke(patient.signer, blind, grantee)
+    receipt = exchange.access.revoke(patient.signer, blind, grantee)
+    for cid in _kept_objects(patient, record, grantee):
+        exchange.store.unpin(cid)
+    _keep_objects(patient, record, grantee, [])
+    return receipt
+
+
+def _kept_objects(patient: Identity, record: RecordId, grantee: Address) -> list[Cid]:
+    name = _objects_name(record, grantee)
+    if not patient.vault.has(name):
+        return []
+    return [Cid(line) for line in patient.recall(name).decode().splitlines()]
+
+
+def _keep_objects(patient: Identity, record: RecordId, grantee: Address, cids: list[Cid]) -> None:
+    patient.keep(_objects_name(record, grantee), "\n".join(cids).encode())
+
+
+def _objects_name(record: RecordId, grantee: Address) -> str:
+    return f"granted-{record.hex()}-{grantee.lower()}"
 
 
 def _open_locator(

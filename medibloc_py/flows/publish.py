@@ -192,11 +192,15 @@ def held_record(owner: Identity, record: RecordId) -> RecordFile:
 
     Raises:
         RecordNotHeld: it holds none of that id.
+        RecordMismatch: what was kept under the id is of another record.
     """
     name = _vault_name(record)
     if not owner.vault.has(name):
         raise RecordNotHeld(record=record, path="the vault of " + owner.address)
-    return RecordFile.decode(owner.recall(name))
+    held = RecordFile.decode(owner.recall(name))
+    if id_of(held) != record:  # who may write to the vault may put any document there
+        raise RecordMismatch(record=record, reason="another record was kept under its name")
+    return held
 
 
 def held_records(owner: Identity) -> dict[RecordId, RecordFile]:

@@ -28,7 +28,7 @@ from medibloc_py.flows.contribute import contribute
 from medibloc_py.flows.publish import held_record, keep_record
 from medibloc_py.flows.steward import claims_of, kept_listing
 from medibloc_py.model import KeyCommitment, ListingId, SignedContribution
-from tests.flow.world import DAY, FEE_BPS, PRICE, World
+from tests.flow.world import DAY, FEE_BPS, PRICE, PURPOSE, World
 
 
 def signed_by(world: World, name: str, signed: SignedContribution) -> SignedContribution:
@@ -286,7 +286,7 @@ def test_one_records_own_proof_does_where_the_steward_holds_not_all_of_a_batch(
         "HMB+NONCOMMERCIAL+HAS_IRB",
         world.in_days(1),
     )
-    assert world["researcher"].check_quote(quote, "quote").quote.batches[0].proof
+    assert world["researcher"].check_quote(quote, "quote", PURPOSE).quote.batches[0].proof
 
 
 def test_kept_listing_is_the_stewards(world: World) -> None:

@@ -285,3 +285,23 @@ def _study(world: World) -> Any:
     from medibloc_py.flows.publish import StudyToPublish
 
     return StudyToPublish(sample("CT_small.dcm"), world.address("alice"))
+
+
+def test_revoking_lets_go_of_every_grant_object_the_reader_was_given(world: World) -> None:
+    alice, record, reader = world["alice"], world.records["alice"], world.address("clinic")
+    made = [alice.grant(record, reader, "TREATMENT", world.in_days(days)) for days in (1, 2)]
+    store = world.exchange.store
+    assert all(store.has(each.grant_object) for each in made)
+    alice.revoke_grant(record, reader)
+    assert not any(store.has(each.grant_object) for each in made)
+    again = alice.grant(record, reader, "TREATMENT", world.in_days(1))
+    assert store.has(again.grant_object)
+    assert world["clinic"].open_granted(record).manifest.files
+
+
+def test_a_record_kept_under_the_name_of_another_is_not_used(world: World) -> None:
+    alice, record = world.me("alice"), world.records["alice"]
+    other = held_record(world.me("bob"), world.records["bob"])
+    alice.keep(f"record-{record.hex()}", other.encode())
+    with pytest.raises(RecordMismatch, match="under its name"):
+        held_record(alice, record)

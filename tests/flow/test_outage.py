@@ -82,7 +82,7 @@ def test_list_dataset(far: World, line: Line, delivered: bool) -> None:
         assert [claim.listing for claim in claims] == [listing, listing]
         buyer = far.address("researcher")
         quote = far["hospital"].quote(listing_id, buyer, PURPOSE, far.in_days(1))
-        assert far["researcher"].check_quote(quote, "quote")
+        assert far["researcher"].check_quote(quote, "quote", PURPOSE)
     far.list_dataset(*both)
 
 
@@ -93,13 +93,13 @@ def test_purchase(far: World, line: Line, transaction: int, delivered: bool) -> 
     """The first transaction approves the price, the second locks it."""
     listed = far.list_dataset()
     quote = far.quote(listed)
-    checked = far["researcher"].check_quote(quote, "quote")
+    checked = far["researcher"].check_quote(quote, "quote", PURPOSE)
     line.cut_at(SEND, delivered=delivered, times=transaction)
     fails(far["researcher"].purchase, checked)
     (name,) = far.me("researcher").kept("order-")
     order = OrderId(bytes.fromhex(name.removeprefix("order-")))
     line.mend()
-    again = far["researcher"].check_quote(quote, "quote")
+    again = far["researcher"].check_quote(quote, "quote", PURPOSE)
     if (transaction, delivered) == (2, True):
         with pytest.raises(OrderExists):
             far["researcher"].purchase(again)
@@ -113,7 +113,7 @@ def test_purchase(far: World, line: Line, transaction: int, delivered: bool) -> 
 @pytest.mark.parametrize("delivered", [True, False])
 def test_settle(far: World, line: Line, delivered: bool) -> None:
     listed = far.list_dataset()
-    checked = far["researcher"].check_quote(far.quote(listed), "quote")
+    checked = far["researcher"].check_quote(far.quote(listed), "quote", PURPOSE)
     bought = far["researcher"].purchase(checked)
     line.cut_at(SEND, delivered=delivered)
     fails(far["hospital"].settle, bought.order_id)
@@ -128,7 +128,7 @@ def test_settle(far: World, line: Line, delivered: bool) -> None:
 
 def test_claim(far: World, line: Line) -> None:
     listed = far.list_dataset()
-    checked = far["researcher"].check_quote(far.quote(listed), "quote")
+    checked = far["researcher"].check_quote(far.quote(listed), "quote", PURPOSE)
     far["hospital"].settle(far["researcher"].purchase(checked).order_id)
     claim = far.claim_file(listed, "alice")
     line.cut_at(SEND, delivered=True)
@@ -190,7 +190,7 @@ def test_a_node_killed_during_a_publish_and_started_again(tmp_path: Path) -> Non
         (record,) = world["hospital"].publish([study]).records
         assert registered(world, id_of(record))
         listed = world.list_dataset()
-        checked = world["researcher"].check_quote(world.quote(listed), "quote")
+        checked = world["researcher"].check_quote(world.quote(listed), "quote", PURPOSE)
         state = node.network.rpc.ask("anvil_dumpState")
         kill(node)
         with pytest.raises(NodeUnreachable):

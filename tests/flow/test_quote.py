@@ -35,7 +35,7 @@ from medibloc_py.flows.publish import StudyToPublish, held_record, id_of
 from medibloc_py.flows.steward import DatasetListed
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Address, Cid, ListingId, RecordId, Role, Root, SignedContribution
-from medibloc_py.purpose import COMMERCIAL, HMB, NONPROFIT
+from medibloc_py.purpose import COMMERCIAL, HMB, NONPROFIT, REQUEST_NAMES, render
 from tests.flow.world import DAY, PRICE, PURPOSE, World
 
 
@@ -60,9 +60,10 @@ class Desk:
         return papers.write("quote", paper)
 
     def check(self, **changed: object) -> CheckedQuote:
-        """What the buyer says to the quote with some parts altered."""
-        body = replace(self.honest, **changed).encode()  # type: ignore[arg-type]
-        return self.world["researcher"].check_quote(self.seal(body), "quote")
+        """What the buyer says to the quote with some parts altered, meaning its purpose."""
+        quote = replace(self.honest, **changed)  # type: ignore[arg-type]
+        meant = render(quote.purpose, REQUEST_NAMES)
+        return self.world["researcher"].check_quote(self.seal(quote.encode()), "quote", meant)
 
     def refuses(self, check: str, reason: str = ".", **changed: object) -> None:
         with pytest.raises(QuoteInvalid, match=reason) as caught:
@@ -126,7 +127,7 @@ def test_check_listing(desk: Desk, changed: dict[str, object]) -> None:
     other = ids.listing_id(exchange.chain_id, exchange.market.address, listing)
     body = replace(desk.honest, listing=listing).encode()
     with pytest.raises(ListingUnknown):
-        desk.world["researcher"].check_quote(desk.seal(body, other), "quote")
+        desk.world["researcher"].check_quote(desk.seal(body, other), "quote", PURPOSE)
 
 
 @pytest.mark.parametrize("field", ["steward", "token"])
@@ -355,7 +356,7 @@ def test_no_bit_of_a_quote_changes_unseen(desk: Desk) -> None:
     for path in leaves(document):
         data = desk.seal(dag_cbor.encode(changed_at(document, path)))
         try:
-            desk.world["researcher"].check_quote(data, "quote")
+            desk.world["researcher"].check_quote(data, "quote", PURPOSE)
         except MediBlocError:
             continue
         unseen.append(path)
@@ -398,6 +399,7 @@ def test_check_tells_how_far_it_is(desk: Desk) -> None:
     desk.world["researcher"].check_quote(
         desk.seal(desk.honest.encode()),
         "quote",
+        PURPOSE,
         lambda step, done, total: told.setdefault(step, []).append((done, total)),
     )
     assert set(told) == {"check keys", "check blobs"}
@@ -410,7 +412,7 @@ def test_check_tells_how_far_it_is(desk: Desk) -> None:
 def test_a_quote_is_for_one_buyer(desk: Desk) -> None:
     data = desk.seal(desk.honest.encode())
     with pytest.raises(WrongKey):
-        desk.world["rival"].check_quote(data, "quote")
+        desk.world["rival"].check_quote(data, "quote", PURPOSE)
 
 
 def test_check_refuses_the_paper_of_another_market(desk: Desk) -> None:
@@ -418,17 +420,17 @@ def test_check_refuses_the_paper_of_another_market(desk: Desk) -> None:
     buyer = desk.world["researcher"]
     for other in (replace(paper, chain_id=1), replace(paper, contract=desk.world.token.address)):
         with pytest.raises(DocumentInvalid, match="another market"):
-            buyer.check_quote(papers.write("quote", other), "quote")
+            buyer.check_quote(papers.write("quote", other), "quote", PURPOSE)
     rival = desk.world.address("rival")
     for other in (replace(paper, subject=papers.Bytes32(b"i" * 32)), replace(paper, sender=rival)):
         with pytest.raises(WrongKey):
-            buyer.check_quote(papers.write("quote", other), "quote")
+            buyer.check_quote(papers.write("quote", other), "quote", PURPOSE)
 
 
 def test_check_refuses_what_is_no_quote_and_names_the_file(desk: Desk) -> None:
     for body in (b"", b"\xa0", b"\xff" * 50, desk.honest.encode()[:-1]):
         with pytest.raises(DocumentInvalid) as caught:
-            desk.world["researcher"].check_quote(desk.seal(body), "the file")
+            desk.world["researcher"].check_quote(desk.seal(body), "the file", PURPOSE)
         assert caught.value.values["path"] == "the file"
 
 
@@ -519,7 +521,31 @@ def test_records_of_several_batches_are_proved_each_in_its_own(world: World) -> 
         expires_at=world.in_days(90),
     )
     listed = world.list_dataset(world.contribute("alice"), signed, world.contribute("bob"))
-    checked = world["researcher"].check_quote(world.quote(listed), "quote")
+    checked = world["researcher"].check_quote(world.quote(listed), "quote", PURPOSE)
     assert len(checked.quote.batches) == 2
     assert {row.batch for row in checked.quote.rows} == {0, 1}
     assert held_record(world.me("hospital"), later).proof == ()
+
+
+def test_a_quote_for_another_purpose_is_refused(desk: Desk) -> None:
+    data = desk.seal(desk.honest.encode())
+    for meant in ("HMB+NONCOMMERCIAL", PURPOSE + "+HAS_RTN"):
+        with pytest.raises(QuoteInvalid, match="was made for the purpose") as caught:
+            desk.world["researcher"].check_quote(data, "quote", meant)
+        assert caught.value.values["check"] == "purpose"
+
+
+def test_a_quote_with_a_superseded_root_is_refused(desk: Desk) -> None:
+    hospital = desk.world["hospital"]
+    study = StudyToPublish(sample("MR_small.dcm"), desk.world.address("alice"))
+    newer = hospital.publish([study]).root
+    old = desk.honest.batches[0].root
+    hospital.exchange.records.supersede(hospital.me.signer, old, newer)
+    desk.refuses("roots", "was superseded")
+
+
+def test_purchase_pins_what_it_pays_for(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned: list[str] = []
+    monkeypatch.setattr(desk.world.exchange.store, "pin", pinned.append)
+    desk.world["researcher"].purchase(desk.check())
+    assert pinned == [row.cid for row in desk.honest.rows]

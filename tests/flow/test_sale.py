@@ -30,7 +30,7 @@ from medibloc_py.flows.steward import DatasetListed, open_orders
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import OrderId, OrderState
 from medibloc_py.purpose import DS
-from tests.flow.world import DAY, FEE_BPS, PATIENTS, PRICE, World
+from tests.flow.world import DAY, FEE_BPS, PATIENTS, PRICE, PURPOSE, World
 
 MARGIN_S = 120
 
@@ -41,7 +41,7 @@ def listed(world: World) -> DatasetListed:
 
 
 def check(world: World, listed: DatasetListed, days: float = 1) -> CheckedQuote:
-    return world["researcher"].check_quote(world.quote(listed, days=days), "quote")
+    return world["researcher"].check_quote(world.quote(listed, days=days), "quote", PURPOSE)
 
 
 def buy(world: World, listed: DatasetListed, days: float = 1) -> Purchased:

@@ -19,7 +19,7 @@ def test_load_suits_one_machine_when_nothing_is_given() -> None:
     assert settings.home == home
     assert settings.network == NetworkSettings("local", 31337, "http://127.0.0.1:8545")
     assert settings.store == str(home / "store")
-    assert settings.deployments == (Path("deployments"), home / "deployments")
+    assert settings.deployments == (home / "deployments", Path("deployments"))
 
 
 def test_load_takes_the_environment() -> None:
