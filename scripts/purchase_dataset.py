@@ -1,13 +1,12 @@
 """A researcher checks a quote in full and locks its price.
 
-    MEDIBLOC_ACCOUNT=lab MEDIBLOC_QUOTE=lab.quote MEDIBLOC_PURPOSE=HMB+NONCOMMERCIAL \
+    MEDIBLOC_ACCOUNT=lab MEDIBLOC_QUOTE=lab.quote \
         brownie run scripts/purchase_dataset.py --network anvil
 
 Environment:
     MEDIBLOC_ACCOUNT    the buyer: a name of `medibloc account list`.
     MEDIBLOC_PASSWORD   opens the account; asked for if not set.
     MEDIBLOC_QUOTE      file with the steward's quote to this buyer.
-    MEDIBLOC_PURPOSE    what for, such as HMB+NONCOMMERCIAL; the order puts it on record.
     MEDIBLOC_AMOUNT     what the buyer means to pay, in whole tokens; the price if not set.
     MEDIBLOC_HOME, MEDIBLOC_STORE   where keys and sealed records are.
 """
@@ -31,7 +30,7 @@ def main() -> None:
     path = Path(setting("MEDIBLOC_QUOTE", "the file with a quote"))
     data = read_bytes(path)
     client = client_of(session())
-    checked = client.check_quote(data, path, setting("MEDIBLOC_PURPOSE", "a purpose"))
+    checked = client.check_quote(data, path)
     token = TokenService(client.exchange.network, checked.quote.listing.token)
     amount = os.environ.get("MEDIBLOC_AMOUNT")
     done = client.purchase(checked, read_amount(amount, token.decimals()) if amount else None)

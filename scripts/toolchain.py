@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from brownie._config import CONFIG
+from brownie.network import contract
 from brownie.project import compiler
 
 from medibloc_py import config
@@ -52,6 +53,7 @@ def prepare() -> None:
     warnings.filterwarnings("ignore", r"rpc\.\w+ should not be called", FutureWarning)  # its own
     _find_programs()
     _match_foundry()
+    _keep_no_records()
     _name_networks()
     asked = config.networks().get(CONFIG.argv["network"])
     if asked and not asked.rpc_url:
@@ -72,6 +74,11 @@ def _find_programs() -> None:
 def _match_foundry() -> None:
     """Leaves the metadata hash out of the bytecode, which brownie-config.yaml cannot say."""
     compiler.STANDARD_JSON["settings"]["metadata"] = {"bytecodeHash": "none"}
+
+
+def _keep_no_records() -> None:
+    """Drops brownie's own record of live deployments: it crashes, and ours is a file."""
+    contract._add_deployment = lambda *_arguments, **_options: None
 
 
 def _name_networks() -> None:

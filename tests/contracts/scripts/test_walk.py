@@ -119,7 +119,6 @@ def test_purchase_dataset_locks_the_price(exchange: Any, record: Any) -> None:
         "MEDIBLOC_ACCOUNT": "lab",
         "MEDIBLOC_PASSWORD": PASSWORD,
         "MEDIBLOC_QUOTE": str(quote),
-        "MEDIBLOC_PURPOSE": REQUEST,
     }
     low = exchange.run("purchase_dataset", network.show_active(), **named, MEDIBLOC_AMOUNT="2.4")
     assert low.returncode == 4, said(low)

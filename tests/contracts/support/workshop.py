@@ -17,7 +17,7 @@ from medibloc_py.config import Settings, load
 
 ROOT = Path(__file__).parents[3]
 COPIED = ("contracts", "scripts", "build/contracts", "brownie-config.yaml", "brownie_hooks.py")
-LINKED = ("tools", ".cache", ".venv")
+LINKED = ("medibloc_py", "tools", ".cache", ".venv")
 EMPTY = ("build", "tests/contracts")  # where brownie looks before it knows a project
 
 
@@ -97,4 +97,5 @@ def said(done: subprocess.CompletedProcess[str]) -> str:
 def succeeded(done: subprocess.CompletedProcess[str]) -> str:
     """What a script told that must have succeeded."""
     assert done.returncode == 0, said(done)
+    assert "Traceback" not in said(done), said(done)
     return done.stdout
