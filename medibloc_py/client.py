@@ -28,6 +28,7 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import buyer, contribute, keyring, papers, publish, steward
 from medibloc_py.flows import grant as access
+from medibloc_py.flows import listing as listings
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.model import (
     Address,
@@ -227,9 +228,9 @@ class Client:
         fee_bps: int,
         closes_at: int,
         progress: Progress = silent,
-    ) -> steward.DatasetListed:
-        """Lists a dataset: `flows.steward.list_dataset`."""
-        return steward.list_dataset(
+    ) -> listings.DatasetListed:
+        """Lists a dataset: `flows.listing.list_dataset`."""
+        return listings.list_dataset(
             self.exchange,
             self.me,
             contributions,
@@ -240,8 +241,8 @@ class Client:
         )
 
     def claims_of(self, listing: ListingId) -> tuple[papers.Claim, ...]:
-        """The claim files of a listing once more: `flows.steward.claims_of`."""
-        return steward.claims_of(self.exchange, self.me, listing)
+        """The claim files of a listing once more: `flows.listing.claims_of`."""
+        return listings.claims_of(self.exchange, self.me, listing)
 
     def quote(self, listing: ListingId, to: Address, purpose_text: str, deadline: int) -> bytes:
         """Quotes a dataset to one buyer: `flows.steward.quote`."""

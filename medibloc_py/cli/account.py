@@ -221,10 +221,14 @@ def accredit(
 ) -> None:
     """Accredit an issuer, clinician or researcher (accreditors only)."""
     from medibloc_py.client import read_request
+    from medibloc_py.errors import EvidenceInvalid
     from medibloc_py.model import Role
+    from medibloc_py.purpose import VOUCHED
 
     session: Session = context.obj
     evidence = read_request(attest) if attest else None
+    if evidence is not None and evidence & ~VOUCHED:
+        raise EvidenceInvalid(evidence=evidence)  # before the accreditation is sent
     client = session.acting_as(account)
     accounts, address = client.exchange.accounts, session.address(subject)
     time = read_time(until, client.exchange.network.now())

@@ -20,7 +20,7 @@ from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.times import show_amount
 
 if TYPE_CHECKING:
-    from medibloc_py.cli.walk import Report
+    from medibloc_py.cli.report import Report
 
 _DECIMALS = 6
 _LONG_HEX = re.compile(r"(0x[0-9a-fA-F]{8})[0-9a-fA-F]{20,}")

@@ -24,9 +24,10 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.grant import OpenedRecord
+from medibloc_py.flows.listing import check_contributions
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import record_id_of
-from medibloc_py.flows.steward import check_contributions, require_sellable
+from medibloc_py.flows.steward import require_sellable
 from medibloc_py.model import (
     Address,
     ListingId,

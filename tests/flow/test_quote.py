@@ -31,8 +31,8 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.buyer import CheckedQuote
+from medibloc_py.flows.listing import DatasetListed
 from medibloc_py.flows.publish import StudyToPublish, held_record, id_of
-from medibloc_py.flows.steward import DatasetListed
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Address, Cid, ListingId, RecordId, Role, Root, SignedContribution
 from medibloc_py.purpose import COMMERCIAL, HMB, NONPROFIT, REQUEST_NAMES, render

@@ -26,7 +26,8 @@ from medibloc_py.errors import (
     WrongSecret,
 )
 from medibloc_py.flows.buyer import CheckedQuote, Purchased
-from medibloc_py.flows.steward import DatasetListed, open_orders
+from medibloc_py.flows.listing import DatasetListed
+from medibloc_py.flows.steward import open_orders
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import OrderId, OrderState
 from medibloc_py.purpose import DS

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from medibloc_py.chain import LocalNode
-from medibloc_py.cli.walk import PRICE, FlippingStore, Walk, WalkFailed
+from medibloc_py.cli.report import WalkFailed
+from medibloc_py.cli.walk import PRICE, FlippingStore, Walk
 from tests.flow.command import processes_of, run
 
 REFUSED = {

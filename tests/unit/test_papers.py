@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from medibloc_py.errors import DocumentInvalid, InvalidValue
 from medibloc_py.flows import papers
-from medibloc_py.flows.steward import ListingSecret, OfferSecret
+from medibloc_py.flows.listing import ListingSecret
+from medibloc_py.flows.steward import OfferSecret
 from medibloc_py.model import (
     Address,
     Contribution,

@@ -1,0 +1,253 @@
+"""A dataset for sale: checked contributions, one table of locked keys, one transaction."""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from medibloc_py import purpose
+from medibloc_py.crypto import ids, sale
+from medibloc_py.crypto.documents import RecordFile
+from medibloc_py.crypto.merkle import MerkleTree
+from medibloc_py.crypto.quote import QuoteBatch, QuoteRow
+from medibloc_py.crypto.sale import TableProof
+from medibloc_py.errors import (
+    ContributionInvalid,
+    InvalidValue,
+    ListingUnknown,
+    TermsInvalid,
+)
+from medibloc_py.flows import papers
+from medibloc_py.flows.contribute import check_contribution, leaf_of
+from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.flows.publish import held_record, held_records, id_of, scalar_of
+from medibloc_py.model import (
+    Contribution,
+    Listing,
+    ListingId,
+    Receipt,
+    Root,
+    SignedContribution,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetListed:
+    """A new listing, and the claim file of each contribution in the order they were given."""
+
+    listing_id: ListingId
+    listing: Listing
+    claims: tuple[papers.Claim, ...]
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class ListingSecret:
+    """What a steward keeps of a listing: its secret d, and the table made with it."""
+
+    d: int = field(repr=False)
+    listing: Listing
+    contributions: tuple[SignedContribution, ...]
+    rows: tuple[QuoteRow, ...]
+    D: bytes
+    proof: TableProof
+    batches: tuple[QuoteBatch, ...]
+
+
+def list_dataset(
+    exchange: Exchange,
+    steward: Identity,
+    contributions: Sequence[SignedContribution],
+    *,
+    price: int,
+    fee_bps: int,
+    closes_at: int,
+    progress: Progress = silent,
+) -> DatasetListed:
+    """Lists a dataset for sale: one transaction for any number of contributions.
+
+    The listing's secret is in the steward's vault before the transaction is sent.
+
+    Args:
+        exchange: the deployment.
+        steward: who lists; must hold the record file of each contribution.
+        contributions: signed by their patients, all for the same terms and token.
+        price: token units per sale.
+        fee_bps: the steward's part of the price, in basis points.
+        closes_at: last second an order may be opened.
+        progress: told of the table's making.
+
+    Raises:
+        InvalidValue: there is no contribution.
+        ContributionInvalid: a patient did not sign this, or a record stands in it twice.
+        ConsentNotCovering: a consent on chain is narrower than the terms.
+        RecordNotHeld: the steward lacks a record's file.
+    """
+    if not contributions:
+        raise InvalidValue(name="contributions", given="empty", allowed="at least one")
+    first = contributions[0].terms
+    if not purpose.valid_terms(first.terms):
+        raise TermsInvalid(terms=first.terms)
+    draft = Listing(
+        steward=steward.address,
+        root=Root(bytes(32)),
+        token=first.token,
+        price=price,
+        total_weight=sum(each.terms.weight for each in contributions),
+        terms=first.terms,
+        fee_bps=fee_bps,
+        closes_at=closes_at,
+        salt=secrets.token_bytes(32),
+    )
+    leaves = check_contributions(exchange, contributions, draft)
+    tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
+    listing = replace(draft, root=tree.root)
+    listing_id = ids.listing_id(exchange.chain_id, exchange.market.address, listing)
+    kept = _make_table(steward, listing, listing_id, contributions, progress)
+    steward.keep(_listing_name(listing_id), papers.write("listing-secret", kept))
+    receipt = exchange.market.list(steward.signer, listing)
+    return DatasetListed(listing_id, listing, _claims(exchange, listing, leaves, tree), receipt)
+
+
+def claims_of(
+    exchange: Exchange, steward: Identity, listing_id: ListingId
+) -> tuple[papers.Claim, ...]:
+    """The claim files of a listing once more, from what its steward keeps.
+
+    Raises:
+        ListingUnknown: this steward listed no such dataset from here.
+    """
+    kept = kept_listing(steward, listing_id)
+    leaves = [leaf_of(exchange, signed) for signed in kept.contributions]
+    tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
+    return _claims(exchange, kept.listing, leaves, tree)
+
+
+def _claims(
+    exchange: Exchange, listing: Listing, leaves: Sequence[Contribution], tree: MerkleTree
+) -> tuple[papers.Claim, ...]:
+    return tuple(
+        papers.Claim(
+            chain_id=exchange.chain_id,
+            market=exchange.market.address,
+            listing=listing,
+            contribution=leaf,
+            proof=tuple(map(papers.Bytes32, tree.proof(ids.contribution_leaf(leaf)))),
+        )
+        for leaf in leaves
+    )
+
+
+def check_contributions(
+    exchange: Exchange, contributions: Sequence[SignedContribution], listing: Listing
+) -> list[Contribution]:
+    """Checks every contribution of a listing; no record may stand in it twice.
+
+    Raises:
+        ContributionInvalid, ConsentNotCovering: see `contribute.check_contribution`.
+    """
+    seen: set[bytes] = set()
+    leaves = []
+    for each in contributions:
+        if each.terms.record in seen:
+            raise ContributionInvalid(
+                patient=each.terms.patient,
+                record=each.terms.record,
+                reason="the record stands in the listing twice",
+            )
+        seen.add(each.terms.record)
+        leaves.append(check_contribution(exchange, each, listing))
+    return leaves
+
+
+def _make_table(
+    steward: Identity,
+    listing: Listing,
+    listing_id: ListingId,
+    contributions: Sequence[SignedContribution],
+    progress: Progress,
+) -> ListingSecret:
+    held = [held_record(steward, each.terms.record) for each in contributions]
+    for each, record in zip(contributions, held, strict=True):
+        if each.terms.key_commitment != record.key_commitment:
+            raise ContributionInvalid(
+                patient=each.terms.patient,
+                record=each.terms.record,
+                reason="it commits to another key than the record's",
+            )
+    d = sale.new_listing_secret()
+    table = sale.build_table(
+        listing_id,
+        d,
+        [scalar_of(steward, record) for record in held],
+        [each.terms.record for each in contributions],
+        [record.salt for record in held],
+        progress=lambda done, total: progress("prove keys", done, total),
+    )
+    batches, places = _prove_batches(steward, held)
+    rows = tuple(
+        QuoteRow(
+            patient=record.patient,
+            salt=record.salt,
+            cid=record.cid,
+            size_bytes=record.size_bytes,
+            kind=record.kind,
+            C=row.C,
+            W=row.W,
+            batch=place,
+        )
+        for record, row, place in zip(held, table.rows, places, strict=True)
+    )
+    return ListingSecret(d, listing, tuple(contributions), rows, table.D, table.proof, batches)
+
+
+def _prove_batches(
+    steward: Identity, held: Sequence[RecordFile]
+) -> tuple[tuple[QuoteBatch, ...], list[int]]:
+    """Proves that the records stand in their issuers' roots.
+
+    One multiproof for each root whose records the steward holds all of; else a record's
+    own proof, which is the multiproof of one leaf.
+
+    Returns:
+        The batches, and for each record the number of its batch.
+    """
+    wanted = defaultdict(list)
+    for number, record in enumerate(held):
+        wanted[record.issuer, record.root].append(number)
+    siblings = defaultdict(list)
+    for record_id, record in held_records(steward).items():
+        siblings[record.issuer, record.root].append(record_id)
+    batches: list[QuoteBatch] = []
+    places = [0] * len(held)
+    for (issuer, root), numbers in wanted.items():
+        tree = MerkleTree(siblings[issuer, root])
+        if tree.root == root:
+            proof = tree.multiproof([id_of(held[number]) for number in numbers])
+            for number in numbers:
+                places[number] = len(batches)
+            batches.append(QuoteBatch(issuer, root, proof.proof, proof.flags))
+            continue
+        for number in numbers:
+            places[number] = len(batches)
+            own = held[number].proof
+            batches.append(QuoteBatch(issuer, root, own, (False,) * len(own)))
+    return tuple(batches), places
+
+
+def kept_listing(steward: Identity, listing_id: ListingId) -> ListingSecret:
+    """The steward's private part of a listing.
+
+    Raises:
+        ListingUnknown: this steward listed no such dataset from here.
+    """
+    name = _listing_name(listing_id)
+    if not steward.vault.has(name):
+        raise ListingUnknown(listing=listing_id)
+    return papers.read("listing-secret", ListingSecret, steward.recall(name), name)
+
+
+def _listing_name(listing_id: ListingId) -> str:
+    return f"listing-{listing_id.hex()}"
