@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity 0.8.37;
 
 /// @title IAccounts
 /// @notice Who an account is to the exchange: what accreditors say it may do, and the encryption key it published.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity 0.8.37;
 
 /// @title Expiry
 /// @notice Times that must lie ahead. Unix seconds, UTC; an expiry is the last second that still counts.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity 0.8.37;
 
 /// @title MerklePath
 /// @notice Root of a tree in OpenZeppelin's StandardMerkleTree format, from a leaf and its siblings.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity 0.8.37;
 
 /// @title PointLock
 /// @notice A lock is the address of a point k·G of secp256k1; it opens to the scalar k.

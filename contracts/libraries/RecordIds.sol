@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity 0.8.37;
 
 /// @title RecordIds
 /// @notice Ids of records: leaves of a batch's Merkle tree over `(patient, blind)`.

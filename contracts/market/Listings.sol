@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity 0.8.37;
 
 /// @title Listings
 /// @notice The market's types and their hashes. An id is the hash of content, chain and market: terms travel in

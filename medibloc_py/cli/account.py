@@ -235,4 +235,9 @@ def accredit(
     receipts = [accounts.accredit(client.me.signer, address, Role[role.name], time)]
     if evidence is not None:
         receipts.append(accounts.attest(client.me.signer, address, evidence))
-    Output(json).result(receipts, [f"{address} is accredited as {role} until {as_time(time)}."])
+    standing = (
+        f"accredited as {role} until {as_time(time)}"
+        if time
+        else f"not accredited as {role} any more"
+    )
+    Output(json).result(receipts, [f"{address} is {standing}."])

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-pragma solidity ^0.8.28;
+pragma solidity 0.8.37;
 
 import {Purpose} from "../../contracts/libraries/Purpose.sol";
 import {Test} from "forge-std/Test.sol";
