@@ -1,12 +1,13 @@
 """A researcher checks a quote in full and locks its price.
 
-    MEDIBLOC_ACCOUNT=lab MEDIBLOC_QUOTE=lab.quote \
+    MEDIBLOC_ACCOUNT=lab MEDIBLOC_QUOTE=lab.quote MEDIBLOC_PURPOSE=HMB+NONCOMMERCIAL \
         brownie run scripts/purchase_dataset.py --network anvil
 
 Environment:
     MEDIBLOC_ACCOUNT    the buyer: a name of `medibloc account list`.
     MEDIBLOC_PASSWORD   opens the account; asked for if not set.
     MEDIBLOC_QUOTE      file with the steward's quote to this buyer.
+    MEDIBLOC_PURPOSE    what the buyer wants the data for; the quote must be for the same.
     MEDIBLOC_AMOUNT     what the buyer means to pay, in whole tokens; the price if not set.
     MEDIBLOC_HOME, MEDIBLOC_STORE   where keys and sealed records are.
 """
@@ -29,8 +30,9 @@ def main() -> None:
     """Checks, purchases, and says what to wait for."""
     path = Path(setting("MEDIBLOC_QUOTE", "the file with a quote"))
     data = read_bytes(path)
+    purpose = setting("MEDIBLOC_PURPOSE", "the purpose the quote was asked for")
     client = client_of(session())
-    checked = client.check_quote(data, path)
+    checked = client.check_quote(data, path, purpose)
     token = TokenService(client.exchange.network, checked.quote.listing.token)
     amount = os.environ.get("MEDIBLOC_AMOUNT")
     done = client.purchase(checked, read_amount(amount, token.decimals()) if amount else None)

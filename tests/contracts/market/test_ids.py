@@ -39,6 +39,7 @@ TYPES = {
         ("bytes32", "record"),
         ("bytes32", "keyCommitment"),
         ("uint96", "weight"),
+        ("uint96", "maxTotalWeight"),
         ("uint40", "expiresAt"),
     )
 }
@@ -83,7 +84,8 @@ def test_leafOf_is_the_librarys(market: Any, contribution: Contribution) -> None
 @given(terms=st.builds(
     ContributionTerms, patient=ADDRESS, steward=ADDRESS, token=ADDRESS, terms=uint(64),
     min_price=uint(96), max_fee_bps=uint(16), payee=ADDRESS, record=BYTES32.map(RecordId),
-    key_commitment=BYTES32.map(KeyCommitment), weight=uint(96), expires_at=uint(40),
+    key_commitment=BYTES32.map(KeyCommitment), weight=uint(96), max_total_weight=uint(96),
+    expires_at=uint(40),
 ))  # fmt: skip
 def test_contributionDigest_is_eip_712(market: Any, terms: ContributionTerms) -> None:
     domain = {

@@ -108,6 +108,7 @@ def test_purchase_dataset_locks_the_price(exchange: Any, record: Any) -> None:
         terms=TERMS,
         min_price=1,
         max_fee_bps=1000,
+        max_total_weight=1,
         expires_at=until,
     )
     listed = hospital.list_dataset([signed], price=2_500_000, fee_bps=500, closes_at=until)
@@ -119,6 +120,7 @@ def test_purchase_dataset_locks_the_price(exchange: Any, record: Any) -> None:
         "MEDIBLOC_ACCOUNT": "lab",
         "MEDIBLOC_PASSWORD": PASSWORD,
         "MEDIBLOC_QUOTE": str(quote),
+        "MEDIBLOC_PURPOSE": REQUEST,
     }
     low = exchange.run("purchase_dataset", network.show_active(), **named, MEDIBLOC_AMOUNT="2.4")
     assert low.returncode == 4, said(low)
