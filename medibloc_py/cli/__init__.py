@@ -80,7 +80,7 @@ def root(
 def main() -> None:
     """Entry point: errors of ours become a message, an advice and an exit code."""
     try:
-        app()
+        app(prog_name="medibloc")
     except MediBlocError as error:
         Output("--json" in sys.argv).error(error)
         sys.exit(error.exit_code)
