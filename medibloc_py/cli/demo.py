@@ -88,7 +88,7 @@ def _print(report: Report, seconds: float) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 120, markup=False, emoji=False)
     steps = Table(title="The walk", title_justify="left")
     for column in ("who", "what", "transaction"):
         steps.add_column(column, overflow="fold")

@@ -59,7 +59,7 @@ class Output:
             return
         from rich.console import Console
 
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
         console.print(printable(error.message), markup=False)
         if error.advice:

@@ -12,8 +12,8 @@ import pytest
 from medibloc_py.cli.output import Output, printable
 from medibloc_py.errors import ContractRefusal, InvalidAddress, RootUnknown
 
-HOSTILE = "[/b] \x1b[2J\x07 [red]x\u202e"
-SHOWN = "[/b] �[2J� [red]x�"
+HOSTILE = "[/b] \x1b[2J\x07 [red]x\u202e :warning:"
+SHOWN = "[/b] �[2J� [red]x� :warning:"
 
 
 class Terminal(io.StringIO):
