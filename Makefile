@@ -90,6 +90,12 @@ web3-7: setup $(WEB3_7_VENV)/.ready ## The chain room, the services and the walk
 
 contracts: forge brownie-anvil brownie-ganache ## Contract tests: forge, and brownie on two chains
 
+# Brownie keeps files in the home folder; this one stays in the checkout.
+BROWNIE := HOME=$(CACHE)/home $(BROWNIE_VENV)/bin/brownie
+brownie-anvil brownie-ganache: brownie-%: setup $(BROWNIE_VENV)/.ready ## Contracts: brownie's tests on that chain
+	mkdir -p $(CACHE)/home
+	$(BROWNIE) test --network $*
+
 forge: setup ## Contracts: fuzz, invariants, coverage
 	forge test
 	$(VENV)/bin/python tools/coverage.py --least 95

@@ -1,0 +1,5 @@
+"""Brownie imports this file when it opens the project, before it compiles anything."""
+
+from scripts.toolchain import prepare
+
+prepare()
