@@ -10,7 +10,7 @@ from medibloc_py import imaging
 from medibloc_py.crypto import envelope, hpke, ids, keys
 from medibloc_py.crypto.documents import GrantObject
 from medibloc_py.crypto.manifest import Manifest
-from medibloc_py.errors import GrantNotFound, InvalidValue, RecordMismatch, WrongKey
+from medibloc_py.errors import GrantMissing, GrantNotFound, InvalidValue, RecordMismatch, WrongKey
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent, unwrap_for_versions
 from medibloc_py.flows.publish import blind_of, held_record, record_id_of, scalar_of
 from medibloc_py.model import Address, Blind, Cid, GrantEvent, Receipt, RecordId
@@ -186,11 +186,20 @@ def revoke_access(
         GrantMissing: there is nothing to revoke.
     """
     blind = blind_of(held_record(patient, record))
-    receipt = exchange.access.revoke(patient.signer, blind, grantee)
-    for cid in _kept_objects(patient, record, grantee):
-        exchange.store.unpin(cid)
-    _keep_objects(patient, record, grantee, [])
+    try:
+        receipt = exchange.access.revoke(patient.signer, blind, grantee)
+    except GrantMissing:
+        _let_go(exchange, patient, record, grantee)  # a try before may have got no further
+        raise
+    _let_go(exchange, patient, record, grantee)
     return receipt
+
+
+def _let_go(exchange: Exchange, patient: Identity, record: RecordId, grantee: Address) -> None:
+    if objects := _kept_objects(patient, record, grantee):
+        for cid in objects:
+            exchange.store.unpin(cid)
+        _keep_objects(patient, record, grantee, [])
 
 
 def _kept_objects(patient: Identity, record: RecordId, grantee: Address) -> list[Cid]:

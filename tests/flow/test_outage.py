@@ -13,6 +13,7 @@ from medibloc_py.chain import LocalNode
 from medibloc_py.client import Client
 from medibloc_py.errors import (
     ContractMissing,
+    GrantMissing,
     NodeUnreachable,
     NothingToClaim,
     OrderExists,
@@ -124,6 +125,22 @@ def test_settle(far: World, line: Line, delivered: bool) -> None:
     else:
         far["hospital"].settle(bought.order_id)
     assert [opened.read(0) for opened in far["researcher"].open_dataset(bought.order_id)]
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+def test_revoke(far: World, line: Line, delivered: bool) -> None:
+    record, reader = far.records["alice"], far.address("clinic")
+    made = far["alice"].grant(record, reader, "TREATMENT", far.in_days(1))
+    line.cut_at(SEND, delivered=delivered)
+    fails(far["alice"].revoke_grant, record, reader)
+    line.mend()
+    assert far.exchange.store.has(made.grant_object)
+    if delivered:
+        with pytest.raises(GrantMissing):
+            far["alice"].revoke_grant(record, reader)
+    else:
+        far["alice"].revoke_grant(record, reader)
+    assert not far.exchange.store.has(made.grant_object)
 
 
 def test_claim(far: World, line: Line) -> None:

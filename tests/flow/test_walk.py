@@ -11,11 +11,14 @@ import time
 import uuid
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from medibloc_py import imaging
 from medibloc_py.chain import LocalNode
 from medibloc_py.cli.report import WalkFailed
 from medibloc_py.cli.walk import PRICE, FlippingStore, Walk
+from medibloc_py.imaging.samples import sample
 from tests.flow.command import processes_of, run
 
 REFUSED = {
@@ -134,6 +137,37 @@ def test_the_walk_is_not_equal_when_nothing_was_compared(hurried: Walk) -> None:
     hurried.report.arrays_compared = 1
     assert hurried.report.arrays_equal
     hurried.report.arrays_different = 1
+    assert not hurried.report.arrays_equal
+
+
+def test_the_walk_compares_bytes_and_arrays(
+    hurried: Walk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Opened:
+        """A record as a broken exchange would open it."""
+
+        def __init__(self, data: bytes, arrays: dict[str, np.ndarray]) -> None:
+            self._data, self._arrays = data, arrays
+
+        def read(self, index: int) -> bytes:
+            return self._data
+
+        def arrays(self) -> dict[str, np.ndarray]:
+            return self._arrays
+
+    def compare(data: bytes, arrays: dict[str, np.ndarray]) -> None:
+        hurried._compare(Opened(data, arrays), "alice")  # type: ignore[arg-type]
+
+    source = sample("CT_small.dcm")
+    hurried._sources["alice"] = source
+    honest = imaging.arrays(source.read_bytes(), "source")
+    with pytest.raises(WalkFailed, match="came back different"):
+        compare(b"other", {"0001.dcm": honest})
+    with pytest.raises(WalkFailed, match="has no pixels"):
+        compare(source.read_bytes(), {})
+    compare(source.read_bytes(), {"0001.dcm": honest})
+    assert hurried.report.arrays_equal
+    compare(source.read_bytes(), {"0001.dcm": honest.astype("float64")})
     assert not hurried.report.arrays_equal
 
 

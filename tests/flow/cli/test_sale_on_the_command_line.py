@@ -19,6 +19,7 @@ from tests.flow.cli.conftest import Medibloc
 from tests.flow.world import DAY, FEE_BPS, PRICE, PURPOSE, TERMS, World
 
 CT = sample("CT_small.dcm")
+FOR = ("--for", PURPOSE)
 COMMON = ("--terms", TERMS, "--min-price", "500", "--of", "4", "--max-fee-bps", str(FEE_BPS))
 
 
@@ -57,7 +58,7 @@ def quote(medibloc: Medibloc, listing: str, *more: str) -> Path:
 
 def purchase(medibloc: Medibloc, listing: str) -> str:
     file = quote(medibloc, listing)
-    done = medibloc("dataset", "purchase", file, "--as", "researcher", "--json")
+    done = medibloc("dataset", "purchase", file, *FOR, "--as", "researcher", "--json")
     return str(done.json["order_id"])
 
 
@@ -72,13 +73,15 @@ def claim_of(world: World, name: str) -> Path:
 def test_a_sale(world: World, medibloc: Medibloc, listing: str) -> None:
     assert "open" in medibloc("dataset", "list").out
     file = quote(medibloc, listing, "--window", "2h")
-    held = medibloc("dataset", "check", file, "--as", "researcher", "--json").json
+    held = medibloc("dataset", "check", file, *FOR, "--as", "researcher", "--json").json
     assert held["holds"] is True
+    assert held["terms"] == TERMS.replace("NCU+IRB", "IRB+NCU")
     assert (held["records"], held["price"]) == (2, PRICE)
     assert (
-        "The quote holds: 2 records" in medibloc("dataset", "check", file, "--as", "researcher").out
+        "The quote holds: 2 records"
+        in medibloc("dataset", "check", file, *FOR, "--as", "researcher").out
     )
-    bought = medibloc("dataset", "purchase", file, "--as", "researcher", "--json").json
+    bought = medibloc("dataset", "purchase", file, *FOR, "--as", "researcher", "--json").json
     order = bought["order_id"]
     assert "OPEN" in medibloc("dataset", "show", listing).out
     medibloc("dataset", "open", order, "--as", "researcher", "--out", "data", code=4)
@@ -133,7 +136,7 @@ def test_a_withdrawal(world: World, medibloc: Medibloc, listing: str) -> None:
     listed = medibloc("dataset", "list", "--json").json
     assert [each["open"] for each in listed] == [False]
     for command in ("check", "purchase"):
-        done = medibloc("dataset", command, file, "--as", "researcher", "--json", code=4)
+        done = medibloc("dataset", command, file, *FOR, "--as", "researcher", "--json", code=4)
         assert done.json["error"] == "ListingClosed"
 
 
@@ -163,9 +166,19 @@ def test_payees_and_tokens_by_name_and_address(world: World, medibloc: Medibloc)
 # Refusals.
 
 
+def test_a_purpose_the_buyer_did_not_mean(medibloc: Medibloc, listing: str) -> None:
+    file = quote(medibloc, listing)
+    for command in ("check", "purchase"):
+        done = medibloc(
+            "dataset", command, file, "--as", "researcher", "--for", "DS+NONCOMMERCIAL+HAS_IRB",
+            "--json", code=4,
+        )  # fmt: skip
+        assert done.json["values"]["check"] == "purpose"
+
+
 def test_purchase_below_the_price(world: World, medibloc: Medibloc, listing: str) -> None:
     file = quote(medibloc, listing)
-    argv = ("dataset", "purchase", file, "--as", "researcher", "--json", "--amount")
+    argv = ("dataset", "purchase", file, *FOR, "--as", "researcher", "--json", "--amount")
     assert medibloc(*argv, "999.999999", code=4).json["error"] == "PaymentBelowPrice"
     assert medibloc(*argv, "much", code=3).json["error"] == "InvalidValue"
     assert world.token.balance(world.exchange.market.address) == 0
@@ -174,7 +187,7 @@ def test_purchase_below_the_price(world: World, medibloc: Medibloc, listing: str
 
 def test_purchase_twice(world: World, medibloc: Medibloc, listing: str) -> None:
     purchase(medibloc, listing)
-    done = medibloc("dataset", "purchase", "quote.json", "--as", "researcher", code=4)
+    done = medibloc("dataset", "purchase", "quote.json", *FOR, "--as", "researcher", code=4)
     assert done.err.startswith("OrderExists: The order 0x")
     assert "medibloc dataset show" in done.err
     assert world.token.balance(world.exchange.market.address) == PRICE
@@ -182,7 +195,7 @@ def test_purchase_twice(world: World, medibloc: Medibloc, listing: str) -> None:
 
 def test_a_quote_for_another(medibloc: Medibloc, listing: str) -> None:
     file = quote(medibloc, listing)
-    done = medibloc("dataset", "check", file, "--as", "rival", "--json", code=6)
+    done = medibloc("dataset", "check", file, *FOR, "--as", "rival", "--json", code=6)
     assert done.json["error"] == "WrongKey"
 
 
@@ -192,10 +205,10 @@ def test_a_damaged_store(world: World, medibloc: Medibloc, listing: str) -> None
     content = bytearray(car.read_bytes())
     content[len(content) // 2] ^= 1
     car.write_bytes(content)
-    done = medibloc("dataset", "check", file, "--as", "researcher", "--json", code=7)
+    done = medibloc("dataset", "check", file, *FOR, "--as", "researcher", "--json", code=7)
     assert done.json["error"] == "Corrupted"
     car.unlink()
-    done = medibloc("dataset", "check", file, "--as", "researcher", "--json", code=5)
+    done = medibloc("dataset", "check", file, *FOR, "--as", "researcher", "--json", code=5)
     assert done.json["error"] == "BlobMissing"
 
 
@@ -204,7 +217,7 @@ def test_another_store_without_the_records(
 ) -> None:
     file = quote(medibloc, listing)
     empty = tmp_path / "empty"
-    done = medibloc("--store", empty, "dataset", "check", file, "--as", "researcher", code=5)
+    done = medibloc("--store", empty, "dataset", "check", file, *FOR, "--as", "researcher", code=5)
     assert done.err.startswith("BlobMissing")
 
 
