@@ -54,6 +54,18 @@ def test_every_option_says_what_it_is() -> None:
     assert silent == []
 
 
+def test_no_command_takes_a_secret_on_its_line() -> None:
+    """What stands on a command line is seen by everybody on the machine, and kept in histories."""
+    telling = {"password", "passphrase", "key", "secret", "private", "mnemonic", "seed"}
+    taken = {
+        parameter.name
+        for command in COMMANDS.values()
+        for parameter in command.params
+        if telling & set(str(parameter.name).split("_"))
+    }
+    assert taken == {"key_file", "password_file"}
+
+
 def test_the_nouns_are_those_of_the_house() -> None:
     assert set(COMMANDS["medibloc"].commands) == {
         "access", "account", "consent", "dataset", "demo", "deploy", "record", "up",

@@ -12,16 +12,21 @@ Medibloc = Callable[..., Done]
 
 
 @pytest.fixture
-def medibloc(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Medibloc:
+def medibloc(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> Medibloc:
     """`medibloc` in an empty folder, with the world's home and node and everybody's password.
 
-    Fails unless the command ends with the status `code`, and whenever it prints a secret.
+    Fails unless the command ends with the status `code`, and whenever it prints or logs a
+    secret.
     """
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    for name in ("HOME", "NETWORK", "RPC", "STORE"):
-        monkeypatch.delenv(f"MEDIBLOC_{name}", raising=False)
     monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    caplog.set_level("DEBUG")
     secrets = [PASSWORD]
     for client in world.clients.values():
         me = client.me
@@ -30,7 +35,8 @@ def medibloc(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> M
     def medibloc(*argv: str | Path, code: int = 0) -> Done:
         done = run("--home", world.home, "--rpc", world.node.url, *argv)
         assert done.code == code, (argv, done)
-        assert not [secret for secret in secrets if secret in done.out + done.err]
+        said = done.out + done.err + caplog.text
+        assert not [secret for secret in secrets if secret in said]
         return done
 
     return medibloc

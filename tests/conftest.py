@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import settings
+
+# Machines that test are shared and slow at times; how long an example takes says nothing.
+settings.register_profile("house", deadline=None, print_blob=True)
+settings.load_profile("house")
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a developer has set for daily use does not reach the tests; where Anvil is, does."""
+    for name in os.environ:
+        if name.startswith("MEDIBLOC_") and name != "MEDIBLOC_ANVIL":
+            monkeypatch.delenv(name)
