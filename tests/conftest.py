@@ -3,10 +3,16 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# Machines that test are shared and slow at times; how long an example takes says nothing.
-settings.register_profile("house", deadline=None, print_blob=True)
+# Machines that test are shared and slow at times: how long examples take to find or to run
+# says nothing of what is tested.
+settings.register_profile(
+    "house",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
 settings.load_profile("house")
 
 

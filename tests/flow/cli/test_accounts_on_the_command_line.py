@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,16 @@ def test_new_account_at_a_terminal_asks_twice_and_shows_nothing(tmp_path: Path) 
     assert PASSWORD.encode() not in shown
     address = keyring.open_account(tmp_path, "eve", PASSWORD).address
     assert f"eve is {address}." in shown.decode()
+
+
+def test_new_account_says_what_to_back_up(
+    world: World, medibloc: Medibloc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keyring, "new_account", partial(keyring.new_account, work=2))
+    said = medibloc("account", "new", "eve").out
+    assert keyring.known_account(world.home, "eve").address in said
+    assert "Back up" in said
+    assert medibloc("account", "new", "eve", "--json", code=3).json["error"] == "AccountExists"
 
 
 def test_import_an_account_from_a_file(world: World, medibloc: Medibloc) -> None:
