@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from brownie import accounts as people
 from brownie import chain, project
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from medibloc_py.model import Role
 from support.clock import YEAR, now
@@ -21,6 +21,8 @@ from support.desk import Desk
 settings.register_profile(
     "contracts",
     max_examples=15,
+    # Without Phase.target: its half of the steps would make no new example.
+    phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     deadline=None,  # the chain's time is not the test's
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,  # `given` of brownie takes the chain back

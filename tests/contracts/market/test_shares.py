@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from medibloc_py import purpose
 from medibloc_py.model import WHOLE_BPS
 from support.desk import PURPOSE, Desk
+from support.expect import reverts_with
 from support.plain import plain
 
 AMOUNTS = st.integers(1, 2**96 - 1) | st.integers(1, 1000)
@@ -108,6 +109,10 @@ def test_claims_never_exceed_their_listing_given_any_weights(
         if 0 < due <= left:
             market.claim(*dataset.member(number), {"from": stranger})
             left -= due
+        elif due:
+            listing = desk.listing_id(dataset)
+            with reverts_with("ClaimExceedsEarned", listing, due, left):
+                market.claim(*dataset.member(number), {"from": stranger})
     assert token.balanceOf(market) == price + fee + left
     if fee:
         market.claimFee(dataset.struct, {"from": stranger})
