@@ -11,7 +11,14 @@ from medibloc_py.crypto import envelope, hpke, ids, keys
 from medibloc_py.crypto.documents import GrantObject
 from medibloc_py.crypto.manifest import Manifest
 from medibloc_py.errors import GrantMissing, GrantNotFound, InvalidValue, RecordMismatch, WrongKey
-from medibloc_py.flows.parties import Exchange, Identity, Progress, silent, unwrap_for_versions
+from medibloc_py.flows.parties import (
+    Exchange,
+    Identity,
+    Progress,
+    silent,
+    unwrap_for_versions,
+    versions_to_try,
+)
 from medibloc_py.flows.publish import blind_of, held_record, record_id_of, scalar_of
 from medibloc_py.model import Address, Blind, Cid, GrantEvent, Receipt, RecordId
 from medibloc_py.storage import Store, cid_bytes, digest_of, raw_cid
@@ -220,7 +227,7 @@ def _objects_name(record: RecordId, grantee: Address) -> str:
 def _open_locator(
     locator: bytes, reader: Identity, newest: int, info: Callable[[int], bytes]
 ) -> bytes:
-    for version in range(newest, 0, -1):
+    for version in versions_to_try(newest):
         try:
             return hpke.open_locator(locator, reader.keys, info(version))
         except WrongKey:

@@ -19,6 +19,8 @@ from medibloc_py.services import (
 )
 from medibloc_py.storage import Store, Vault
 
+MOST_VERSIONS = 1_000
+"""Key versions that are tried; what was wrapped for an older one must be granted again."""
 Progress = Callable[[str, int, int], None]
 """Told `(step, done, total)`; totals are bytes or items, whichever the step counts."""
 
@@ -99,10 +101,18 @@ class Identity:
         return sorted(name for name in self.vault.names() if name.startswith(prefix))
 
 
+def versions_to_try(newest: int) -> range:
+    """Key versions from the newest back, not more than a reader can wait for.
+
+    It is the node that says which is the newest, and nodes lie.
+    """
+    return range(newest, max(newest - MOST_VERSIONS, 0), -1)
+
+
 def unwrap_for_versions(
     wrapped: bytes, keys: EncryptionKeys, newest: int, info: Callable[[int], bytes], what: str
 ) -> bytes:
-    """Unwraps what was wrapped under one of a reader's key versions, newest first.
+    """Unwraps what was wrapped under one of a reader's latest key versions, newest first.
 
     Args:
         wrapped: the wrapped payload.
@@ -114,7 +124,7 @@ def unwrap_for_versions(
     Raises:
         WrongKey: no version opens it.
     """
-    for version in range(newest, 0, -1):
+    for version in versions_to_try(newest):
         try:
             return hpke.unwrap(wrapped, keys, info(version), what)
         except WrongKey:

@@ -7,7 +7,12 @@ import pytest
 from medibloc_py.crypto import hpke
 from medibloc_py.crypto.keys import EncryptionKeys
 from medibloc_py.errors import Corrupted, WrongKey
-from medibloc_py.flows.parties import silent, unwrap_for_versions
+from medibloc_py.flows.parties import (
+    MOST_VERSIONS,
+    silent,
+    unwrap_for_versions,
+    versions_to_try,
+)
 
 
 def info(version: int) -> bytes:
@@ -31,6 +36,12 @@ def test_no_version_opens_what_is_for_another() -> None:
     assert caught.value.values == {"what_for": "grant object"}
     with pytest.raises(WrongKey):
         unwrap_for_versions(wrapped, keys, 0, info, "grant object")
+
+
+def test_a_node_that_invents_versions_keeps_nobody_waiting() -> None:
+    assert list(versions_to_try(3)) == [3, 2, 1]
+    assert list(versions_to_try(0)) == []
+    assert len(versions_to_try(2**32 - 1)) == MOST_VERSIONS
 
 
 def test_what_is_no_wrapping_is_damaged() -> None:
