@@ -7,7 +7,7 @@ Environment:
     MEDIBLOC_ACCOUNT    the buyer: a name of `medibloc account list`.
     MEDIBLOC_PASSWORD   opens the account; asked for if not set.
     MEDIBLOC_QUOTE      file with the steward's quote to this buyer.
-    MEDIBLOC_PURPOSE    what the buyer wants the data for; the quote must be for the same.
+    MEDIBLOC_PURPOSE    what for, such as HMB+NONCOMMERCIAL; the order puts it on record.
     MEDIBLOC_AMOUNT     what the buyer means to pay, in whole tokens; the price if not set.
     MEDIBLOC_HOME, MEDIBLOC_STORE   where keys and sealed records are.
 """

@@ -260,5 +260,5 @@ def test_market_keeps_to_the_model(desk: Desk, consents: Any, stranger: Any) -> 
     chain.snapshot()
     run_state_machine_as_test(
         lambda: MarketMachine(desk, consents, stranger),
-        settings=settings(max_examples=40, stateful_step_count=20),
+        settings=settings(max_examples=30, stateful_step_count=20),
     )
