@@ -10,6 +10,7 @@ Both files open with one password. Neither is ever overwritten but to add a key 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,11 +80,16 @@ def _create(home: Path, name: str, signer: Signer, password: str, work: int | No
     # The encryption keys first: an account file without them would look complete.
     try:
         write_atomic(encryption_file, seal_key_file(encryption, password, **cost))
-        save_key_file(account_file, signer, password, **cost)
+        save_key_file(account_file, signer, _normal(password), **cost)
     except BaseException:
         encryption_file.unlink(missing_ok=True)
         raise
     return Identity(signer, encryption, _vault(home, signer.address))
+
+
+def _normal(password: str) -> str:
+    # One password, however a keyboard composes its letters; `seal_key_file` does the same.
+    return unicodedata.normalize("NFKC", password)
 
 
 def _reserve(file: Path, name: str) -> None:
@@ -135,7 +141,7 @@ def open_account(home: Path, name: str, password: str) -> Identity:
     """
     known_account(home, name)
     account_file, encryption_file = _files(home, name)
-    signer = load_key_file(account_file, password)
+    signer = load_key_file(account_file, _normal(password))
     if not encryption_file.is_file():
         raise KeyFileCorrupt(path=encryption_file, reason="it is missing")
     encryption = open_key_file(read_private(encryption_file), password, str(encryption_file))

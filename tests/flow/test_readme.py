@@ -11,6 +11,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
 import typer.main
 
 from medibloc_py import errors
@@ -20,7 +21,7 @@ from medibloc_py.errors import MediBlocError
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _PROGRAMS = Path(sys.executable).parent
-_WALK_TIMEOUT_S = 280
+_WALK_TIMEOUT_S = 900  # a minute alone; many times that beside other work
 
 
 def blocks(*languages: str) -> list[tuple[str, str]]:
@@ -47,6 +48,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.timeout(_WALK_TIMEOUT_S + 60)
 def test_the_walk_runs_as_pasted(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir()

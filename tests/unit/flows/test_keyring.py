@@ -38,6 +38,12 @@ def test_new_account_opens_with_its_password(tmp_path: Path) -> None:
     assert keyring.known_account(tmp_path, "alice").address == made.address
 
 
+def test_open_account_takes_the_password_however_it_was_composed(tmp_path: Path) -> None:
+    made = keyring.new_account(tmp_path, "alice", "caf\u00e9 \u2460", work=CHEAP)
+    opened = keyring.open_account(tmp_path, "alice", "cafe\u0301 1")
+    assert (opened.address, opened.keys) == (made.address, made.keys)
+
+
 def test_import_account_keeps_the_key_it_was_given(tmp_path: Path) -> None:
     signer = Signer.generate()
     key = "0x" + signer.export_key().hex()
