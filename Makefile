@@ -77,10 +77,11 @@ test: library contracts web3-7 ## Set up and pass all tests
 
 .PHONY: library
 library: setup ## Unit and flow tests with coverage
-	$(VENV)/bin/python -m pytest tests/unit tests/flow --cov --cov-report=term
+	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --cov --cov-report= --cov-fail-under=0
+	$(VENV)/bin/python -m pytest tests/flow --cov --cov-append --cov-report=term
 
 unit: setup ## Unit tests: seconds, no node
-	$(VENV)/bin/python -m pytest tests/unit
+	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto
 
 flow: setup ## Flow tests: real chain, real store, real DICOM
 	$(VENV)/bin/python -m pytest tests/flow

@@ -5,7 +5,7 @@ import runpy
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from medibloc_py import purpose
@@ -80,11 +80,27 @@ def test_matches_a_modifier_never_opens(terms: int, request: int, added: int) ->
         assert after is Answer.DENY
 
 
-@given(valid, requests, st.data())
+def opened(words: tuple[int, int]) -> tuple[int, int]:
+    """Gives in, bit by deciding bit, until the terms permit the request."""
+    terms, request = words
+    request &= ~(purpose.SENSITIVE | purpose.OTHER)
+    if request & purpose.NONCOMMERCIAL:
+        request &= ~purpose.COMMERCIAL
+    while (decision := matches(terms, request)).answer is not Answer.PERMIT:
+        bit = 1 << decision.bit
+        if bit in TYPES:
+            terms = terms & ~purpose.PERMISSIONS | purpose.NRES
+        else:  # a modifier that is not met goes, an allowance that is missing comes
+            terms ^= bit
+    return terms, request
+
+
+@given(st.tuples(valid, requests).map(opened), st.data())
 def test_matches_a_narrower_purpose_is_never_denied(
-    terms: int, request: int, data: st.DataObject
+    words: tuple[int, int], data: st.DataObject
 ) -> None:
-    assume(matches(terms, request).answer is Answer.PERMIT)
+    terms, request = words
+    assert matches(terms, request).answer is Answer.PERMIT
     narrower = {request & ~bit for bit in (purpose.COMMERCIAL, purpose.AI)}
     # A disease is no purpose beside others but their bound: leaving it out would widen them.
     narrower |= {request & ~kind for kind in TYPES if kind != purpose.DS}
