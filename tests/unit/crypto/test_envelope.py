@@ -2,6 +2,7 @@
 
 import io
 import os
+import random
 import tracemalloc
 from functools import partial
 
@@ -22,7 +23,8 @@ from medibloc_py.errors import (
     WrongKey,
 )
 
-CEK, SALT = os.urandom(32), os.urandom(32)
+DRAW = random.Random(1)  # the same in every process that collects these tests
+CEK, SALT = DRAW.randbytes(32), DRAW.randbytes(32)
 
 
 def source(name, content, size=None):
@@ -51,7 +53,7 @@ def open_all(opened):
     return [opened.read(index) for index in range(len(opened.manifest.files))]
 
 
-CONTENTS = (b"", b"first file", os.urandom(20_000))
+CONTENTS = (b"", b"first file", DRAW.randbytes(20_000))
 RECORD = seal(*CONTENTS)
 
 
@@ -100,7 +102,9 @@ def test_padme_hides_and_costs_little(length):
 # What was changed is noticed, and a wrong key is not damage.
 
 
-@pytest.mark.parametrize(("cek", "salt"), [(os.urandom(32), SALT), (CEK, os.urandom(32))])
+@pytest.mark.parametrize(
+    ("cek", "salt"), [(bytes(32), SALT), (CEK, bytes(32))], ids=["key", "salt"]
+)
 def test_another_key_or_salt_is_wrong(cek, salt):
     opened = reader(RECORD, cek, salt)
     with pytest.raises(WrongKey):
@@ -320,7 +324,9 @@ def test_seal_record_reverts_at_once_when_a_reader_would_refuse(files):
         seal_record(files, CEK, SALT)
 
 
-@pytest.mark.parametrize(("cek", "salt"), [(bytes(31), SALT), (CEK, bytes(33)), (b"", b"")])
+@pytest.mark.parametrize(
+    ("cek", "salt"), [(bytes(31), SALT), (CEK, bytes(33)), (b"", b"")], ids=["key", "salt", "both"]
+)
 def test_keys_of_another_length_are_refused(cek, salt):
     with pytest.raises(InvalidValue):
         seal_record([source("a", b"")], cek, salt)

@@ -82,7 +82,7 @@ def test_a_cut_or_foreign_wrapping_is_corrupted(data):
         hpke.unwrap(data, READER, b"info", "payload")
 
 
-@pytest.mark.parametrize("data", [b"", LOCATOR[:-1], LOCATOR + b"\0"])
+@pytest.mark.parametrize("data", [b"", LOCATOR[:-1], LOCATOR + b"\0"], ids=len)
 def test_a_locator_of_another_length_is_corrupted(data):
     with pytest.raises(Corrupted):
         hpke.open_locator(data, READER, b"info")

@@ -1,6 +1,7 @@
 """Tables: an honest one holds, and nothing else does."""
 
 import os
+import random
 from dataclasses import replace
 
 import pytest
@@ -12,12 +13,13 @@ from medibloc_py.crypto import curve, keys, table
 from medibloc_py.crypto.table import Row, Table, TableProof, build_table, verify_table
 from medibloc_py.errors import InvalidValue, QuoteInvalid
 
-LISTING = os.urandom(32)
-D = curve.random_scalar()
+DRAW = random.Random(1)  # the same in every process that collects these tests
+LISTING = DRAW.randbytes(32)
+D = DRAW.randrange(1, curve.ORDER)
 COUNT = 6
-XS = [curve.random_scalar() for _ in range(COUNT)]
-RECORDS = [os.urandom(32) for _ in range(COUNT)]
-SALTS = [os.urandom(32) for _ in range(COUNT)]
+XS = [DRAW.randrange(1, curve.ORDER) for _ in range(COUNT)]
+RECORDS = [DRAW.randbytes(32) for _ in range(COUNT)]
+SALTS = [DRAW.randbytes(32) for _ in range(COUNT)]
 TABLE = build_table(LISTING, D, XS, RECORDS, SALTS)
 COMMITMENTS = [
     keys.key_commitment(row.C, salt) for row, salt in zip(TABLE.rows, SALTS, strict=True)
@@ -206,6 +208,7 @@ def test_an_empty_table_is_refused():
         (D, XS, [RECORDS[1], *RECORDS[1:]], SALTS),
         (D, XS, RECORDS, [b"", *SALTS[1:]]),
     ],
+    ids=["d 0", "d n", "x 0", "x n", "an x too few", "a record twice", "no salt"],
 )
 def test_build_table_reverts_when_an_input_is_not_as_it_must_be(d, xs, records, salts):
     with pytest.raises(InvalidValue) as caught:
