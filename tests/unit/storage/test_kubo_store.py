@@ -48,7 +48,7 @@ def filled(store: KuboStore, kubo: RecordedKubo) -> KuboStore:
 @pytest.fixture
 def impatient(filled: KuboStore, kubo: RecordedKubo) -> KuboStore:
     """For tests that wait until the store gives up."""
-    return KuboStore(kubo.url, timeout_s=0.5)
+    return KuboStore(kubo.url, timeout_s=0.2)
 
 
 def after_upload(answer: Fault) -> Fault:
