@@ -374,7 +374,7 @@ class Walk:
     def _took(self, step: Step, receipt: Receipt, name: str | None = None) -> None:
         step.transaction, step.gas = receipt.transaction, receipt.gas_used
         if name:
-            self.report.gas[name] = receipt.gas_used
+            self.report.gas.setdefault(name, receipt.gas_used)  # the first of its kind
 
     def _refuse(self, act: str, attempt: Callable[[], object]) -> None:
         self._tell(f"refused: {act}")
