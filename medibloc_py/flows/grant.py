@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,14 +10,14 @@ from medibloc_py import imaging
 from medibloc_py.crypto import envelope, hpke, ids, keys
 from medibloc_py.crypto.documents import GrantObject
 from medibloc_py.crypto.manifest import Manifest
-from medibloc_py.errors import GrantMissing, GrantNotFound, InvalidValue, RecordMismatch, WrongKey
+from medibloc_py.errors import GrantMissing, GrantNotFound, InvalidValue, RecordMismatch
 from medibloc_py.flows.parties import (
     Exchange,
     Identity,
     Progress,
+    open_with_versions,
     silent,
     unwrap_for_versions,
-    versions_to_try,
 )
 from medibloc_py.flows.publish import blind_of, held_record, record_id_of, scalar_of
 from medibloc_py.model import Address, Blind, Cid, GrantEvent, Receipt, RecordId
@@ -165,7 +165,11 @@ def open_granted(exchange: Exchange, reader: Identity, record: RecordId) -> Open
     def grant_info(version: int) -> bytes:
         return hpke.grant_info(*terms, version, event.purpose, event.expires_at)
 
-    digest = _open_locator(event.locator, reader, newest, locator_info)
+    digest = open_with_versions(
+        newest,
+        lambda version: hpke.open_locator(event.locator, reader.keys, locator_info(version)),
+        "locator",
+    )
     wrapped = b"".join(exchange.store.get(raw_cid(digest)))
     body = GrantObject.decode(
         unwrap_for_versions(wrapped, reader.keys, newest, grant_info, "grant object")
@@ -222,17 +226,6 @@ def _keep_objects(patient: Identity, record: RecordId, grantee: Address, cids: l
 
 def _objects_name(record: RecordId, grantee: Address) -> str:
     return f"granted-{record.hex()}-{grantee.lower()}"
-
-
-def _open_locator(
-    locator: bytes, reader: Identity, newest: int, info: Callable[[int], bytes]
-) -> bytes:
-    for version in versions_to_try(newest):
-        try:
-            return hpke.open_locator(locator, reader.keys, info(version))
-        except WrongKey:
-            continue
-    raise WrongKey(what_for="locator")
 
 
 def _checked_blind(body: GrantObject, event: GrantEvent) -> Blind:

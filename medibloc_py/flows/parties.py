@@ -124,9 +124,25 @@ def unwrap_for_versions(
     Raises:
         WrongKey: no version opens it.
     """
+    return open_with_versions(
+        newest, lambda version: hpke.unwrap(wrapped, keys, info(version), what), what
+    )
+
+
+def open_with_versions(newest: int, attempt: Callable[[int], bytes], what: str) -> bytes:
+    """Tries to open something as each of a reader's latest key versions, newest first.
+
+    Args:
+        newest: the key version the chain shows now.
+        attempt: opens it as one version, or raises `WrongKey`.
+        what: noun for the error.
+
+    Raises:
+        WrongKey: no version opens it.
+    """
     for version in versions_to_try(newest):
         try:
-            return hpke.unwrap(wrapped, keys, info(version), what)
+            return attempt(version)
         except WrongKey:
             continue
     raise WrongKey(what_for=what)
