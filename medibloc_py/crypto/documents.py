@@ -219,7 +219,7 @@ def cid_field(fields: Fields) -> Cid:
 
 def scalar_field(fields: Fields, key: str) -> int:
     """Takes a scalar of 32 bytes."""
-    scalar = int.from_bytes(fields.octets(key, curve.SCALAR_BYTES), "big")
-    if not 0 < scalar < curve.ORDER:
+    try:
+        return curve.parse_scalar(fields.octets(key, curve.SCALAR_BYTES), key)
+    except InvalidValue:
         fields.fail(f"{key} is not a scalar")
-    return scalar
