@@ -295,4 +295,4 @@ def _nobody() -> NoReturn:
     raise InvalidValue(name="account", given="not set", allowed="set with `acting_as`")
 
 
-__all__ = ["Client", "find_deployment", "open_store", "papers", "read_request", "read_terms"]
+__all__ = ["Client", "find_deployment", "open_store", "read_request", "read_terms"]

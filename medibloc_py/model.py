@@ -89,16 +89,6 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordOpening:
-    """What opens a record on chain: nothing in it speaks of the content."""
-
-    issuer: Address
-    patient: Address
-    blind: Blind
-    proof: tuple[bytes, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Consent:
     """A patient's consent slot; `terms` is 0 when never given or revoked."""
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli.files import save_arrays, save_files
-from medibloc_py.cli.options import As, Json, Session
+from medibloc_py.cli.files import save_opened
+from medibloc_py.cli.options import Arrays, As, Json, Session
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32, read_time
 from medibloc_py.errors.words import time as as_time
@@ -109,9 +109,7 @@ def open_(
     record: Record,
     account: As,
     out: Annotated[Path, typer.Option(help="New folder for what is opened.")],
-    arrays: Annotated[
-        bool, typer.Option("--arrays", help="Save pixel arrays (.npy) beside the DICOM files.")
-    ] = False,
+    arrays: Arrays = False,
     json: Json = False,
 ) -> None:
     """Open a record granted to the account: from the chain and the store alone."""
@@ -123,6 +121,5 @@ def open_(
     opened = client.open_granted(record_id)
     console = Output(json)
     with console.progress() as progress:
-        files = save_files(opened, out, progress)
-        files += save_arrays(opened, out, progress) if arrays else []
+        files = save_opened(opened, out, progress, arrays=arrays)
     console.result({"record": record_id, "files": files}, [f"{len(files)} files in {out}."])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medibloc_py.cli.files import require_writable, save_arrays, save_files
-from medibloc_py.cli.options import As, Json, Session, read_bytes, test_token
+from medibloc_py.cli.files import require_writable, save_opened
+from medibloc_py.cli.options import Arrays, As, Json, Session, read_bytes, test_token
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import (
     read_amount,
@@ -375,9 +375,7 @@ def open_(
     order: OrderArgument,
     account: As,
     out: Annotated[Path, typer.Option(help="New folder for what was bought.")],
-    arrays: Annotated[
-        bool, typer.Option("--arrays", help="Save pixel arrays (.npy) beside the DICOM files.")
-    ] = False,
+    arrays: Arrays = False,
     json: Json = False,
 ) -> None:
     """Open a settled order: one folder for each record."""
@@ -390,8 +388,7 @@ def open_(
     with console.progress() as progress:
         for opened in dataset:
             folder = out / opened.record.hex()[:16]
-            files = save_files(opened, folder, progress)
-            files += save_arrays(opened, folder, progress) if arrays else []
+            files = save_opened(opened, folder, progress, arrays=arrays)
             saved.append({"record": opened.record, "files": files})
     console.result(saved, [f"{len(saved)} records in {out}."])
 

@@ -26,6 +26,14 @@ def require_writable(folder: Path) -> None:
         pass
 
 
+def save_opened(
+    opened: OpenedRecord, folder: Path, progress: Any, *, arrays: bool
+) -> list[dict[str, Any]]:
+    """Writes an opened record's files and, if asked for, its pixel arrays beside them."""
+    saved = save_files(opened, folder, progress)
+    return saved + (save_arrays(opened, folder, progress) if arrays else [])
+
+
 def save_files(opened: OpenedRecord, folder: Path, progress: Any) -> list[dict[str, Any]]:
     """Writes an opened record's files, byte for byte as published.
 

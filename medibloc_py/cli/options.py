@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 As = Annotated[
     str, typer.Option("--as", help="Account to act as: a name of `medibloc account list`.")
 ]
+Arrays = Annotated[
+    bool, typer.Option("--arrays", help="Save pixel arrays (.npy) beside the DICOM files.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
