@@ -10,6 +10,7 @@ ROOT := $(CURDIR)
 VENV := $(ROOT)/.venv
 BROWNIE_VENV := $(ROOT)/.venv-brownie
 WEB3_7_VENV := $(ROOT)/.venv-web3-7
+ASSURANCE_VENV := $(ROOT)/.venv-assurance
 TOOLS := $(ROOT)/tools/node_modules
 UV := $(VENV)/bin/uv
 # What brownie, solc-x and npm would keep in the home folder stays in the checkout.
@@ -53,9 +54,14 @@ $(WEB3_7_VENV)/.ready: requirements/web3-7.txt pyproject.toml | $(VENV)/.ready
 	$(UV) pip install --quiet --python $(WEB3_7_VENV)/bin/python --no-deps --editable .
 	touch $@
 
+$(ASSURANCE_VENV)/.ready: requirements/assurance.txt | $(VENV)/.ready
+	@test -x $(ASSURANCE_VENV)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(ASSURANCE_VENV)
+	$(UV) pip sync --quiet --python $(ASSURANCE_VENV)/bin/python --require-hashes requirements/assurance.txt
+	touch $@
+
 .PHONY: setup setup-all lock
 setup: $(VENV)/.ready $(TOOLS)/.ready ## Make the library's environment and the tools
-setup-all: setup $(BROWNIE_VENV)/.ready $(WEB3_7_VENV)/.ready ## Make every environment
+setup-all: setup $(BROWNIE_VENV)/.ready $(WEB3_7_VENV)/.ready $(ASSURANCE_VENV)/.ready ## Make every environment
 
 lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
 	compile() { $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -63,6 +69,7 @@ lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
 	compile pyproject.toml --group dev -o requirements/dev.txt
 	compile pyproject.toml --group brownie -o requirements/brownie.txt
 	compile pyproject.toml --group dev --constraint requirements/web3-7.in -o requirements/web3-7.txt
+	compile --group pyproject.toml:assurance -o requirements/assurance.txt
 
 # --- use ------------------------------------------------------------------------------------
 
@@ -100,6 +107,21 @@ brownie-anvil brownie-ganache: brownie-%: setup $(BROWNIE_VENV)/.ready ## Contra
 forge: setup ## Contracts: fuzz, invariants, coverage
 	forge test
 	$(VENV)/bin/python tools/coverage.py --least 95
+
+# --- assurance ------------------------------------------------------------------------------
+
+.PHONY: slither prove mutants differential
+slither: setup $(ASSURANCE_VENV)/.ready ## Static analysis of the contracts: nothing high, nothing medium
+	$(ASSURANCE_VENV)/bin/slither .
+
+prove: setup $(ASSURANCE_VENV)/.ready ## Symbolic proofs of the contracts (docs/assurance.md)
+	$(VENV)/bin/python tools/prove.py
+
+mutants: setup ## Mutation testing of the contracts: what no test notices
+	$(VENV)/bin/python tools/mutants.py
+
+differential: setup ## Solidity against Python on random cases
+	$(VENV)/bin/python -m pytest tests/differential
 
 # --- looks ----------------------------------------------------------------------------------
 
