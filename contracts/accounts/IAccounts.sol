@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Signatures} from "../libraries/Signatures.sol";
+
 /// @title IAccounts
 /// @notice Who an account is to the exchange: what accreditors say it may do, and the encryption key it published.
 /// @dev Warning: an accreditor is trusted. Any accreditor can accredit any account, and replace or remove what
@@ -11,7 +13,8 @@ interface IAccounts {
     enum Role {
         ISSUER,
         CLINICIAN,
-        RESEARCHER
+        RESEARCHER,
+        REVIEWER
     }
 
     /// @notice Governance named (`allowed`) or dismissed an accreditor.
@@ -53,6 +56,11 @@ interface IAccounts {
     /// @notice Publishes the sender's public encryption keys; the bundle itself rides in the event.
     /// @param bundle suite byte 0x01 and 1248 bytes of public keys.
     function publishKey(bytes calldata bundle) external;
+
+    /// @notice Publishes the encryption keys of `by.signer`, who signed it.
+    /// @dev EIP-712 `EncryptionKey(address account,bytes bundle,uint32 version,uint40 deadline)`, domain "MediBloc Accounts",
+    /// "1"; `version` is the one the bundle will have.
+    function publishKeyFor(bytes calldata bundle, Signatures.Signed calldata by) external;
 
     /// @notice Tells whether `account` may accredit.
     function isAccreditor(address account) external view returns (bool);

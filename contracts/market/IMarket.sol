@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IAccounts} from "../accounts/IAccounts.sol";
 import {IConsents} from "../consent/IConsents.sol";
 import {Purpose} from "../libraries/Purpose.sol";
+import {Signatures} from "../libraries/Signatures.sol";
 import {Listings} from "./Listings.sol";
 
 /// @title IMarket
@@ -28,6 +29,13 @@ interface IMarket {
         REFUNDED
     }
 
+    /// @notice Where a listing's bond stands.
+    enum Bond {
+        NONE,
+        HELD,
+        FORFEITED
+    }
+
     /// @notice `steward` listed a dataset.
     event Listed(bytes32 indexed id, address indexed steward, Listings.Listing listing);
 
@@ -48,13 +56,23 @@ interface IMarket {
     /// @notice `steward` was paid `amount` of its fee.
     event FeeClaimed(bytes32 indexed listing, address indexed steward, uint256 amount);
 
+    /// @notice `issuer` was paid `amount` of the issuers' part.
+    event IssuerClaimed(bytes32 indexed listing, address indexed issuer, uint256 amount);
+
+    /// @notice `challenger` showed that the contribution `leaf` has no valid signature; the listing takes no order any more.
+    event Challenged(bytes32 indexed listing, bytes32 indexed leaf, address indexed challenger);
+
+    /// @notice The bond left the market: `amount` to `receiver`, `burned` to nobody.
+    event ClosedOut(bytes32 indexed listing, address indexed receiver, uint256 amount, uint256 burned);
+
     /// @notice The contribution `leaf` of `patient` left; the listing takes no order any more.
     event Withdrawn(bytes32 indexed listing, bytes32 indexed leaf, address indexed patient, address caller);
 
     /// @notice `caller` is not the steward of the listing.
     error NotSteward(address caller, address steward);
 
-    /// @notice The listing has no root, price, weight or token with code, or a fee above the whole.
+    /// @notice The listing has no root, price, weight or token with code, parts of the price above the whole, or an issuers'
+    /// part without issuers.
     error ListingInvalid(bytes32 listing);
 
     /// @notice The listing exists.
@@ -108,14 +126,33 @@ interface IMarket {
     /// @notice `caller` is not the patient, whose consent still covers the listing's terms.
     error WithdrawalNotAllowed(bytes32 listing, address patient, address caller);
 
+    /// @notice `caller` is not the payee, and shows no signature of it.
+    error NotPayee(address caller, address payee);
+
+    /// @notice Terms and signature are not those of the contribution.
+    error EvidenceMismatched(bytes32 listing, bytes32 leaf);
+
+    /// @notice The contribution is signed as it must be.
+    error ContributionValid(bytes32 listing, bytes32 leaf);
+
+    /// @notice The contribution was withdrawn before, and the listing closed.
+    error AlreadyWithdrawn(bytes32 listing, bytes32 leaf);
+
+    /// @notice The listing's bond is in this state: there is none to pay out.
+    error BondNotHeld(bytes32 listing, Bond state);
+
+    /// @notice The bond stays up to the second `until`: orders may be open, and a challenge may come.
+    error CloseOutTooEarly(bytes32 listing, uint40 until);
+
     /// @notice Offers a dataset. Only its steward.
-    /// @dev Warning: a listing cannot be changed; it ends at `closesAt` or with the first withdrawal.
+    /// @dev Takes the bond, which the sender approved before. Warning: a listing cannot be changed; it ends at `closesAt`,
+    /// with the first withdrawal, or with a challenge.
     /// @return id the listing's id.
     function list(Listings.Listing calldata listing) external returns (bytes32 id);
 
     /// @notice Opens an order and pays its price, which the sender approved before.
     /// @dev The sender must be accredited as RESEARCHER, its evidence vouched for, and the listing's terms must PERMIT
-    /// the purpose. The time limit `Purpose.TS` counts as met while the listing is open. Warning: a lock that someone
+    /// the purpose, or REFER it and a reviewer cleared it for this listing. The time limit `Purpose.TS` counts as met while the listing is open. Warning: a lock that someone
     /// else's order carries too opens with the same secret.
     /// @param purpose request word (`Purpose`).
     /// @param lock address of the point K of the steward's quote.
@@ -124,6 +161,16 @@ interface IMarket {
     function purchase(Listings.Listing calldata listing, uint64 purpose, address lock, uint40 deadline)
         external
         returns (bytes32 id);
+
+    /// @notice `purchase` with the price approved by an ERC-2612 signature: one signature, one transaction.
+    /// @dev A permit that was used before by someone else does no harm: the allowance counts.
+    function purchaseWithPermit(
+        Listings.Listing calldata listing,
+        uint64 purpose,
+        address lock,
+        uint40 deadline,
+        Listings.Permit calldata permit
+    ) external returns (bytes32 id);
 
     /// @notice Ends an order with its secret, up to its deadline; anyone may send it.
     /// @dev Warning: the secret is public once sent. Near the deadline a refund may win: then it was given away.
@@ -141,20 +188,72 @@ interface IMarket {
         bytes32[] calldata proof
     ) external returns (uint256 amount);
 
+    /// @notice Claims for several contributions, of any listings; those with nothing due are passed by.
+    /// @return amount token units paid, over all tokens.
+    function claimMany(Listings.Claim[] calldata claims) external returns (uint256 amount);
+
+    /// @notice Claims to another address, by the payee's word: for a payee that lost its use for the token.
+    /// @dev `Claim(bytes32 listing,bytes32 leaf,address to,uint256 claimed,uint40 deadline)`, domain "MediBloc Market", "1";
+    /// `claimed` is what was paid on the leaf so far.
+    function claimTo(
+        Listings.Listing calldata listing,
+        Listings.Contribution calldata contribution,
+        bytes32[] calldata proof,
+        address to,
+        Signatures.Signed calldata by
+    ) external returns (uint256 amount);
+
+    /// @notice Pays an issuer its share of the issuers' part; anyone may send it.
+    /// @param proof siblings from the share's leaf up to the listing's root of issuers.
+    /// @return amount token units paid.
+    function claimIssuer(
+        Listings.Listing calldata listing,
+        Listings.IssuerShare calldata share,
+        bytes32[] calldata proof
+    ) external returns (uint256 amount);
+
     /// @notice Pays the steward its fee on what was earned since the last time; anyone may send it.
     /// @return amount token units paid.
     function claimFee(Listings.Listing calldata listing) external returns (uint256 amount);
 
     /// @notice Takes a contribution out: the listing takes no new order, from this transaction on. Open orders may
     /// still settle, and what was earned stays earned.
-    /// @dev The patient may always; anyone may while the listing is open and the patient's consent on chain is
-    /// missing, expired, or does not cover the listing's terms.
+    /// @dev The patient may always, and a delegate for `Scopes.SELL`; anyone may while the listing is open and the consent
+    /// on chain for the record is missing, expired, or does not cover the listing's terms.
     /// @param proof siblings from the contribution's leaf up to the listing's root.
     function withdraw(
         Listings.Listing calldata listing,
         Listings.Contribution calldata contribution,
         bytes32[] calldata proof
     ) external;
+
+    /// @notice `withdraw` by the word of the patient or of a delegate.
+    /// @dev `Withdrawal(bytes32 listing,bytes32 leaf,uint40 deadline)`
+    function withdrawFor(
+        Listings.Listing calldata listing,
+        Listings.Contribution calldata contribution,
+        bytes32[] calldata proof,
+        Signatures.Signed calldata by
+    ) external;
+
+    /// @notice Shows that a contribution has no valid signature: closes the listing, and its bond is forfeited, half to
+    /// the sender and half to nobody (`closeOut` pays). Half, so that a steward who challenges itself loses too.
+    /// @dev A signature is valid if the key of `terms.signer` made it, the signer is the patient or was ever a delegate for
+    /// `Scopes.SELL`, and the terms allow this contribution in this listing. All of that is for ever the same, so an honest
+    /// steward cannot be made to lose; therefore contract wallets sign through a delegate.
+    /// @param terms with `signature`, the evidence whose hash is the contribution's `consentDigest`.
+    /// @param proof siblings from the contribution's leaf up to the listing's root.
+    function challenge(
+        Listings.Listing calldata listing,
+        Listings.Contribution calldata contribution,
+        Listings.ContributionTerms calldata terms,
+        bytes calldata signature,
+        bytes32[] calldata proof
+    ) external;
+
+    /// @notice Pays the bond out; anyone may send it. To the challenger at once; to the steward `MAX_WINDOW` after the
+    /// listing closed: then no order can be open that the steward could still settle, and nothing is owed.
+    function closeOut(Listings.Listing calldata listing) external;
 
     /// @notice The accounts that tell who is a researcher.
     function accounts() external view returns (IAccounts);
@@ -173,9 +272,16 @@ interface IMarket {
 
     /// @notice What is stored of a listing.
     /// @return earned token units of all settled orders.
-    /// @return paid token units that left: contributors' shares and fee.
+    /// @return paid token units that left: shares and fee; the bond apart.
     /// @return closesAt last second an order may be opened; 0 when there is no such listing.
-    function stateOf(bytes32 listing) external view returns (uint104 earned, uint104 paid, uint40 closesAt);
+    /// @return bond where its bond stands.
+    function stateOf(bytes32 listing)
+        external
+        view
+        returns (uint104 earned, uint104 paid, uint40 closesAt, Bond bond);
+
+    /// @notice Who showed a contribution without a valid signature; zero when nobody did.
+    function challengerOf(bytes32 listing) external view returns (address);
 
     /// @notice keccak256 over chain, market and the order's fields.
     function orderId(Listings.Order calldata order) external view returns (bytes32);
@@ -186,7 +292,7 @@ interface IMarket {
     /// @notice Leaf of a contribution in its listing's tree.
     function leafOf(Listings.Contribution calldata contribution) external pure returns (bytes32);
 
-    /// @notice Token units paid so far on `leaf` in `listing`.
+    /// @notice Token units paid so far on `leaf`, a contribution's or an issuer's, in `listing`.
     function claimed(bytes32 listing, bytes32 leaf) external view returns (uint256);
 
     /// @notice When its patient withdrew the contribution `leaf`; 0 when never. No client lists such a leaf again.
@@ -197,6 +303,15 @@ interface IMarket {
         external
         view
         returns (uint256);
+
+    /// @notice Token units due on an issuer's share, if it stands in the listing.
+    function issuerDue(Listings.Listing calldata listing, Listings.IssuerShare calldata share)
+        external
+        view
+        returns (uint256);
+
+    /// @notice Leaf of an issuer's share in its listing's tree of issuers.
+    function issuerLeafOf(Listings.IssuerShare calldata share) external pure returns (bytes32);
 
     /// @notice Token units of fee due to the steward.
     function feeDue(Listings.Listing calldata listing) external view returns (uint256);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IAccounts} from "../accounts/IAccounts.sol";
-
 /// @title IRecords
 /// @notice Batches of records, each one Merkle root: 1 or 100,000 records cost the same.
 /// @dev A batch is keyed by its issuer and its root, so nobody can take over, overwrite or front-run another's root.
@@ -30,6 +28,9 @@ interface IRecords {
     /// @notice The proof does not lead from `recordId` to a root of `issuer`.
     error RecordUnknown(address issuer, bytes32 recordId);
 
+    /// @notice The multiproof does not lead from `count` records to a root of `issuer`.
+    error RecordsUnknown(address issuer, uint256 count);
+
     /// @notice Registers a batch. The sender is its issuer and must be accredited as `ISSUER`.
     /// @dev Warning: cannot be undone, only superseded.
     /// @param root root of OpenZeppelin's StandardMerkleTree over the record ids; for one record, its id.
@@ -39,9 +40,6 @@ interface IRecords {
     /// @notice Marks the sender's batch `oldRoot` as replaced by its batch `newRoot`. Its records still open.
     /// @dev Warning: once and for ever.
     function supersede(bytes32 oldRoot, bytes32 newRoot) external;
-
-    /// @notice The accounts that tell who is an issuer.
-    function accounts() external view returns (IAccounts);
 
     /// @notice What is stored of a batch; `registeredAt` is 0 when `issuer` never registered `root`.
     function batch(address issuer, bytes32 root)
@@ -59,4 +57,18 @@ interface IRecords {
         external
         view
         returns (bytes32 id);
+
+    /// @notice Opens records of one patient and one batch: reverts with `RecordsUnknown` unless all stand in one root
+    /// registered by `issuer`.
+    /// @param blinds at least one.
+    /// @param proof inner nodes of OpenZeppelin's multiproof.
+    /// @param flags its flags.
+    /// @return ids the records' ids, in the order of `blinds`.
+    function openMany(
+        address issuer,
+        address patient,
+        bytes32[] calldata blinds,
+        bytes32[] calldata proof,
+        bool[] calldata flags
+    ) external view returns (bytes32[] memory ids);
 }

@@ -31,10 +31,10 @@ abstract contract World is Test {
 
     function setUp() public virtual {
         vm.warp(NOW);
-        accounts = new Accounts(GOVERNANCE);
-        records = new Records(accounts);
-        consents = new Consents();
-        grants = new Grants(records, consents);
+        records = new Records(GOVERNANCE);
+        accounts = records;
+        consents = new Consents(accounts);
+        grants = new Grants(records, consents, accounts);
         market = new Market(accounts, consents);
         token = new TestToken();
         vm.prank(GOVERNANCE);
@@ -55,6 +55,6 @@ abstract contract World is Test {
 
     function consent(address patient, uint64 terms, uint40 expiresAt) internal {
         vm.prank(patient);
-        consents.set(terms, expiresAt, keccak256("form"));
+        consents.set(0, terms, expiresAt, keccak256("form"));
     }
 }

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {IERC1271} from "@openzeppelin/contracts/interfaces/IERC1271.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+
+/// @title Signatures
+/// @notice An account's word for an act that someone else may send: a key's signature (EIP-712 digest, low s, 65
+/// bytes) or a contract wallet's answer (ERC-1271).
+library Signatures {
+    /// @notice Who speaks, until when the word may be used, and what shows that it was said.
+    struct Signed {
+        address signer;
+        uint40 deadline; // last second the signature is taken
+        bytes signature; // empty if the signer sends the transaction
+    }
+
+    /// @notice The signature of `signer` was good up to the second `deadline`.
+    error SignatureExpired(address signer, uint40 deadline);
+
+    /// @notice `signer` did not sign this act in this state: another act, version, contract or chain.
+    error SignatureInvalid(address signer);
+
+    /// @notice The signature is one for the contract wallet `signer` before it stands (ERC-6492): deploy it first.
+    error SignerUndeployed(address signer);
+
+    /// @dev Ends every ERC-6492 signature.
+    bytes32 private constant UNDEPLOYED_MARK =
+        0x6492649264926492649264926492649264926492649264926492649264926492;
+    /// @dev Most gas a wallet may use for its answer, so that one cannot burn what a batch of acts was given.
+    uint256 private constant WALLET_GAS = 500_000;
+
+    /// @notice Reverts unless the signer sends this transaction or signed `digest`.
+    function requireFrom(Signed calldata by, bytes32 digest) internal view {
+        if (by.signer == msg.sender) return;
+        if (by.deadline < block.timestamp) revert SignatureExpired(by.signer, by.deadline);
+        if (signedBy(by.signer, digest, by.signature)) return;
+        if (by.signer.code.length == 0) {
+            bool waits = by.signature.length > 32
+                && bytes32(by.signature[by.signature.length - 32:]) == UNDEPLOYED_MARK;
+            if (waits) revert SignerUndeployed(by.signer);
+            revert SignatureInvalid(by.signer);
+        }
+        if (!_walletAgrees(by.signer, digest, by.signature)) revert SignatureInvalid(by.signer);
+    }
+
+    /// @notice Tells whether the key of `signer` signed `digest`: for ever the same answer, whatever the chain does.
+    /// @dev The key is asked before any code: an account that delegates to code (EIP-7702) still has its key.
+    function signedBy(address signer, bytes32 digest, bytes calldata signature) internal pure returns (bool) {
+        (address found, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, signature);
+        return failure == ECDSA.RecoverError.NoError && found == signer;
+    }
+
+    /// @dev Takes one word of the answer, however long it is.
+    function _walletAgrees(address wallet, bytes32 digest, bytes calldata signature)
+        private
+        view
+        returns (bool agrees)
+    {
+        bytes memory question = abi.encodeCall(IERC1271.isValidSignature, (digest, signature));
+        bytes32 answer;
+        assembly ("memory-safe") {
+            let done := staticcall(WALLET_GAS, wallet, add(question, 0x20), mload(question), 0x00, 0x20)
+            if and(done, gt(returndatasize(), 0x1f)) { answer := mload(0x00) }
+        }
+        agrees = answer == bytes32(IERC1271.isValidSignature.selector);
+    }
+}
