@@ -8,20 +8,23 @@ shows that behind every row stands the key that the record committed to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
 from medibloc_py.crypto import curve
 from medibloc_py.crypto.curve import ORDER, Point
 from medibloc_py.crypto.keys import key_commitment
+from medibloc_py.crypto.workers import Crew, crew
 from medibloc_py.errors import InvalidValue, QuoteInvalid
 from medibloc_py.model import KeyCommitment, ListingId, RecordId
 
 Progress = Callable[[int, int], None]
 """Told how many records are done, out of how many."""
 
-_STEP = 1024
+# Rows that are worked on together. More would make the sums little faster; fewer would
+# not pay for the start of a worker.
+_STEP = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def build_table(
     records: Sequence[RecordId],
     salts: Sequence[bytes],
     progress: Progress | None = None,
+    workers: int | None = None,
 ) -> Table:
     """Locks the keys of a listing's records and proves that it was done right.
 
@@ -68,13 +72,16 @@ def build_table(
         scalars: secret x of each record.
         records: id of each record, distinct.
         salts: salt of each record, 32 bytes.
-        progress: told every thousand records or so; each counts twice.
+        progress: told every few thousand records; each counts twice.
+        workers: processes to work with; None is one for each core that would have some
+            thousands of rows. Which number it is changes nothing in the result.
 
     Raises:
         InvalidValue: a length or a value is not as it must be.
+        WorkerLost: a worker process died.
     """
     a, b = curve.random_scalar(), curve.random_scalar()
-    return _build(listing, d, scalars, records, salts, a, b, progress)
+    return _build(listing, d, scalars, records, salts, a, b, progress, workers)
 
 
 def _build(
@@ -86,30 +93,28 @@ def _build(
     a: int,
     b: int,
     progress: Progress | None = None,
+    workers: int | None = None,
 ) -> Table:
     """Builds with given nonces; two proofs under the same nonces would reveal d."""
     if reason := _why_rows_fail(listing, records, salts, scalars):
         raise InvalidValue(
             name="the table", given=f"refused ({reason})", allowed="of distinct records"
         )
-    step = _stepper(progress, 2 * len(records))
-    generator = curve.second_generator()
-    masks, rows = [], []
-    for x, record in zip(scalars, records, strict=True):
-        mask = curve.hash_to_curve(listing + record)
-        locked = curve.add([curve.times(generator, x, "x"), curve.times(mask, d, "d")])
-        masks.append(mask)
-        rows.append(Row(curve.encode_point(curve.base(x, "x")), curve.encode_point(locked)))
-        step()
     public = curve.encode_point(curve.base(d, "d"))
-    seed = _transcript(listing, public, rows, records, salts)
-    weights = [_weight(seed, index) for index in range(len(rows))]
-    mask_sum = _Sum()
-    for mask, weight in zip(masks, weights, strict=True):
-        mask_sum.add(curve.times(mask, weight))
-        step()
-    x_sum = sum(weight * x for weight, x in zip(weights, scalars, strict=True))
-    first = curve.add([curve.times(generator, a), curve.times(mask_sum.point(), b)])
+    step = _stepper(progress, 2 * len(records))
+    rows: list[Row] = []
+    masks: list[bytes] = []
+    with crew(workers, len(records), _STEP) as hands:
+        locks = [(listing, d, scalars[part], records[part]) for part in hands.parts]
+        for made, hidden in hands.map(_lock, locks):
+            rows += made
+            masks += hidden
+            step(len(made))
+        seed = _transcript(listing, public, rows, records, salts)
+        sums = [(seed, part.start, masks[part]) for part in hands.parts]
+        (mask_sum,) = _add_up(hands.map(_sum_masks, sums), step)
+    x_sum = sum(_weight(seed, index) * x for index, x in enumerate(scalars))
+    first = curve.add([curve.times(curve.second_generator(), a), curve.times(mask_sum, b)])
     points = [curve.encode_point(point) for point in (first, curve.base(a), curve.base(b))]
     e = _challenge(seed, points)
     proof = TableProof(
@@ -122,6 +127,20 @@ def _build(
     return Table(public, tuple(rows), proof)
 
 
+def _lock(
+    listing: ListingId, d: int, scalars: Sequence[int], records: Sequence[RecordId]
+) -> tuple[list[Row], list[bytes]]:
+    """Makes some rows, and their masks as wide points."""
+    generator = curve.second_generator()
+    rows, masks = [], []
+    for x, record in zip(scalars, records, strict=True):
+        mask = curve.hash_to_curve(listing + record)
+        locked = curve.add([curve.times(generator, x, "x"), curve.times(mask, d, "d")])
+        rows.append(Row(curve.encode_point(curve.base(x, "x")), curve.encode_point(locked)))
+        masks.append(curve.wide_point(mask))
+    return rows, masks
+
+
 def verify_table(
     listing: ListingId,
     table: Table,
@@ -129,6 +148,7 @@ def verify_table(
     salts: Sequence[bytes],
     commitments: Sequence[KeyCommitment],
     progress: Progress | None = None,
+    workers: int | None = None,
 ) -> None:
     """Checks that every row locks the very key that its record committed to.
 
@@ -138,10 +158,14 @@ def verify_table(
         records: id of each row's record.
         salts: salt of each row's record.
         commitments: key commitment of each row's record.
-        progress: told every thousand rows or so.
+        progress: told every few thousand rows.
+        workers: processes to work with; None is one for each core that would have some
+            thousands of rows. Which number it is changes nothing in the result.
 
     Raises:
         QuoteInvalid: `check` is `table` (shape), `key commitment` or `key proof`.
+        InvalidValue: `workers` is below 1.
+        WorkerLost: a worker process died.
     """
     if len(table.rows) != len(commitments):
         raise QuoteInvalid(check="table", reason="it does not have a row for each commitment")
@@ -150,11 +174,13 @@ def verify_table(
     for row, salt, commitment in zip(table.rows, salts, commitments, strict=True):
         if key_commitment(row.C, salt) != commitment:
             raise QuoteInvalid(check="key commitment", reason="a row commits to another key")
-    try:
-        holds = _proof_holds(listing, table, records, salts, progress)
-    except InvalidValue as error:
-        # Not a point, not a scalar, or a sum at infinity: no honest table has these.
-        raise QuoteInvalid(check="key proof", reason=error.message) from None
+    step = _stepper(progress, len(records))
+    with crew(workers, len(records), _STEP) as hands:
+        try:
+            holds = _proof_holds(listing, table, records, salts, hands, step)
+        except InvalidValue as error:
+            # Not a point, not a scalar, or a sum at infinity: no honest table has these.
+            raise QuoteInvalid(check="key proof", reason=error.message) from None
     if not holds:
         raise QuoteInvalid(check="key proof", reason="a row locks another key than it commits to")
 
@@ -164,17 +190,12 @@ def _proof_holds(
     table: Table,
     records: Sequence[RecordId],
     salts: Sequence[bytes],
-    progress: Progress | None,
+    hands: Crew,
+    step: Callable[[int], None],
 ) -> bool:
-    step = _stepper(progress, len(table.rows))
     seed = _transcript(listing, table.D, table.rows, records, salts)
-    c_sum, w_sum, mask_sum = _Sum(), _Sum(), _Sum()
-    for index, (row, record) in enumerate(zip(table.rows, records, strict=True)):
-        weight = _weight(seed, index)
-        c_sum.add(curve.times(curve.parse_point(row.C, "C"), weight))
-        w_sum.add(curve.times(curve.parse_point(row.W, "W"), weight))
-        mask_sum.add(curve.times(curve.hash_to_curve(listing + record), weight))
-        step()
+    calls = [(listing, seed, part.start, table.rows[part], records[part]) for part in hands.parts]
+    c_sum, w_sum, mask_sum = _add_up(hands.map(_sum_rows, calls), step)
     proof = table.proof
     encoded = [proof.T1, proof.T2, proof.T3]
     first, second, third = (curve.parse_point(point, "T") for point in encoded)
@@ -183,41 +204,58 @@ def _proof_holds(
     def matches(left: Point, right: Point, times_e: Point) -> bool:
         return left == curve.add([right, curve.times(times_e, e)])
 
-    keys = curve.add(
-        [
-            curve.times(curve.second_generator(), proof.s1, "s1"),
-            curve.times(mask_sum.point(), proof.s2, "s2"),
-        ]
-    )
+    key_part = curve.times(curve.second_generator(), proof.s1, "s1")
+    mask_part = curve.times(mask_sum, proof.s2, "s2")
     return (
-        matches(keys, first, w_sum.point())
-        and matches(curve.base(proof.s1, "s1"), second, c_sum.point())
+        matches(curve.add([key_part, mask_part]), first, w_sum)
+        and matches(curve.base(proof.s1, "s1"), second, c_sum)
         and matches(curve.base(proof.s2, "s2"), third, curve.parse_point(table.D, "D"))
     )
 
 
-class _Sum:
-    """A running sum of points that holds a bounded number of them."""
+def _sum_rows(
+    listing: ListingId,
+    seed: bytes,
+    start: int,
+    rows: Sequence[Row],
+    records: Sequence[RecordId],
+) -> tuple[int, list[bytes]]:
+    """C*, W* and H* of the rows from `start` on; how many they are, and wide points."""
+    columns: list[list[Point]] = [[], [], []]
+    for row, record in zip(rows, records, strict=True):
+        columns[0].append(curve.parse_point(row.C, "C"))
+        columns[1].append(curve.parse_point(row.W, "W"))
+        columns[2].append(curve.hash_to_curve(listing + record))
+    return len(rows), _weighted(seed, start, columns)
 
-    def __init__(self) -> None:
-        self._points: list[Point] = []
 
-    def add(self, point: Point) -> None:
-        self._points.append(point)
-        if len(self._points) == _STEP:
-            self._points = [curve.add(self._points)]
-
-    def point(self) -> Point:
-        return curve.add(self._points)
+def _sum_masks(seed: bytes, start: int, masks: Sequence[bytes]) -> tuple[int, list[bytes]]:
+    """H* of the masks from `start` on; how many they are, and one wide point."""
+    points = [curve.parse_wide_point(mask) for mask in masks]
+    return len(masks), _weighted(seed, start, [points])
 
 
-def _stepper(progress: Progress | None, total: int) -> Callable[[], None]:
+def _weighted(seed: bytes, start: int, columns: Sequence[Sequence[Point]]) -> list[bytes]:
+    weights = [_weight(seed, start + place) for place in range(len(columns[0]))]
+    return [curve.wide_point(curve.weighted_sum(column, weights)) for column in columns]
+
+
+def _add_up(partial: Iterable[tuple[int, list[bytes]]], step: Callable[[int], None]) -> list[Point]:
+    """Adds sums over parts of the rows, column by column."""
+    sums = []
+    for count, points in partial:
+        sums.append([curve.parse_wide_point(point) for point in points])
+        step(count)
+    return [curve.add(column) for column in zip(*sums, strict=True)]
+
+
+def _stepper(progress: Progress | None, total: int) -> Callable[[int], None]:
     done = 0
 
-    def step() -> None:
+    def step(count: int) -> None:
         nonlocal done
-        done += 1
-        if progress and (done % _STEP == 0 or done == total):
+        done += count
+        if progress:
             progress(done, total)
 
     return step

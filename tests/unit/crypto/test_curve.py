@@ -83,3 +83,42 @@ def test_hash_to_curve_agrees_with_the_slow_one(tag):
 
 def test_random_scalars_differ():
     assert len({curve.random_scalar() for _ in range(20)}) == 20
+
+
+@given(st.lists(st.tuples(SCALARS, st.integers(1, 2**128)), min_size=1, max_size=12))
+def test_a_weighted_sum_is_the_sum_of_the_products(terms):
+    points = [curve.base(scalar) for scalar, _ in terms]
+    weights = [weight for _, weight in terms]
+    one_by_one = [curve.times(*term) for term in zip(points, weights, strict=True)]
+    assert curve.weighted_sum(points, weights) == curve.add(one_by_one)
+
+
+@pytest.mark.parametrize(
+    ("scalars", "weights", "total"),
+    [
+        ([1], [1], 1),
+        ([1], [256], 256),
+        ([1], [curve.ORDER - 1], curve.ORDER - 1),
+        ([2, 3], [0, 7], 21),
+        ([5, 5, 5], [9, 9, 9], 135),  # equal points in one bucket
+        ([5, -5, 3], [9, 9, 1], 3),  # opposite points in one bucket
+        ([5, -5, 3], [0x0901, 0x0901, 0x0102], 0x0306),
+    ],
+)
+def test_weighted_sums_at_their_corners(scalars, weights, total):
+    points = [curve.base(scalar % curve.ORDER) for scalar in scalars]
+    assert curve.weighted_sum(points, weights) == curve.base(total)
+
+
+def test_a_weighted_sum_at_infinity_is_refused():
+    with pytest.raises(InvalidValue, match="infinity"):
+        curve.weighted_sum([curve.base(5), curve.base(curve.ORDER - 5)], [300, 300])
+    with pytest.raises(InvalidValue, match="infinity"):
+        curve.weighted_sum([curve.base(5)], [0])
+
+
+@given(SCALARS)
+def test_wide_points_go_round(a):
+    point = curve.base(a)
+    assert curve.parse_wide_point(curve.wide_point(point)) == point
+    assert len(curve.wide_point(point)) == 65

@@ -229,11 +229,88 @@ def test_hostile_tables_end_in_a_typed_error(c, w, points, s1, s2):
         verify_table(LISTING, made, RECORDS[:1], SALTS[:1], [keys.key_commitment(c, SALTS[0])])
 
 
-def test_progress_is_told_and_ends_with_all(monkeypatch):
-    monkeypatch.setattr(table, "_STEP", 4)
+# Worker processes change nothing.
+
+
+@pytest.fixture
+def small_parts(monkeypatch):
+    """Cuts even small tables into parts for several workers."""
+    monkeypatch.setattr(table, "_STEP", 2)
+
+
+@pytest.mark.parametrize("workers", [2, 3])
+def test_workers_make_the_same_table_bit_for_bit(small_parts, workers):
+    nonces = (curve.random_scalar(), curve.random_scalar())
+    alone = table._build(LISTING, D, XS, RECORDS, SALTS, *nonces, workers=1)
+    assert table._build(LISTING, D, XS, RECORDS, SALTS, *nonces, workers=workers) == alone
+    verify_table(LISTING, alone, RECORDS, SALTS, COMMITMENTS, workers=workers)
+
+
+PROOF = TABLE.proof
+NO_POINT = b"\x02" + (5).to_bytes(32, "big")
+BAD = {
+    "another key in the first row": with_row(0, W=shifted(TABLE.rows[0].W)),
+    "another key in the last row": with_row(COUNT - 1, W=shifted(TABLE.rows[-1].W)),
+    "no point": with_row(3, W=NO_POINT),
+    "no points in two parts": replace(
+        TABLE, rows=tuple(replace(row, W=bytes([9, place])) for place, row in enumerate(TABLE.rows))
+    ),
+    "rows in another order": replace(TABLE, rows=TABLE.rows[::-1]),
+    "a row too few": replace(TABLE, rows=TABLE.rows[1:]),
+    "another D": replace(TABLE, D=shifted(TABLE.D)),
+    "D is no point": replace(TABLE, D=NO_POINT),
+    "another T1": replace(TABLE, proof=replace(PROOF, T1=shifted(PROOF.T1))),
+    "T2 is no point": replace(TABLE, proof=replace(PROOF, T2=NO_POINT)),
+    "another s1": replace(TABLE, proof=replace(PROOF, s1=PROOF.s1 % (curve.ORDER - 1) + 1)),
+    "s2 out of range": replace(TABLE, proof=replace(PROOF, s2=curve.ORDER)),
+}
+
+
+@pytest.mark.parametrize("made", BAD.values(), ids=BAD)
+def test_workers_refuse_the_same_tables_for_the_same_reason(small_parts, made):
+    refusals = []
+    for workers in (1, 2):
+        with pytest.raises(QuoteInvalid) as caught:
+            verify_table(LISTING, made, RECORDS, SALTS, COMMITMENTS, workers=workers)
+        refusals.append(caught.value.values)
+    assert refusals[0] == refusals[1]
+
+
+def test_workers_refuse_a_bad_scalar_as_one_process_does(small_parts):
+    for workers in (1, 2):
+        with pytest.raises(InvalidValue, match="x is out of range"):
+            build_table(LISTING, D, [*XS[:-1], curve.ORDER], RECORDS, SALTS, workers=workers)
+
+
+def test_opposite_keys_are_no_corner_case():
+    # Their points cancel wherever two weights share a digit; only a whole sum must not.
+    xs = [5, curve.ORDER - 5] * 300
+    records = [DRAW.randbytes(32) for _ in xs]
+    salts = [DRAW.randbytes(32) for _ in xs]
+    made = build_table(LISTING, D, xs, records, salts)
+    commitments = [
+        keys.key_commitment(row.C, salt) for row, salt in zip(made.rows, salts, strict=True)
+    ]
+    verify_table(LISTING, made, records, salts, commitments)
+
+
+@pytest.mark.parametrize("workers", [0, -1])
+def test_build_and_verify_revert_when_workers_is_below_one(workers):
+    with pytest.raises(InvalidValue):
+        build_table(LISTING, D, XS, RECORDS, SALTS, workers=workers)
+    with pytest.raises(InvalidValue):
+        verify_table(LISTING, TABLE, RECORDS, SALTS, COMMITMENTS, workers=workers)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_progress_is_told_and_ends_with_all(small_parts, workers):
     told = []
-    made = build_table(LISTING, D, XS, RECORDS, SALTS, lambda *step: told.append(step))
-    assert told == [(4, 12), (8, 12), (12, 12)]
+
+    def listen(*step):
+        told.append(step)
+
+    build_table(LISTING, D, XS, RECORDS, SALTS, listen, workers)
+    assert told == [(done, 12) for done in (2, 4, 6, 8, 10, 12)]
     told.clear()
-    verify_table(LISTING, made, RECORDS, SALTS, COMMITMENTS, lambda *step: told.append(step))
-    assert told == [(4, 6), (6, 6)]
+    verify_table(LISTING, TABLE, RECORDS, SALTS, COMMITMENTS, listen, workers)
+    assert told == [(2, 6), (4, 6), (6, 6)]
