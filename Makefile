@@ -123,6 +123,12 @@ mutants: setup ## Mutation testing of the contracts: what no test notices
 differential: setup ## Solidity against Python on random cases
 	$(VENV)/bin/python -m pytest tests/differential
 
+# --- benchmarks -----------------------------------------------------------------------------
+
+.PHONY: bench-sale
+bench-sale: setup ## Measure the sale's mathematics for 100,000 records
+	$(VENV)/bin/python -m benchmarks.sale
+
 # --- looks ----------------------------------------------------------------------------------
 
 .PHONY: lint format artifacts
