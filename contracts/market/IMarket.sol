@@ -189,12 +189,14 @@ interface IMarket {
     ) external returns (uint256 amount);
 
     /// @notice Claims for several contributions, of any listings; those with nothing due are passed by.
+    /// @dev Warning: one claim that fails, for a token that refuses its payee or weights that lie, fails all. Leave it out,
+    /// or send claims by a `multicall` that is not atomic.
     /// @return amount token units paid, over all tokens.
     function claimMany(Listings.Claim[] calldata claims) external returns (uint256 amount);
 
     /// @notice Claims to another address, by the payee's word: for a payee that lost its use for the token.
     /// @dev `Claim(bytes32 listing,bytes32 leaf,address to,uint256 claimed,uint40 deadline)`, domain "MediBloc Market", "1";
-    /// `claimed` is what was paid on the leaf so far.
+    /// `claimed` is what was paid on the leaf so far: another claim on it, by anyone, ends the signature.
     function claimTo(
         Listings.Listing calldata listing,
         Listings.Contribution calldata contribution,
@@ -240,7 +242,8 @@ interface IMarket {
     /// the sender and half to nobody (`closeOut` pays). Half, so that a steward who challenges itself loses too.
     /// @dev A signature is valid if the key of `terms.signer` made it, the signer is the patient or was ever a delegate for
     /// `Scopes.SELL`, and the terms allow this contribution in this listing. All of that is for ever the same, so an honest
-    /// steward cannot be made to lose; therefore contract wallets sign through a delegate.
+    /// steward cannot be made to lose; therefore contract wallets sign through a delegate. Warning: evidence that nobody was
+    /// shown cannot be challenged, and a challenge can be copied before it stands; buy only what shows its evidence.
     /// @param terms with `signature`, the evidence whose hash is the contribution's `consentDigest`.
     /// @param proof siblings from the contribution's leaf up to the listing's root.
     function challenge(
@@ -251,8 +254,8 @@ interface IMarket {
         bytes32[] calldata proof
     ) external;
 
-    /// @notice Pays the bond out; anyone may send it. To the challenger at once; to the steward `MAX_WINDOW` after the
-    /// listing closed: then no order can be open that the steward could still settle, and nothing is owed.
+    /// @notice Pays the bond out; anyone may send it. To the challenger at once; to the steward `MAX_WINDOW` and a second
+    /// after the listing closed: then no order can be open that the steward could still settle, and nothing is owed.
     function closeOut(Listings.Listing calldata listing) external;
 
     /// @notice The accounts that tell who is a researcher.

@@ -93,7 +93,8 @@ library Listings {
 
     // The two hashes every claim needs are taken over the words as they came, without a copy field by field: half
     // the gas. Solidity refuses dirty words where it reads a field, and `Market.list` reads every field: words that
-    // are not a listing's clean encoding hash to an id that is not listed, or to a leaf nobody can use.
+    // are not a listing's clean encoding hash to an id that is not listed. A leaf of dirty words is one its steward put
+    // into the tree: no client makes such a root, and what it earns it takes from that listing only.
 
     /// @notice Id of a listing on the market that calls: keccak256(abi.encode(chain id, market, listing)).
     function id(Listing calldata listing) internal view returns (bytes32 hash) {

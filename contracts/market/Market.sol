@@ -303,7 +303,8 @@ contract Market is IMarket, EIP712, Batches {
         ListingState storage state = _known(id);
         Bond bond = state.bond;
         if (bond == Bond.NONE) revert BondNotHeld(id, bond);
-        uint40 until = state.closesAt + MAX_WINDOW;
+        // One second more: an order can stand in the second of a withdrawal, which is one after `closesAt`.
+        uint40 until = state.closesAt + 1 + MAX_WINDOW;
         if (bond == Bond.HELD && block.timestamp <= until) revert CloseOutTooEarly(id, until);
         state.bond = Bond.NONE;
         uint256 burned = bond == Bond.FORFEITED ? listing.bond - listing.bond / 2 : 0;
@@ -493,13 +494,14 @@ contract Market is IMarket, EIP712, Batches {
         return _part(_known(id).earned, listing.feeBps) - _paid[id].fee;
     }
 
-    /// @dev What is left of `earned` for the contributors.
+    /// @dev What is left of `earned` for the contributors. Fee and issuers' part are taken off as one: rounded down each
+    /// for itself, they could both grow by more than a sale brought, and what was paid before would be missing.
     function _contributorsPart(uint256 earned, Listings.Listing calldata listing)
         private
         pure
         returns (uint256)
     {
-        return earned - _part(earned, listing.feeBps) - _part(earned, listing.issuerBps);
+        return earned - _part(earned, uint256(listing.feeBps) + listing.issuerBps);
     }
 
     function _part(uint256 earned, uint256 bps) private pure returns (uint256) {
