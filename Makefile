@@ -127,7 +127,7 @@ differential: setup ## Solidity against Python on random cases
 
 .PHONY: bench-sale
 bench-sale: setup ## Measure the sale's mathematics for 100,000 records
-	$(VENV)/bin/python -m benchmarks.sale
+	$(VENV)/bin/python benchmarks/sale.py
 
 # --- looks ----------------------------------------------------------------------------------
 
