@@ -129,6 +129,15 @@ differential: setup ## Solidity against Python on random cases
 bench-sale: setup ## Measure the sale's mathematics for 100,000 records
 	$(VENV)/bin/python benchmarks/sale.py
 
+PEERS := $(ROOT)/benchmarks/peers/node_modules
+$(PEERS)/.ready: benchmarks/peers/package-lock.json $(VENV)/.ready
+	cd benchmarks/peers && npm install --no-save --ignore-scripts --loglevel=error
+	touch $@
+
+.PHONY: bench-peers
+bench-peers: setup $(PEERS)/.ready ## Compare gas with peers on one chain, from their published bytecode
+	$(VENV)/bin/python -m benchmarks.peers --write
+
 # --- looks ----------------------------------------------------------------------------------
 
 .PHONY: lint format artifacts
