@@ -29,6 +29,7 @@ from medibloc_py.errors import (
 from medibloc_py.flows import buyer, contribute, keyring, papers, publish, steward
 from medibloc_py.flows import grant as access
 from medibloc_py.flows import listing as listings
+from medibloc_py.flows.ledger import Ledger, Reading, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.model import (
     Address,
@@ -250,9 +251,33 @@ class Client:
             self.exchange, self.me, listing, to, read_request(purpose_text), deadline
         )
 
-    def settle(self, order: OrderId, margin_s: int = config.SETTLE_MARGIN_S) -> Receipt:
+    def settle(
+        self,
+        order: OrderId,
+        margin_s: int = config.SETTLE_MARGIN_S,
+        confirmations: int | None = None,
+    ) -> Receipt:
         """Shows an order's secret and takes the payment: `flows.steward.settle`."""
-        return steward.settle(self.exchange, self.me, order, margin_s)
+        caution = self._caution(margin_s, confirmations)
+        return steward.settle(self.exchange, self.me, order, caution)
+
+    def waiting_orders(
+        self, margin_s: int = config.SETTLE_MARGIN_S, confirmations: int | None = None
+    ) -> list[steward.WaitingOrder]:
+        """The open orders on the account's listings: `flows.steward.waiting_orders`."""
+        caution = self._caution(margin_s, confirmations)
+        return steward.waiting_orders(self.exchange, self.me, caution)
+
+    def check_ledger(self) -> Reading:
+        """Checks the account's ledger, and that it has every listing the chain shows."""
+        ledger = Ledger(self.me)
+        require_complete(self.exchange, self.me, ledger)
+        return ledger.check()
+
+    def _caution(self, margin_s: int, confirmations: int | None) -> steward.Caution:
+        if confirmations is None:
+            confirmations = config.settle_confirmations(self.exchange.chain_id)
+        return steward.Caution(margin_s, confirmations)
 
     # Buyer
 

@@ -16,6 +16,9 @@ from medibloc_py.errors import InvalidValue, NetworkUnknown
 
 SETTLE_MARGIN_S = 120
 """The steward's client shows no secret later than this many seconds before a deadline."""
+SETTLE_CONFIRMATIONS = 6
+"""Nor before this many blocks stand on top of the purchase, where blocks can be undone."""
+_LOCAL_CHAINS = (31337, 1337)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,11 @@ def load(
         store=keep if is_multiaddr(keep) else str(_folder(keep)),
         deployments=(place / "deployments", Path("deployments")),
     )
+
+
+def settle_confirmations(chain_id: int) -> int:
+    """Blocks that must stand on top of a purchase; none on a local chain, which mines on call."""
+    return 0 if chain_id in _LOCAL_CHAINS else SETTLE_CONFIRMATIONS
 
 
 def is_multiaddr(store: str) -> bool:

@@ -37,6 +37,16 @@ PurposeMeant = Annotated[
     str,
     typer.Option("--for", help="Your purpose; an order puts it on record, promises included."),
 ]
+Margin = Annotated[
+    str | None,
+    typer.Option(help="Show no secret later than this before a deadline: 60s or more, else 2m."),
+]
+Confirmations = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Blocks on top of the purchase first; 6 if not given, 0 on a local chain."
+    ),
+]
 QuoteFile = Annotated[Path, typer.Argument(help="Quote file from the steward.")]
 ClaimFile = Annotated[Path, typer.Argument(help="Claim file from the steward.")]
 
@@ -156,7 +166,9 @@ def list_(
             f"listing  0x{done.listing_id.hex()}",
             f"price    {show_amount(done.listing.price, decimals)} {symbol}",
             f"claims   {len(paths)} files in {out}: give each patient theirs",
-            f"gas      {done.receipt.gas_used:,}",
+            f"gas      {done.receipt.gas_used:,}"
+            if done.receipt
+            else "An earlier run had sent it; nothing was sent now.",
         ],
     )
 
@@ -349,14 +361,121 @@ def purchase(
     )
 
 
+@app.command("orders")
+def orders(
+    context: typer.Context,
+    account: As,
+    margin: Margin = None,
+    confirmations: Confirmations = None,
+    json: Json = False,
+) -> None:
+    """Show the open orders on your listings, and whether each can be settled now (steward)."""
+    session: Session = context.obj
+    client = session.acting_as(account)
+    waiting = client.waiting_orders(_margin_s(margin), confirmations)
+    Output(json).table(
+        [
+            {
+                "order_id": each.order_id,
+                "order": each.order,
+                "can_settle": each.obstacle is None,
+                "obstacle": each.obstacle.as_json() if each.obstacle else None,
+            }
+            for each in waiting
+        ],
+        "Open orders",
+        ("order", "listing", "buyer", "price (units)", "deadline", "can settle"),
+        [
+            (
+                "0x" + each.order_id.hex(),
+                "0x" + each.order.listing.hex(),
+                each.order.buyer,
+                f"{each.order.price:,}",
+                as_time(each.order.deadline),
+                "yes" if each.obstacle is None else "no: " + each.obstacle.message,
+            )
+            for each in waiting
+        ],
+    )
+
+
 @app.command("settle")
-def settle(context: typer.Context, order: OrderArgument, account: As, json: Json = False) -> None:
+def settle(
+    context: typer.Context,
+    order: OrderArgument,
+    account: As,
+    margin: Margin = None,
+    confirmations: Confirmations = None,
+    json: Json = False,
+) -> None:
     """Take an order's payment by showing its secret (steward)."""
     from medibloc_py.model import OrderId
 
     session: Session = context.obj
-    receipt = session.acting_as(account).settle(OrderId(read_bytes32(order, "order")))
+    client = session.acting_as(account)
+    order_id = OrderId(read_bytes32(order, "order"))
+    receipt = client.settle(order_id, _margin_s(margin), confirmations)
     Output(json).result(receipt, [f"Settled in {receipt.transaction}, gas {receipt.gas_used:,}."])
+
+
+def _margin_s(given: str | None) -> int:
+    from medibloc_py.config import SETTLE_MARGIN_S
+
+    return SETTLE_MARGIN_S if given is None else read_span(given)
+
+
+@app.command("ledger")
+def ledger(
+    context: typer.Context,
+    account: As,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Prove every entry again, and that no listing on the chain is missing."
+        ),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what your ledger of secrets says, without the secrets (steward)."""
+    from medibloc_py.flows.entries import shown
+    from medibloc_py.flows.ledger import Ledger
+
+    session: Session = context.obj
+    if check:
+        reading = session.acting_as(account).check_ledger()
+    else:
+        reading = Ledger(session.identity(account)).read()
+    entries = [shown(stamped) for stamped in reading.book.entries]
+    if check:
+        Output(json).result(
+            {"path": str(reading.path), "entries": len(entries), "holds": True},
+            [f"The ledger {reading.path} holds: {len(entries)} entries, no listing missing."],
+        )
+        return
+    Output(json).table(
+        {"path": str(reading.path), "torn_bytes": reading.torn_bytes, "entries": entries},
+        f"Ledger {reading.path}",
+        ("", "time", "entry", "of", ""),
+        [
+            (
+                str(number),
+                as_time(entry["at"]),
+                entry["entry"],
+                *_told_of(entry),
+            )
+            for number, entry in enumerate(entries, 1)
+        ],
+    )
+
+
+def _told_of(entry: dict[str, Any]) -> tuple[str, str]:
+    """What an entry is of, and its other fields, in one cell each."""
+    from medibloc_py.flows.papers import as_json
+
+    subject, *others = [
+        f"{name} {as_json(value)}" for name, value in entry.items() if name not in ("entry", "at")
+    ]
+    return subject, ", ".join(others)
 
 
 @app.command("refund")

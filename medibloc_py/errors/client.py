@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medibloc_py.errors.base import InputError, RefusedError
+from medibloc_py.errors.base import InputError, IntegrityError, RefusedError
 
 # Input.
 
@@ -163,10 +163,53 @@ class SettleTooLate(RefusedError):
     """Too close to the deadline to show the secret."""
 
     what = (
-        "The deadline {deadline:time} is {remaining_s} s away; nothing is shown within the safety "
-        "margin of {margin_s} s, nor later."
+        "The deadline {deadline:time} is {remaining_s} s away, by the later of the chain's clock "
+        "and this machine's; nothing is shown within the safety margin of {margin_s} s, nor later."
     )
     fix = "Let the buyer take the refund and quote again; the secret stays secret."
+
+
+class OrderNotQuoted(RefusedError):
+    """An order that is not what was quoted for its lock."""
+
+    what = "The order {order} is not one to settle: {reason}."
+    fix = (
+        "Nothing was shown. Use the account and home folder that made the quote; "
+        "where there is none, the buyer takes the refund after the deadline."
+    )
+
+
+class PurchaseUnconfirmed(RefusedError):
+    """A purchase that a reorganisation could still undo."""
+
+    what = (
+        "The purchase of the order {order} has {depth} blocks on top of it; "
+        "its secret is shown once it has {needed}."
+    )
+    fix = "Settle again in about {wait_s} s: a purchase that is undone gives the secret away."
+
+
+class SecretReused(RefusedError):
+    """The machine drew a secret a second time."""
+
+    what = "The secret drawn for {purpose} was drawn before: this machine's randomness repeats."
+    fix = (
+        "Nothing was signed or sent. Reboot a machine that was restored from a snapshot; "
+        "if it happens again, move the account to another machine."
+    )
+
+
+class LedgerBehind(RefusedError):
+    """The chain shows a listing that the ledger knows nothing of."""
+
+    what = (
+        "The ledger {path} lacks the listing {listing}, which this account has on the chain: it "
+        "is an older copy, or the listing was made from another home folder."
+    )
+    fix = (
+        "Draw nothing from it. Put the newest copy of the ledger back, or work from the other "
+        "home folder; if it is lost, go on with a new account."
+    )
 
 
 class GrantNotFound(RefusedError):
@@ -202,3 +245,16 @@ class IssuerNotAccredited(RefusedError):
 
     what = "{issuer}, who registered the record, is not an accredited issuer."
     fix = "Do not rely on the record; ask the issuer to be accredited."
+
+
+# What is kept here, and was changed.
+
+
+class LedgerDamaged(IntegrityError):
+    """A ledger that is not as it was written."""
+
+    what = "The ledger {path} is damaged: {reason}."
+    fix = (
+        "It was not touched. Put the newest copy back before you list, quote or settle; "
+        "do not begin a new one in its place."
+    )

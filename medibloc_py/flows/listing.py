@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from medibloc_py import purpose
 from medibloc_py.crypto import ids, sale
@@ -21,6 +22,7 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.contribute import check_contribution, leaf_of
+from medibloc_py.flows.ledger import Ledger, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import held_record, held_records, id_of, scalar_of
 from medibloc_py.model import (
@@ -32,22 +34,28 @@ from medibloc_py.model import (
     SignedContribution,
 )
 
+_CLOCKS_APART_S = 60
+"""Between the chain's clock and this machine's, where both are right."""
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetListed:
-    """A new listing, and the claim file of each contribution in the order they were given."""
+    """A new listing, and the claim file of each contribution in the order they were given.
+
+    `receipt` is None where the chain had the listing already: an earlier run of the same
+    command sent it and did not live to hear of it.
+    """
 
     listing_id: ListingId
     listing: Listing
     claims: tuple[papers.Claim, ...]
-    receipt: Receipt
+    receipt: Receipt | None
 
 
 @dataclass(frozen=True, slots=True)
-class ListingSecret:
-    """What a steward keeps of a listing: its secret d, and the table made with it."""
+class KeptListing:
+    """What a steward keeps of a listing besides its secret d, which stands in the ledger."""
 
-    d: int = field(repr=False)
     listing: Listing
     contributions: tuple[SignedContribution, ...]
     rows: tuple[QuoteRow, ...]
@@ -68,7 +76,9 @@ def list_dataset(
 ) -> DatasetListed:
     """Lists a dataset for sale: one transaction for any number of contributions.
 
-    The listing's secret is in the steward's vault before the transaction is sent.
+    The listing's secret is in the steward's ledger before anything is made with it, its
+    table in the vault before the transaction is sent. The same command again, after a crash,
+    goes on where the first stopped.
 
     Args:
         exchange: the deployment.
@@ -84,6 +94,8 @@ def list_dataset(
         ContributionInvalid: a patient did not sign this, or a record stands in it twice.
         ConsentNotCovering: a consent on chain is narrower than the terms.
         RecordNotHeld: the steward lacks a record's file.
+        LedgerBehind, LedgerDamaged: the ledger is not the newest, or not whole.
+        SecretReused: this machine drew the secret before.
     """
     if not contributions:
         raise InvalidValue(name="contributions", given="empty", allowed="at least one")
@@ -103,12 +115,37 @@ def list_dataset(
     )
     leaves = check_contributions(exchange, contributions, draft)
     tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
-    listing = replace(draft, root=tree.root)
-    listing_id = ids.listing_id(exchange.chain_id, exchange.market.address, listing)
-    kept = _make_table(steward, listing, listing_id, contributions, progress)
-    steward.keep(_listing_name(listing_id), papers.write("listing-secret", kept))
-    receipt = exchange.market.list(steward.signer, listing)
+    ledger = Ledger(steward)
+    require_complete(exchange, steward, ledger)
+    listing = _begun(exchange, ledger, replace(draft, root=tree.root))
+    place = exchange.chain_id, exchange.market.address
+    listing_id = ids.listing_id(*place, listing)
+    d = ledger.draw_listing(*place, listing_id, listing)
+    if not steward.vault.has(_listing_name(listing_id)):
+        kept = _make_table(steward, listing, listing_id, d, contributions, progress)
+        steward.keep(_listing_name(listing_id), papers.write("listing", kept))
+    receipt = None
+    if not exchange.market.listing_state(listing_id).closes_at:
+        receipt = exchange.market.list(steward.signer, listing)
+    ledger.listing_sent(listing_id, receipt.transaction if receipt else None)
     return DatasetListed(listing_id, listing, _claims(exchange, listing, leaves, tree), receipt)
+
+
+def _begun(exchange: Exchange, ledger: Ledger, draft: Listing) -> Listing:
+    """The same offer as an earlier run began it and did not see on the chain; else the draft.
+
+    Its closing time was counted from that run, so it may lie as much earlier.
+    """
+    for drawn_at, drawn in ledger.book().unsent():
+        same = replace(draft, salt=drawn.salt, closes_at=drawn.closes_at)
+        earlier = draft.closes_at - same.closes_at
+        if (
+            ids.listing_id(exchange.chain_id, exchange.market.address, same) == drawn.listing
+            and 0 <= earlier <= time.time() - drawn_at + _CLOCKS_APART_S
+            and same.closes_at > exchange.network.now()
+        ):
+            return same
+    return draft
 
 
 def claims_of(
@@ -166,9 +203,10 @@ def _make_table(
     steward: Identity,
     listing: Listing,
     listing_id: ListingId,
+    d: int,
     contributions: Sequence[SignedContribution],
     progress: Progress,
-) -> ListingSecret:
+) -> KeptListing:
     held = [held_record(steward, each.terms.record) for each in contributions]
     for each, record in zip(contributions, held, strict=True):
         if each.terms.key_commitment != record.key_commitment:
@@ -177,7 +215,6 @@ def _make_table(
                 record=each.terms.record,
                 reason="it commits to another key than the record's",
             )
-    d = sale.new_listing_secret()
     table = sale.build_table(
         listing_id,
         d,
@@ -200,7 +237,7 @@ def _make_table(
         )
         for record, row, place in zip(held, table.rows, places, strict=True)
     )
-    return ListingSecret(d, listing, tuple(contributions), rows, table.D, table.proof, batches)
+    return KeptListing(listing, tuple(contributions), rows, table.D, table.proof, batches)
 
 
 def _prove_batches(
@@ -237,7 +274,7 @@ def _prove_batches(
     return tuple(batches), places
 
 
-def kept_listing(steward: Identity, listing_id: ListingId) -> ListingSecret:
+def kept_listing(steward: Identity, listing_id: ListingId) -> KeptListing:
     """The steward's private part of a listing.
 
     Raises:
@@ -246,7 +283,7 @@ def kept_listing(steward: Identity, listing_id: ListingId) -> ListingSecret:
     name = _listing_name(listing_id)
     if not steward.vault.has(name):
         raise ListingUnknown(listing=listing_id)
-    return papers.read("listing-secret", ListingSecret, steward.recall(name), name)
+    return papers.read("listing", KeptListing, steward.recall(name), name)
 
 
 def _listing_name(listing_id: ListingId) -> str:

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass
+from hashlib import sha256
 
 from medibloc_py import purpose
+from medibloc_py.chain import Contract
 from medibloc_py.crypto import hpke, sale
 from medibloc_py.crypto.quote import Quote
 from medibloc_py.errors import (
     DeadlineOutOfRange,
     EvidenceNotVouched,
+    InvalidValue,
     ListingClosed,
     ListingUnknown,
-    LockMismatch,
+    MediBlocError,
     NotAccredited,
     OrderNotOpen,
+    OrderNotQuoted,
+    PurchaseUnconfirmed,
     PurposeDenied,
+    RefusedError,
     SettleTooLate,
 )
 from medibloc_py.flows import papers
+from medibloc_py.flows.entries import Book
+from medibloc_py.flows.ledger import Ledger, require_complete
 from medibloc_py.flows.listing import kept_listing
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import (
@@ -37,15 +46,45 @@ MAX_WINDOW_S = 30 * 86_400
 """How far ahead the market takes a deadline, as `IMarket.MIN_WINDOW` and `MAX_WINDOW`."""
 
 
-@dataclass(frozen=True, slots=True)
-class OfferSecret:
-    """What a steward keeps of a quote: the secret k of its lock, and whom it is for."""
+LEAST_MARGIN_S = 60
+"""No margin before a deadline is smaller: five blocks of a public chain."""
+_BLOCK_S = 12
 
-    listing: ListingId
-    buyer: Address
-    purpose: int
-    deadline: int
-    k: int = field(repr=False)
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """How careful a steward is before a secret is shown.
+
+    Attributes:
+        margin_s: seconds before the deadline within which nothing is shown: a secret in the
+            mempool while the refund may win would be given away. `LEAST_MARGIN_S` or more.
+        confirmations: blocks that must stand on top of the purchase: one that is undone by a
+            reorganisation would give the secret away, too.
+    """
+
+    margin_s: int
+    confirmations: int
+
+    def __post_init__(self) -> None:
+        if self.margin_s < LEAST_MARGIN_S:
+            raise InvalidValue(
+                name="the safety margin",
+                given=f"{self.margin_s} s",
+                allowed=f"at least {LEAST_MARGIN_S} s",
+            )
+        if self.confirmations < 0:
+            raise InvalidValue(
+                name="confirmations", given=self.confirmations, allowed="0 or more blocks"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingOrder:
+    """An open order on a steward's listing, and why it cannot be settled now, if so."""
+
+    order_id: OrderId
+    order: Order
+    obstacle: MediBlocError | None
 
 
 def quote(
@@ -58,7 +97,7 @@ def quote(
 ) -> bytes:
     """Quotes a dataset to one vetted buyer: the table, and an offer of its own.
 
-    The offer's secret is fresh, and in the steward's vault before the quote leaves.
+    The offer's secret is fresh, and in the steward's ledger before anything is made with it.
 
     Args:
         exchange: the deployment.
@@ -78,13 +117,16 @@ def quote(
         PurposeDenied: the terms of the listing do not permit the purpose.
         DeadlineOutOfRange: the market would not take the deadline.
         KeyUnpublished: the buyer has published no key.
+        LedgerBehind, LedgerDamaged: the ledger is not the newest, or not whole.
+        SecretReused: this machine drew the secret before.
     """
     kept = kept_listing(steward, listing_id)
     require_sellable(exchange, kept.listing, listing_id, buyer, request, deadline)
     key = exchange.published_key(buyer)
-    offer = sale.make_offer(kept.d)
-    secret = OfferSecret(listing_id, buyer, request, deadline, offer.k)
-    steward.keep(_offer_name(sale.lock_of(offer.k)), papers.write("offer-secret", secret))
+    ledger = Ledger(steward)
+    require_complete(exchange, steward, ledger)
+    seen = {order.lock for _, order in exchange.market.purchases(listing=listing_id)}
+    offer = ledger.draw_offer(listing_id, buyer, request, deadline, seen)
     body = Quote(
         listing=kept.listing,
         contributions=kept.contributions,
@@ -101,7 +143,7 @@ def quote(
     info = hpke.quote_info(
         exchange.chain_id, exchange.market.address, listing_id, steward.address, buyer
     )
-    return papers.write(
+    paper = papers.write(
         "quote",
         papers.Sealed(
             chain_id=exchange.chain_id,
@@ -112,6 +154,8 @@ def quote(
             sealed=hpke.wrap(body.encode(), key.bundle, info),
         ),
     )
+    ledger.handing_out(sale.lock_of_point(offer.K), sha256(paper).digest())
+    return paper
 
 
 def require_sellable(
@@ -144,50 +188,105 @@ def require_sellable(
         raise DeadlineOutOfRange(deadline=deadline, earliest=earliest, latest=latest)
 
 
-def settle(exchange: Exchange, steward: Identity, order_id: OrderId, margin_s: int) -> Receipt:
+def settle(exchange: Exchange, steward: Identity, order_id: OrderId, caution: Caution) -> Receipt:
     """Takes an order's payment by showing the secret of its lock.
+
+    The order is read from the chain again, and must be what was quoted for its lock. That
+    the secret is about to be shown stands in the ledger before it is.
 
     Args:
         exchange: the deployment.
         steward: who made the quote.
         order_id: an open order.
-        margin_s: seconds before the deadline within which nothing is shown: a secret in
-            the mempool while the refund may win would be given away.
+        caution: how far from the deadline, and how deep the purchase.
 
     Raises:
         OrderNotOpen: the order ended, or never was.
-        LockMismatch: this steward made no quote with this lock, or not for this order.
+        OrderNotQuoted: this ledger has no quote with this lock, or it was for another order.
         SettleTooLate: the deadline is within the margin, or past.
+        PurchaseUnconfirmed: too few blocks stand on top of the purchase.
+        LedgerDamaged: the ledger is not whole.
     """
+    ledger = Ledger(steward)
     state = exchange.market.order_state(order_id)
+    if state is OrderState.SETTLED:
+        ledger.settled(order_id, None)
     if state is not OrderState.OPEN:
         raise OrderNotOpen(order=order_id, state=state.value)
     order = exchange.market.order(order_id)
-    name = _offer_name(order.lock)
-    if not steward.vault.has(name):
-        raise LockMismatch(order=order_id)
-    offer = papers.read("offer-secret", OfferSecret, steward.recall(name), name)
-    if (offer.listing, offer.buyer, offer.purpose) != (order.listing, order.buyer, order.purpose):
-        raise LockMismatch(order=order_id)
-    remaining = order.deadline - exchange.network.now()
-    if remaining < margin_s:
-        raise SettleTooLate(deadline=order.deadline, remaining_s=remaining, margin_s=margin_s)
-    return exchange.market.settle(steward.signer, order, offer.k)
+    secret = _secret_for(exchange, steward, ledger.book(), order_id, order, caution)
+    ledger.decide(order_id, order.lock)
+    receipt = exchange.market.settle(steward.signer, order, secret)
+    ledger.settled(order_id, receipt.transaction)
+    return receipt
+
+
+def waiting_orders(exchange: Exchange, steward: Identity, caution: Caution) -> list[WaitingOrder]:
+    """The open orders on a steward's listings, and what stands against settling each now."""
+    book = Ledger(steward).book()
+    waiting = []
+    for order_id, order in open_orders(exchange, steward.address):
+        obstacle: MediBlocError | None = None
+        try:
+            _secret_for(exchange, steward, book, order_id, order, caution)
+        except RefusedError as refused:
+            obstacle = refused
+        waiting.append(WaitingOrder(order_id, order, obstacle))
+    return waiting
+
+
+def _secret_for(
+    exchange: Exchange,
+    steward: Identity,
+    book: Book,
+    order_id: OrderId,
+    order: Order,
+    caution: Caution,
+) -> int:
+    """The secret that settles an open order; raises as `settle` unless it may be shown now."""
+    quoted = book.quotes.get(order.lock)
+    if quoted is None:
+        raise OrderNotQuoted(order=order_id, reason="this ledger has no quote with its lock")
+    listing = exchange.market.listing(order.listing)
+    for name, given, wanted in (
+        ("listing", order.listing, quoted.listing),
+        ("buyer", order.buyer, quoted.buyer),
+        ("purpose", order.purpose, quoted.purpose),
+        ("deadline", max(order.deadline, quoted.deadline), quoted.deadline),
+        ("steward", listing.steward, steward.address),
+        ("token", order.token, listing.token),
+        ("price", order.price, listing.price),
+        ("lock", sale.lock_of(quoted.k), order.lock),
+    ):
+        if given != wanted:
+            raise OrderNotQuoted(order=order_id, reason=f"its {name} is not what was quoted")
+    # A node that lies about the time can only make it later.
+    remaining = order.deadline - max(exchange.network.now(), int(time.time()))
+    if remaining < caution.margin_s:
+        raise SettleTooLate(
+            deadline=order.deadline, remaining_s=remaining, margin_s=caution.margin_s
+        )
+    _require_deep(exchange, order_id, caution.confirmations)
+    return quoted.k
+
+
+def _require_deep(exchange: Exchange, order_id: OrderId, needed: int) -> None:
+    if not needed:
+        return
+    market = Contract("Market", exchange.market.address, exchange.deployment.block)
+    purchases = exchange.network.events(market, "Purchased", {"orderId": order_id})
+    newest = exchange.network.block_number()
+    depth = max((newest - each.block for each in purchases), default=0)
+    if depth < needed:
+        wait_s = (needed - depth) * _BLOCK_S
+        raise PurchaseUnconfirmed(order=order_id, depth=depth, needed=needed, wait_s=wait_s)
 
 
 def open_orders(exchange: Exchange, steward: Address) -> list[tuple[OrderId, Order]]:
     """Orders on a steward's listings that still wait to be settled."""
-    mine = {
-        listing_id
-        for listing_id, listing, _ in exchange.market.listings()
-        if listing.steward == steward
-    }
+    mine = {listing_id for listing_id, *_ in exchange.market.listings(steward)}
     return [
         (order_id, order)
         for order_id, order in exchange.market.purchases()
         if order.listing in mine and exchange.market.order_state(order_id) is OrderState.OPEN
     ]
-
-
-def _offer_name(lock: Address) -> str:
-    return f"offer-{lock.lower()}"

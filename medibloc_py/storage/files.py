@@ -69,7 +69,7 @@ class Vault:
             InvalidValue: not a plain name.
             StoreFailed: it could not be written.
         """
-        path = self._path(name)
+        path = self.path(name)
         make_folder(self._folder)
         sweep(self._folder)
         write_atomic(path, data)
@@ -82,7 +82,7 @@ class Vault:
             InvalidValue: not a plain name.
             StoreFailed: it cannot be read.
         """
-        return read_private(self._path(name))
+        return read_private(self.path(name))
 
     def has(self, name: str) -> bool:
         """Whether something was put under `name`.
@@ -91,7 +91,7 @@ class Vault:
             InvalidValue: not a plain name.
             StoreFailed: the folder cannot be read.
         """
-        path = self._path(name)
+        path = self.path(name)
         with on_disk(path):
             return path.is_file()
 
@@ -105,7 +105,12 @@ class Vault:
             return sorted(name for name in os.listdir(self._folder) if _NAME.fullmatch(name))
         return []
 
-    def _path(self, name: str) -> Path:
+    def path(self, name: str) -> Path:
+        """Where a file of that name is; for one that grows and is never whole, see `journal`.
+
+        Raises:
+            InvalidValue: not a plain name.
+        """
         if not _NAME.fullmatch(name):
             raise InvalidValue(
                 name="name",

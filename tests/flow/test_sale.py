@@ -20,6 +20,7 @@ from medibloc_py.errors import (
     OrderExists,
     OrderNotHeld,
     OrderNotOpen,
+    OrderNotQuoted,
     OrderNotSettled,
     PaymentBelowPrice,
     SettleTooLate,
@@ -210,7 +211,7 @@ def test_settle_and_refund_know_no_other_order(world: World) -> None:
 
 def test_settle_needs_the_steward_who_quoted(world: World, listed: DatasetListed) -> None:
     bought = buy(world, listed)
-    with pytest.raises(LockMismatch):
+    with pytest.raises(OrderNotQuoted):
         world["rival"].settle(bought.order_id)
 
 
@@ -220,7 +221,7 @@ def test_settle_refuses_an_order_for_another_purpose_than_quoted(
     checked = check(world, listed)
     quote = replace(checked.quote, purpose=checked.quote.purpose | DS)
     bought = world["researcher"].purchase(replace(checked, quote=quote))
-    with pytest.raises(LockMismatch):
+    with pytest.raises(OrderNotQuoted):
         world["hospital"].settle(bought.order_id)
     pass_until(world, bought.order.deadline + 1)
     world["researcher"].refund(bought.order_id)
@@ -237,7 +238,7 @@ def test_settle_refuses_the_order_of_another_buyer(world: World, listed: Dataset
         rival.me.signer, quote.listing, quote.purpose, checked.lock, quote.deadline
     )
     ((order_id, _),) = world.exchange.market.purchases(buyer=rival.me.address)
-    with pytest.raises(LockMismatch):
+    with pytest.raises(OrderNotQuoted):
         world["hospital"].settle(order_id)
 
 
