@@ -112,7 +112,7 @@ forge: setup ## Contracts: fuzz, invariants, coverage
 
 .PHONY: slither prove mutants differential
 slither: setup $(ASSURANCE_VENV)/.ready ## Static analysis of the contracts: nothing high, nothing medium
-	$(ASSURANCE_VENV)/bin/slither .
+	FOUNDRY_PROFILE=slither $(ASSURANCE_VENV)/bin/slither .
 
 prove: setup $(ASSURANCE_VENV)/.ready ## Symbolic proofs of the contracts (docs/assurance.md)
 	$(VENV)/bin/python tools/prove.py
