@@ -200,9 +200,8 @@ contract Grants is IGrants, EIP712, Batches {
         if (emergency.brokenAt == 0 || emergency.reviewed) {
             revert EmergencyMissing(recordId, clinician, epoch);
         }
-        if (msg.sender == clinician || msg.sender == emergency.custodian) {
-            revert GlassReviewerInvolved(msg.sender);
-        }
+        bool involved = msg.sender == clinician || msg.sender == patient || msg.sender == emergency.custodian;
+        if (involved) revert GlassReviewerInvolved(msg.sender);
         emergency.reviewed = true;
         emit GlassReviewed(recordId, clinician, msg.sender, epoch, justified, finding);
     }
@@ -237,7 +236,8 @@ contract Grants is IGrants, EIP712, Batches {
     function _revoke(bytes32 recordId, address patient, address grantee, uint32 epoch, address by) private {
         Grant storage entry = grantOf[recordId][grantee];
         if (entry.purpose == 0) revert GrantMissing(recordId, grantee);
-        (entry.purpose, entry.expiresAt) = (0, 0);
+        // The next epoch: a grant that was signed before, and not sent yet, is void.
+        (entry.purpose, entry.expiresAt, entry.epoch) = (0, 0, epoch + 1);
         emit GrantRevoked(recordId, patient, grantee, epoch, by);
     }
 

@@ -52,7 +52,7 @@ interface IGrants {
         address by
     );
 
-    /// @notice The grant of `epoch` was taken back; `by` said so.
+    /// @notice The grant of `epoch` was taken back; `by` said so. The slot's epoch is the next one now.
     event GrantRevoked(
         bytes32 indexed recordId, address indexed patient, address indexed grantee, uint32 epoch, address by
     );
@@ -150,7 +150,7 @@ interface IGrants {
         Locator[] calldata locators
     ) external;
 
-    /// @notice Takes back the sender's grant to `grantee`.
+    /// @notice Takes back the sender's grant to `grantee`, and with it any that was signed and not sent yet.
     function revoke(bytes32 blind, address grantee) external;
 
     /// @notice Takes back a grant of `patient`.
@@ -208,7 +208,8 @@ interface IGrants {
     /// @notice The grant as stored; `purpose` is 0 when there is none or it was revoked.
     /// @return purpose request word.
     /// @return expiresAt last second the grant holds; may have passed.
-    /// @return epoch number of grants so far to this reader on this record.
+    /// @return epoch number of changes so far to what this reader may do with this record: grants, emergencies,
+    /// revocations.
     function grantOf(bytes32 recordId, address grantee)
         external
         view

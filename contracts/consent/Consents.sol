@@ -109,7 +109,8 @@ contract Consents is IConsents, EIP712, Batches {
     function liftFor(address patient, bytes32 record, Signatures.Signed calldata by) external {
         uint32 version = _next(patient, record);
         bytes32 content = keccak256(abi.encode(LIFT_TYPEHASH, patient, record, version, by.deadline));
-        _requireWord(patient, by, 0, content);
+        // A lift gives what the general consent permits, for as long as that holds.
+        _requireWord(patient, by, consentOf[patient][0].expiresAt, content);
         _lift(patient, record, version, by.signer);
     }
 

@@ -104,7 +104,7 @@ interface IConsents {
     /// @notice Ends the sender's own consent for one record, or its bar: the general consent counts again.
     function lift(bytes32 record) external;
 
-    /// @notice `lift` by the word of the patient or of a delegate.
+    /// @notice `lift` by the word of the patient, or of a delegate whose mandate lasts as long as the general consent.
     /// @dev `Lift(address patient,bytes32 record,uint32 version,uint40 deadline)`
     function liftFor(address patient, bytes32 record, Signatures.Signed calldata by) external;
 

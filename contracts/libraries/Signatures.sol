@@ -36,7 +36,7 @@ library Signatures {
         if (by.deadline < block.timestamp) revert SignatureExpired(by.signer, by.deadline);
         if (signedBy(by.signer, digest, by.signature)) return;
         if (by.signer.code.length == 0) {
-            bool waits = by.signature.length > 32
+            bool waits = by.signature.length >= 32
                 && bytes32(by.signature[by.signature.length - 32:]) == UNDEPLOYED_MARK;
             if (waits) revert SignerUndeployed(by.signer);
             revert SignatureInvalid(by.signer);
