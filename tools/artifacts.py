@@ -19,7 +19,6 @@ import solcx
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "medibloc_py" / "chain" / "artifacts"
 SOURCES = {
-    "Accounts": "contracts/accounts/Accounts.sol",
     "Consents": "contracts/consent/Consents.sol",
     "Grants": "contracts/access/Grants.sol",
     "Market": "contracts/market/Market.sol",

@@ -1,7 +1,13 @@
 """The chain: networks, contracts, accounts. web3 and eth_account live here, no domain noun does."""
 
-from medibloc_py.chain import abi
-from medibloc_py.chain.accounts import Signer, recover_typed, typed_digest
+from medibloc_py.chain import abi, factory
+from medibloc_py.chain.accounts import (
+    Signer,
+    TypedData,
+    domain_separator,
+    recover_typed,
+    typed_digest,
+)
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.deployment import Deployment
@@ -13,19 +19,27 @@ from medibloc_py.chain.keyfile import (
     save_key_file,
 )
 from medibloc_py.chain.local import LocalChain
-from medibloc_py.chain.network import Network
+from medibloc_py.chain.network import Network, creation_code
 from medibloc_py.chain.node import LocalNode, dev_accounts, find_anvil, install_anvil
+from medibloc_py.chain.room import Call, Multicall, Room, sends
 
 __all__ = [
+    "Call",
     "Contract",
     "Deployment",
     "LocalChain",
     "LocalNode",
+    "Multicall",
     "Network",
+    "Room",
     "Signer",
+    "TypedData",
     "abi",
     "checksummed",
+    "creation_code",
     "dev_accounts",
+    "domain_separator",
+    "factory",
     "find_anvil",
     "import_key_file",
     "install_anvil",
@@ -35,5 +49,6 @@ __all__ = [
     "parse_address",
     "recover_typed",
     "save_key_file",
+    "sends",
     "typed_digest",
 ]

@@ -15,6 +15,10 @@ from medibloc_py.model import Address
 
 TypedFields: TypeAlias = Sequence[tuple[str, str]]
 """`(type, name)` of each field of an EIP-712 struct, in order."""
+TypedData: TypeAlias = tuple[
+    Mapping[str, object], Mapping[str, TypedFields], str, Mapping[str, object]
+]
+"""Domain, types, primary type and message of EIP-712."""
 
 _ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 _DOMAIN_TYPES = {
@@ -117,6 +121,22 @@ def typed_digest(
 
     signable = _signable(domain, types, primary, message)
     return keccak(b"\x19" + signable.version + signable.header + signable.body)
+
+
+def domain_separator(
+    domain: Mapping[str, object],
+    types: Mapping[str, TypedFields],
+    primary: str,
+    message: Mapping[str, object],
+) -> bytes:
+    """Hashes the domain of EIP-712 typed data; 32 bytes.
+
+    Raises:
+        InvalidValue: a value that does not fit its type.
+        InvalidAddress: a malformed address.
+    """
+    header: bytes = _signable(domain, types, primary, message).header
+    return header
 
 
 def recover_typed(

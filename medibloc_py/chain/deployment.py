@@ -26,6 +26,8 @@ from medibloc_py.model import Address
 from medibloc_py.nesting import require_shallow_json
 
 _FILE_MAX = 1 << 16
+_HOUSES = {"Accounts": "Records"}
+"""What has an interface of its own, and the contract that it lives in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Deployment:
     Attributes:
         contracts: address by contract name.
         block: a block at or before the first of them; events are read from there.
-        governance: the account that owned `Accounts` at the start.
+        governance: the account that owned `Records` at the start.
     """
 
     chain_id: int
@@ -150,7 +152,7 @@ def _siblings(artifact: Artifact) -> Iterator[tuple[str, str]]:
         if not item["inputs"] and len(item["outputs"]) == 1:
             kind, _, interface = item["outputs"][0].get("internalType", "").partition(" I")
             if kind == "contract":
-                yield name, interface
+                yield name, _HOUSES.get(interface, interface)
 
 
 def _runs(artifact: Artifact, code: bytes) -> bool:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medibloc_py.chain import abi, artifacts, logs, transactions
+from medibloc_py.chain import abi, artifacts, factory, logs, transactions
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
@@ -26,6 +26,10 @@ from medibloc_py.model import Address, Event, Receipt
 
 MAX_FEE_WEI = 10**18
 """Largest fee of one transaction; a node asking more is not believed."""
+_REFUSED_GAS = 150_000
+"""What a call may burn before it is refused."""
+_DEAREST_BYTE_GAS = 40
+"""A byte of a transaction that carries little else (EIP-7623)."""
 
 
 class Network:
@@ -91,6 +95,29 @@ class Network:
         answer = self.rpc.ask("eth_getCode", parse_address(address), "latest")
         return self.rpc.data(answer, "code")
 
+    def first_block(self, address: Address) -> int:
+        """Finds the first block with code at an address that has some now.
+
+        Returns:
+            0 when the node no longer knows: a block before it in any case.
+
+        Raises:
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: an answer that is no code.
+        """
+        before, last = -1, self.block_number()
+        while last - before > 1:
+            middle = (before + last) // 2
+            try:
+                answer = self.rpc.request("eth_getCode", address, hex(middle))
+            except RpcRefusal:
+                return 0  # an old state that it no longer has
+            if self.rpc.data(answer, "code"):
+                last = middle
+            else:
+                before = middle
+        return last
+
     def call(self, contract: Contract, function: str, *args: object) -> Any:
         """Reads from a contract.
 
@@ -152,6 +179,47 @@ class Network:
         mined = self._transact(signer, contract.address, data, value)
         return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
 
+    def multicall(
+        self,
+        signer: Signer,
+        contract: Contract,
+        calls: Sequence[tuple[str, tuple[object, ...]]],
+        atomic: bool,
+    ) -> Receipt:
+        """Sends several calls to a contract that has `multicall`, in one transaction.
+
+        Args:
+            signer: who sends and pays.
+            contract: which.
+            calls: function and arguments of each.
+            atomic: all or none; otherwise those that are refused are left out, and an event
+                `CallRefused` tells of each.
+
+        Raises:
+            ContractRefusal: atomic, and one was refused.
+            MediBlocError: as `send`.
+        """
+        parts = [_calldata(contract, _function(contract, name), args) for name, args in calls]
+        if atomic:
+            return self.send(signer, contract, "multicall", parts, True)
+        # A call that runs out of gas is left out like one that is refused, and the whole does
+        # not fail: a node would estimate too little. So ask for all or none of the good ones.
+        multicall = _function(contract, "multicall")
+        question = {"from": signer.address, "to": contract.address}
+        data = _calldata(contract, multicall, (parts, False))
+        answer = self._execute(question | {"data": "0x" + data.hex()}, "pending")
+        try:
+            (done,) = abi.decode(multicall["outputs"], answer, exact=False)
+        except abi.Undecodable as error:
+            raise self._missing(contract) from error
+        good = [part for part, made in zip(parts, done, strict=False) if made]
+        refused = [part for part, made in zip(parts, done, strict=False) if not made]
+        whole = "0x" + _calldata(contract, multicall, (good, True)).hex()
+        gas = self.outbox.estimate(question | {"data": whole})
+        gas += sum(_REFUSED_GAS + _DEAREST_BYTE_GAS * len(part) for part in refused)
+        mined = self._transact(signer, contract.address, data, 0, min(gas, transactions.GAS_MAX))
+        return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
+
     def deploy(self, signer: Signer, name: str, *args: object) -> tuple[Address, Receipt]:
         """Puts a contract on the chain.
 
@@ -167,9 +235,7 @@ class Network:
             InvalidValue: no such artifact, or an argument that does not fit.
             MediBlocError: as `send`.
         """
-        artifact = artifacts.load(name)
-        data = artifact.bytecode + abi.encode(artifact.constructor, args, f"constructor of {name}")
-        mined = self._transact(signer, None, data, 0)
+        mined = self._transact(signer, None, creation_code(name, *args), 0)
         address = _created(signer.address, mined.nonce)
         if mined.created != address or not self.code(address):
             raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
@@ -210,8 +276,35 @@ class Network:
         last = self.block_number() if to_block is None else to_block
         return logs.query(self.rpc, contract, event, filters or {}, first, last)
 
+    def deploy_at(
+        self, signer: Signer, name: str, address: Address, salt: bytes, *args: object
+    ) -> Receipt:
+        """Puts a contract through the canonical factory where `factory.place` says.
+
+        Args:
+            signer: who sends and pays.
+            name: of the artifact.
+            address: where it will be.
+            salt: 32 bytes.
+            args: of the constructor.
+
+        Raises:
+            InvalidValue: no such artifact, or an argument that does not fit.
+            MediBlocError: as `send`.
+        """
+        data = salt + creation_code(name, *args)
+        mined = self._transact(signer, factory.ADDRESS, data, 0)
+        if not self.code(address):
+            raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
+        return mined.receipt(logs.events_of(self.rpc, Contract(name, address), mined.logs))
+
     def _transact(
-        self, signer: Signer, to: Address | None, data: bytes, value: int
+        self,
+        signer: Signer,
+        to: Address | None,
+        data: bytes,
+        value: int,
+        gas: int | None = None,
     ) -> transactions.Mined:
         if value < 0:
             raise InvalidValue(name="value", given=value, allowed="0 or more wei")
@@ -225,7 +318,7 @@ class Network:
             )
         # The latest block of an idle local chain may be hours old; the next one is what counts.
         self._execute(call, "pending")
-        mined = self.outbox.send(signer, call, balance)
+        mined = self.outbox.send(signer, call, balance, gas)
         if not mined.succeeded:
             raise self._why(call, mined)
         return mined
@@ -270,6 +363,16 @@ def _function(contract: Contract, function: str) -> Mapping[str, Any]:
 def _calldata(contract: Contract, item: Mapping[str, Any], args: tuple[object, ...]) -> bytes:
     where = f"{contract.name}.{item['name']}"
     return abi.hash_of(item)[:4] + abi.encode(item["inputs"], args, where)
+
+
+def creation_code(name: str, *args: object) -> bytes:
+    """Gives what creates a contract: its creation code and the constructor's arguments.
+
+    Raises:
+        InvalidValue: no such artifact, or an argument that does not fit.
+    """
+    artifact = artifacts.load(name)
+    return artifact.bytecode + abi.encode(artifact.constructor, args, f"constructor of {name}")
 
 
 def _created(sender: Address, nonce: int) -> Address:

@@ -78,13 +78,16 @@ class Outbox:
         self._next_nonce: dict[Address, int] = {}
         self._lock = threading.Lock()
 
-    def send(self, signer: Signer, call: Mapping[str, str], balance: int) -> Mined:
+    def send(
+        self, signer: Signer, call: Mapping[str, str], balance: int, gas: int | None = None
+    ) -> Mined:
         """Signs and sends a call that was simulated, and waits for its receipt.
 
         Args:
             signer: who sends and pays.
             call: `from`, `data`, `value` and, unless it creates a contract, `to`.
             balance: what the sender holds, in wei.
+            gas: most gas it may take; estimated when not given.
 
         Raises:
             ContractRefusal: the node estimated that it would revert.
@@ -95,7 +98,7 @@ class Outbox:
             NodeAnsweredWrong: an impossible answer, likewise.
         """
         value = int(call["value"], 16)
-        gas = self._gas(call)
+        gas = self.estimate(call) if gas is None else gas
         fees = self._fees()
         most = gas * fees.get("maxFeePerGas", fees.get("gasPrice", 0))
         if most > self._max_fee_wei:
@@ -125,7 +128,14 @@ class Outbox:
             self._next_nonce[signer.address] = nonce + 1
         return mined
 
-    def _gas(self, call: Mapping[str, str]) -> int:
+    def estimate(self, call: Mapping[str, str]) -> int:
+        """Asks how much gas a call takes, and adds a quarter: state may move until it is mined.
+
+        Raises:
+            ContractRefusal: it would revert.
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: more than fits in a transaction.
+        """
         try:
             answer = self._rpc.request("eth_estimateGas", call)
         except RpcRefusal as refused:
@@ -135,7 +145,7 @@ class Outbox:
         estimate = self._rpc.quantity(answer, "an estimate of gas")
         if estimate > GAS_MAX:
             raise self._rpc.wrong(f"it estimates {estimate} gas, more than fits in a transaction")
-        return min(estimate + estimate // 4, GAS_MAX)  # state may move before it is mined
+        return min(estimate + estimate // 4, GAS_MAX)
 
     def _fees(self) -> dict[str, int]:
         """Chooses EIP-1559 fees that outlast six full blocks, or a legacy gas price."""

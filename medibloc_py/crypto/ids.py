@@ -17,6 +17,7 @@ from medibloc_py.model import (
     Address,
     Blind,
     Contribution,
+    IssuerShare,
     KeyCommitment,
     Listing,
     ListingId,
@@ -115,8 +116,11 @@ def listing_id(chain_id: int, market: Address, listing: Listing) -> ListingId:
             + _uint(listing.total_weight, 96, "total weight")
             + _uint(listing.terms, 64, "terms")
             + _uint(listing.fee_bps, 16, "fee")
+            + _uint(listing.issuer_bps, 16, "issuers' part")
+            + _bytes32(listing.issuers, "root of the issuers")
+            + _uint(listing.bond, 96, "bond")
             + _uint(listing.closes_at, 40, "closing time")
-            + _bytes32(listing.salt, "salt")
+            + _sized(listing.salt, 8, "salt").ljust(32, b"\0")
         )
     )
 
@@ -155,11 +159,20 @@ def contribution_leaf(contribution: Contribution) -> bytes:
             _address(contribution.patient)
             + _address(contribution.payee)
             + _bytes32(contribution.record, "record")
-            + _bytes32(contribution.key_commitment, "key commitment")
             + _uint(contribution.weight, 96, "weight")
             + _bytes32(contribution.consent_digest, "consent digest")
         )
     )
+
+
+def issuer_leaf(share: IssuerShare) -> bytes:
+    """Derives the Merkle leaf of an issuer's share as `IMarket.issuerLeafOf` does; 32 bytes.
+
+    Raises:
+        InvalidAddress: the issuer is not an address.
+        InvalidValue: the weight does not fit its Solidity type.
+    """
+    return keccak(keccak(_address(share.issuer) + _uint(share.weight, 96, "weight")))
 
 
 def consent_digest(eip712_digest: bytes, signature: bytes) -> bytes:
@@ -172,14 +185,16 @@ def consent_digest(eip712_digest: bytes, signature: bytes) -> bytes:
     Raises:
         InvalidValue: an argument has another length.
     """
-    if len(signature) != 65:
-        raise InvalidValue(name="signature", given=f"{len(signature)} bytes", allowed="65 bytes")
-    return keccak(_bytes32(eip712_digest, "digest") + signature)
+    return keccak(_bytes32(eip712_digest, "digest") + _sized(signature, 65, "signature"))
 
 
 def _bytes32(data: bytes, name: str) -> bytes:
-    if len(data) != 32:
-        raise InvalidValue(name=name, given=f"{len(data)} bytes", allowed="32 bytes")
+    return _sized(data, 32, name)
+
+
+def _sized(data: bytes, size: int, name: str) -> bytes:
+    if len(data) != size:
+        raise InvalidValue(name=name, given=f"{len(data)} bytes", allowed=f"{size} bytes")
     return data
 
 

@@ -6,19 +6,22 @@ Hybrid-wrapped, never public. Everything in it is checked before the purchase
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from medibloc_py.crypto import cbor, curve
 from medibloc_py.crypto.cbor import Fields
 from medibloc_py.crypto.documents import cid_field, scalar_field
-from medibloc_py.crypto.ids import address_bytes
+from medibloc_py.crypto.ids import address_bytes, issuer_leaf
+from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.crypto.sale import TableProof
 from medibloc_py.errors import InvalidValue
 from medibloc_py.model import (
     Address,
     Cid,
     ContributionTerms,
+    IssuerShare,
     KeyCommitment,
     Listing,
     RecordId,
@@ -118,6 +121,13 @@ class Quote:
             }
         )
 
+    def issuer_shares(self) -> tuple[IssuerShare, ...]:
+        """What each issuer's records weigh, sorted by address."""
+        return issuer_shares(
+            (self.batches[row.batch].issuer, signed.terms.weight)
+            for row, signed in zip(self.rows, self.contributions, strict=True)
+        )
+
     @classmethod
     def decode(cls, data: bytes, source: str = "what was unwrapped") -> Quote:
         """Decodes strictly; arguments and errors as `GrantObject.decode`."""
@@ -144,6 +154,25 @@ class Quote:
         return quote
 
 
+def issuer_shares(records: Iterable[tuple[Address, int]]) -> tuple[IssuerShare, ...]:
+    """Sums the weights of each issuer's records; sorted by address, so the tree is one.
+
+    Args:
+        records: issuer and weight of each record.
+    """
+    weights: dict[Address, int] = {}
+    for issuer, weight in records:
+        weights[issuer] = weights.get(issuer, 0) + weight
+    return tuple(IssuerShare(issuer, weights[issuer]) for issuer in sorted(weights))
+
+
+def issuers_root(shares: Iterable[IssuerShare], issuer_bps: int) -> Root:
+    """The root that a listing names for its issuers' shares: zeros without an issuers' part."""
+    if not issuer_bps:
+        return Root(bytes(32))
+    return MerkleTree([issuer_leaf(share) for share in shares]).root
+
+
 def _listing_map(listing: Listing) -> dict[str, Any]:
     return {
         "steward": address_bytes(listing.steward),
@@ -153,6 +182,9 @@ def _listing_map(listing: Listing) -> dict[str, Any]:
         "total_weight": _uint96(listing.total_weight),
         "terms": listing.terms,
         "fee_bps": listing.fee_bps,
+        "issuer_bps": listing.issuer_bps,
+        "issuers": listing.issuers,
+        "bond": _uint96(listing.bond),
         "closes_at": listing.closes_at,
         "salt": listing.salt,
     }
@@ -167,8 +199,11 @@ def _listing(fields: Fields) -> Listing:
         total_weight=_amount(fields, "total_weight"),
         terms=fields.uint("terms", 64),
         fee_bps=fields.uint("fee_bps", 16),
+        issuer_bps=fields.uint("issuer_bps", 16),
+        issuers=Root(fields.octets("issuers", 32)),
+        bond=_amount(fields, "bond"),
         closes_at=fields.uint("closes_at", 40),
-        salt=fields.octets("salt", 32),
+        salt=fields.octets("salt", 8),
     )
 
 
@@ -176,6 +211,7 @@ def _signed_map(signed: SignedContribution) -> dict[str, Any]:
     terms = signed.terms
     return {
         "patient": address_bytes(terms.patient),
+        "signer": address_bytes(terms.signer),
         "steward": address_bytes(terms.steward),
         "token": address_bytes(terms.token),
         "terms": terms.terms,
@@ -194,6 +230,7 @@ def _signed_map(signed: SignedContribution) -> dict[str, Any]:
 def _signed(fields: Fields) -> SignedContribution:
     terms = ContributionTerms(
         patient=fields.address("patient"),
+        signer=fields.address("signer"),
         steward=fields.address("steward"),
         token=fields.address("token"),
         terms=fields.uint("terms", 64),

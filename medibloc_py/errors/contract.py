@@ -50,6 +50,29 @@ class EvidenceInvalid(ContractRefusal):
     fix = "Vouch for NONPROFIT and HAS_IRB only."
 
 
+class SignatureExpired(ContractRefusal):
+    """Too late for a signed act."""
+
+    what = "The signature of {signer} was good until {deadline:time}."
+    fix = "Have the act signed again, with a later deadline."
+
+
+class SignatureInvalid(ContractRefusal):
+    """`signer` did not sign this."""
+
+    what = "{signer} did not sign this act as it would be done now."
+    fix = (
+        "A signature works once, for one state of one contract on one chain: have it signed again."
+    )
+
+
+class SignerUndeployed(ContractRefusal):
+    """The signature of a wallet that does not stand yet (ERC-6492)."""
+
+    what = "{signer} is a contract wallet that is not deployed yet, so nobody can ask it."
+    fix = "Deploy the wallet first, then send the same signature."
+
+
 class RecordCountInvalid(ContractRefusal):
     """A batch must count at least one record."""
 
@@ -85,6 +108,20 @@ class RecordUnknown(ContractRefusal):
     fix = "Check the proof and the issuer; register the record first."
 
 
+class RecordsUnknown(ContractRefusal):
+    """The records do not stand together in a root of `issuer`."""
+
+    what = "The {count} records do not stand in one registered root of {issuer}."
+    fix = "Check the multiproof and the issuer; records of several batches are granted apart."
+
+
+class MerkleProofInvalidMultiproof(ContractRefusal):
+    """Proof and flags of a multiproof do not fit together."""
+
+    what = "The multiproof is malformed."
+    fix = "Make it again from the batch's tree."
+
+
 class TermsInvalid(ContractRefusal):
     """Not a terms word."""
 
@@ -97,6 +134,65 @@ class ConsentMissing(ContractRefusal):
 
     what = "{patient} has no consent on this chain."
     fix = "Nothing to revoke."
+
+
+class OverrideMissing(ContractRefusal):
+    """`record` has no consent of its own."""
+
+    what = "The record {record} of {patient} has neither a consent of its own nor a bar."
+    fix = "Nothing to lift: the general consent counts for it."
+
+
+class DelegateInvalid(ContractRefusal):
+    """Nobody, or the patient."""
+
+    what = "{delegate} cannot be a delegate."
+    fix = "Name another account."
+
+
+class ScopeInvalid(ContractRefusal):
+    """Unknown bits of a scope."""
+
+    what = "The scope {scope} has bits that mean nothing."
+    fix = "Choose of consent, grant and sell."
+
+
+class MandateMissing(ContractRefusal):
+    """`actor` may not act for `patient`."""
+
+    what = "{actor} may not act for {patient} in {scope:scope} now."
+    fix = "Ask the patient for a mandate with this scope."
+
+
+class MandateTooShort(ContractRefusal):
+    """What is given would outlast the mandate."""
+
+    what = "{actor} may act for {patient} until {until:time} only; nothing it gives outlasts that."
+    fix = "Give it for a shorter time."
+
+
+class ReviewerInvolved(ContractRefusal):
+    """A reviewer does not clear its own request."""
+
+    what = "{reviewer} cannot clear a request of its own."
+    fix = "Ask another reviewer."
+
+
+class ClearanceTooLong(ContractRefusal):
+    """What is cleared would outlast the accreditation."""
+
+    what = (
+        "{reviewer} is accredited until {accredited_until:time} only; nothing it clears "
+        "outlasts that."
+    )
+    fix = "Clear it for a shorter time."
+
+
+class ClearanceMissing(ContractRefusal):
+    """No clearance to take back."""
+
+    what = "Nobody cleared {request:request} by {requester} for {subject}."
+    fix = "Nothing to take back."
 
 
 class GrantMissing(ContractRefusal):
@@ -116,18 +212,74 @@ class PurposeNotPermitted(ContractRefusal):
     fix = "Grant for another purpose, or change the consent first."
 
 
-class LocatorInvalid(ContractRefusal):
-    """A locator has 80 bytes."""
-
-    what = "A locator of {size} bytes is not accepted."
-    fix = "Seal the locator with this library."
-
-
 class GranteeInvalid(ContractRefusal):
     """Nobody, or the patient."""
 
     what = "{grantee} cannot be a grantee."
     fix = "Name the account of the reader."
+
+
+class LocatorsMismatched(ContractRefusal):
+    """One locator for each record."""
+
+    what = "{records} records were given with {locators} locators."
+    fix = "Seal one locator for each record."
+
+
+class CustodianInvalid(ContractRefusal):
+    """The patient itself."""
+
+    what = "{custodian} cannot keep its own keys for emergencies."
+    fix = "Name the account of somebody else."
+
+
+class CustodianMissing(ContractRefusal):
+    """Nobody keeps the key of the record."""
+
+    what = "{patient} named nobody who holds the key of the record {record_id} now."
+    fix = "There is no emergency access to this record; ask the patient."
+
+
+class ReasonMissing(ContractRefusal):
+    """Nobody opens in an emergency without a reason."""
+
+    what = "An emergency access needs a reason."
+    fix = "Give the reason; its digest goes on chain."
+
+
+class GlassNotNeeded(ContractRefusal):
+    """The clinician may read the record already."""
+
+    what = "{clinician} may read the record {record_id} already."
+    fix = "Open it by the grant that stands."
+
+
+class ClinicianInvolved(ContractRefusal):
+    """The patient or the custodian."""
+
+    what = "{clinician} is the patient or the custodian, and breaks no glass here."
+    fix = "Another clinician must do it."
+
+
+class EmergencyMissing(ContractRefusal):
+    """No emergency access that waits for this."""
+
+    what = "No emergency access {epoch} of {clinician} on record {record_id} waits for this."
+    fix = "Check clinician and epoch: it may have ended, or been reviewed."
+
+
+class NotCustodian(ContractRefusal):
+    """`caller` does not keep this key."""
+
+    what = "{caller} is not the custodian {custodian} of this emergency access."
+    fix = "The custodian must deliver the key."
+
+
+class GlassReviewerInvolved(ContractRefusal):
+    """Nobody reviews an own act."""
+
+    what = "{reviewer} took part in this emergency access and cannot review it."
+    fix = "Ask another reviewer."
 
 
 class ListingExists(ContractRefusal):
@@ -157,7 +309,10 @@ class ListingClosed(ContractRefusal):
 class ListingInvalid(ContractRefusal):
     """A listing that could never be settled."""
 
-    what = "The listing {listing} has no root, price, weight or token, or a fee above the whole."
+    what = (
+        "The listing {listing} has no root, price, weight or token, parts above the whole, "
+        "or an issuers' part without issuers."
+    )
     fix = "Correct the listing."
 
 
@@ -263,12 +418,54 @@ class ClaimExceedsEarned(ContractRefusal):
 
 
 class WithdrawalNotAllowed(ContractRefusal):
-    """Only the patient may withdraw while the consent holds."""
+    """Only the patient, or who may sell for it, withdraws while the consent holds."""
 
     what = (
         "{caller} may not withdraw {patient} from listing {listing} while the consent permits it."
     )
-    fix = "Only the patient may; others once the consent no longer permits the terms."
+    fix = "The patient or a delegate may; others once the consent no longer permits the terms."
+
+
+class AlreadyWithdrawn(ContractRefusal):
+    """The contribution left before."""
+
+    what = "The contribution {leaf} was withdrawn from listing {listing} before."
+    fix = "Nothing to do."
+
+
+class NotPayee(ContractRefusal):
+    """Only the payee says where else a share goes."""
+
+    what = "{caller} is not the payee {payee} of this contribution."
+    fix = "The payee must sign it."
+
+
+class EvidenceMismatched(ContractRefusal):
+    """Terms and signature are not those of the contribution."""
+
+    what = "The evidence is not what the contribution {leaf} of listing {listing} stands for."
+    fix = "Challenge with the terms and the signature of the quote."
+
+
+class ContributionValid(ContractRefusal):
+    """The contribution is signed as it must be."""
+
+    what = "The contribution {leaf} of listing {listing} is validly signed."
+    fix = "Nothing to challenge."
+
+
+class BondNotHeld(ContractRefusal):
+    """There is no bond to pay out."""
+
+    what = "The bond of listing {listing} is {state:bond}."
+    fix = "Nothing to do."
+
+
+class CloseOutTooEarly(ContractRefusal):
+    """The bond stays for a while."""
+
+    what = "The bond of listing {listing} stays until {until:time}."
+    fix = "Come back then: orders may be open, and a challenge may come."
 
 
 class OwnableUnauthorizedAccount(ContractRefusal):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from enum import IntEnum
 
 from medibloc_py import purpose
-from medibloc_py.model import OrderState, Role
+from medibloc_py.model import Bond, OrderState, Role, Scope
 
 _LAST_DATE = 253_402_300_799  # the end of the year 9999; a contract's times go on
 _ANSWERS = {
@@ -35,6 +36,17 @@ def order_state(number: int) -> str:
     return "unknown" if number == OrderState.NONE else _named(OrderState, number)
 
 
+def bond(number: int) -> str:
+    """Where a bond stands."""
+    return "not there" if number == Bond.NONE else _named(Bond, number)
+
+
+def scope(number: int) -> str:
+    """What a delegate may do, by the names of the bits."""
+    names = [str(each.name).lower() for each in Scope if number & each]
+    return "+".join(names) or "nothing"
+
+
 def answer(number: int) -> str:
     """What a match of purposes says."""
     known = {int(each): words for each, words in _ANSWERS.items()}
@@ -58,7 +70,7 @@ def bit(number: int) -> str:
     return purpose.render(1 << number, purpose.REQUEST_NAMES | purpose.TERM_NAMES)
 
 
-def _named(kind: type[Role] | type[OrderState], number: int) -> str:
+def _named(kind: type[IntEnum], number: int) -> str:
     known = {int(each): each.name.lower() for each in kind}
     return known.get(number, str(number))
 
@@ -66,9 +78,11 @@ def _named(kind: type[Role] | type[OrderState], number: int) -> str:
 WORDS: dict[str, Callable[[int], str]] = {
     "answer": answer,
     "bit": bit,
+    "bond": bond,
     "order_state": order_state,
     "request": request,
     "role": role,
+    "scope": scope,
     "terms": terms,
     "time": time,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from medibloc_py import purpose
 from medibloc_py.crypto import hpke, ids, sale
 from medibloc_py.crypto.merkle import MerkleTree, root_of_multiproof
-from medibloc_py.crypto.quote import Quote
+from medibloc_py.crypto.quote import Quote, issuers_root
 from medibloc_py.errors import (
     Corrupted,
     DocumentInvalid,
@@ -145,6 +145,8 @@ def _check_dataset(
     if MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves]).root != listing.root:
         raise QuoteInvalid(check="root", reason="the contributions are not those listed")
     _check_records(exchange, quote)
+    if issuers_root(quote.issuer_shares(), listing.issuer_bps) != listing.issuers:
+        raise QuoteInvalid(check="issuers", reason="their shares are not what their records weigh")
     sale.verify_table(
         listing_id,
         sale.Table(quote.D, tuple(sale.Row(row.C, row.W) for row in quote.rows), quote.proof),

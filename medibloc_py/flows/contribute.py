@@ -24,6 +24,7 @@ from medibloc_py.model import (
     Listing,
     Receipt,
     RecordId,
+    Scope,
     SignedContribution,
 )
 
@@ -55,7 +56,7 @@ def contribute(
         token: the ERC-20 it is sold for.
         terms: the purpose word of the listing.
         min_price: lowest price per sale, in token units.
-        max_fee_bps: largest part of the price that is not shared among contributors.
+        max_fee_bps: largest part of the price for steward and issuers together.
         max_total_weight: the listing's total weight at most: the share of every sale is
             `weight / max_total_weight` or more, whoever else is listed.
         expires_at: the listing must close no later.
@@ -81,10 +82,11 @@ def contribute(
         raise InvalidValue(name="largest fee", given=max_fee_bps, allowed=f"0 to {WHOLE_BPS} bps")
     if expires_at <= (now := exchange.network.now()):
         raise ExpiryInPast(until=expires_at, timestamp=now)
-    require_cover(exchange, patient.address, terms)
+    require_cover(exchange, patient.address, terms, record)
     held = held_record(patient, record)
     signed = ContributionTerms(
         patient=patient.address,
+        signer=patient.address,
         steward=steward,
         token=token,
         terms=terms,
@@ -101,9 +103,9 @@ def contribute(
     return SignedContribution(signed, signature)
 
 
-def require_cover(exchange: Exchange, patient: Address, terms: int) -> None:
-    """Raises `ConsentNotCovering` unless the patient's consent permits all that `terms` do."""
-    if not exchange.consent.covers(patient, terms):
+def require_cover(exchange: Exchange, patient: Address, terms: int, record: RecordId) -> None:
+    """Raises `ConsentNotCovering` unless the consent for a record permits all that `terms` do."""
+    if not exchange.consent.covers(patient, terms, record):
         raise ConsentNotCovering(patient=patient, terms=purpose.render(terms, purpose.TERM_NAMES))
 
 
@@ -115,7 +117,6 @@ def leaf_of(exchange: Exchange, signed: SignedContribution) -> Contribution:
         patient=terms.patient,
         payee=terms.payee,
         record=terms.record,
-        key_commitment=terms.key_commitment,
         weight=terms.weight,
         consent_digest=ids.consent_digest(digest, signed.signature),
     )
@@ -138,8 +139,10 @@ def check_contribution(
     def refuse(reason: str) -> ContributionInvalid:
         return ContributionInvalid(patient=terms.patient, record=terms.record, reason=reason)
 
-    if exchange.market.recover_contribution_signer(signed) != terms.patient:
-        raise refuse("the signature is not the patient's")
+    if exchange.market.recover_contribution_signer(signed) != terms.signer:
+        raise refuse("the signature is not its signer's")
+    if not _may_sell(exchange, terms):
+        raise refuse(f"{terms.signer} may not sell for the patient as long as that")
     if terms.steward != listing.steward:
         raise refuse(f"it names the steward {terms.steward}")
     if terms.token != listing.token:
@@ -148,7 +151,7 @@ def check_contribution(
         raise refuse("it was given for other terms of use")
     if terms.min_price > listing.price:
         raise refuse(f"it asks for a price of {terms.min_price} at least")
-    if terms.max_fee_bps < listing.fee_bps:
+    if terms.max_fee_bps < listing.fee_bps + listing.issuer_bps:
         raise refuse(f"it allows a fee of {terms.max_fee_bps} basis points at most")
     if terms.max_total_weight < listing.total_weight:
         raise refuse(f"it allows a total weight of {terms.max_total_weight} at most")
@@ -159,8 +162,16 @@ def check_contribution(
     leaf = leaf_of(exchange, signed)
     if exchange.market.withdrawn_at(ids.contribution_leaf(leaf)):
         raise refuse("its patient has withdrawn it")
-    require_cover(exchange, terms.patient, listing.terms)
+    require_cover(exchange, terms.patient, listing.terms, terms.record)
     return leaf
+
+
+def _may_sell(exchange: Exchange, terms: ContributionTerms) -> bool:
+    """Tells whether the signer is the patient, or a delegate whose mandate lasts long enough."""
+    if terms.signer == terms.patient:
+        return True
+    until = exchange.consent.may_act(terms.patient, terms.signer, Scope.SELL)
+    return until >= max(terms.expires_at, 1)
 
 
 def read_claim(exchange: Exchange, data: bytes, path: object) -> papers.Claim:

@@ -37,6 +37,7 @@ def _uint(size: int) -> _Width:
 _U64 = _uint(8)
 _U256 = _uint(32)
 _ADDRESS = _Width(20, address_bytes, checksum_address)
+_BYTES8 = _Width(8, bytes, bytes)
 _BYTES32 = _Width(32, bytes, bytes)
 _SCALAR = _Width(curve.SCALAR_BYTES, curve.scalar_bytes, curve.parse_scalar)
 
@@ -54,7 +55,7 @@ class ListingDrawn:
     chain_id: Annotated[int, _U256]
     market: Annotated[Address, _ADDRESS]
     listing: Annotated[ListingId, _BYTES32]
-    salt: Annotated[bytes, _BYTES32]
+    salt: Annotated[bytes, _BYTES8]
     closes_at: Annotated[int, _U64]
     point: Annotated[Address, _ADDRESS]
     d: Annotated[int, _SCALAR] = field(repr=False)

@@ -20,7 +20,16 @@ from medibloc_py.flows.parties import (
     unwrap_for_versions,
 )
 from medibloc_py.flows.publish import blind_of, held_record, record_id_of, scalar_of
-from medibloc_py.model import Address, Blind, Cid, GrantEvent, Receipt, RecordId
+from medibloc_py.model import (
+    Address,
+    Blind,
+    Cid,
+    GrantEvent,
+    GrantRequest,
+    Locator,
+    Receipt,
+    RecordId,
+)
 from medibloc_py.storage import Store, cid_bytes, digest_of, raw_cid
 
 if TYPE_CHECKING:
@@ -114,16 +123,16 @@ def grant_access(
     )
     # On our list before it is on chain: revoking finds every object this reader was ever given.
     _keep_objects(patient, record, grantee, [*_kept_objects(patient, record, grantee), blob.cid])
-    receipt = exchange.access.grant(
-        patient.signer,
-        held.issuer,
-        blind_of(held),
-        held.proof,
-        grantee,
-        purpose,
-        expires_at,
-        locator,
+    request = GrantRequest(
+        issuer=held.issuer,
+        blind=blind_of(held),
+        proof=held.proof,
+        grantee=grantee,
+        purpose=purpose,
+        expires_at=expires_at,
+        locator=Locator.of(locator),
     )
+    receipt = exchange.access.grant(patient.signer, request)
     return GrantMade(record, grantee, blob.cid, receipt)
 
 

@@ -12,7 +12,7 @@ from medibloc_py import purpose
 from medibloc_py.crypto import ids, sale
 from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.merkle import MerkleTree
-from medibloc_py.crypto.quote import QuoteBatch, QuoteRow
+from medibloc_py.crypto.quote import QuoteBatch, QuoteRow, issuer_shares, issuers_root
 from medibloc_py.crypto.sale import TableProof
 from medibloc_py.errors import (
     ContributionInvalid,
@@ -72,6 +72,7 @@ def list_dataset(
     price: int,
     fee_bps: int,
     closes_at: int,
+    issuer_bps: int = 0,
     progress: Progress = silent,
 ) -> DatasetListed:
     """Lists a dataset for sale: one transaction for any number of contributions.
@@ -87,6 +88,7 @@ def list_dataset(
         price: token units per sale.
         fee_bps: the steward's part of the price, in basis points.
         closes_at: last second an order may be opened.
+        issuer_bps: the part of the price that the records' issuers share, in basis points.
         progress: told of the table's making.
 
     Raises:
@@ -110,8 +112,11 @@ def list_dataset(
         total_weight=sum(each.terms.weight for each in contributions),
         terms=first.terms,
         fee_bps=fee_bps,
+        issuer_bps=issuer_bps,
+        issuers=_issuers(steward, contributions, issuer_bps),
+        bond=0,
         closes_at=closes_at,
-        salt=secrets.token_bytes(32),
+        salt=secrets.token_bytes(8),
     )
     leaves = check_contributions(exchange, contributions, draft)
     tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
@@ -146,6 +151,17 @@ def _begun(exchange: Exchange, ledger: Ledger, draft: Listing) -> Listing:
         ):
             return same
     return draft
+
+
+def _issuers(
+    steward: Identity, contributions: Sequence[SignedContribution], issuer_bps: int
+) -> Root:
+    held = (
+        (held_record(steward, each.terms.record).issuer, each.terms.weight)
+        for each in contributions
+        if issuer_bps
+    )
+    return issuers_root(issuer_shares(held), issuer_bps)
 
 
 def claims_of(

@@ -38,7 +38,7 @@ class Exchange:
         self.store = store
         at = deployment.contracts
         since = deployment.block
-        self.accounts = AccountsService(network, at["Accounts"], since)
+        self.accounts = AccountsService(network, at["Records"], since)
         self.records = RecordsService(network, at["Records"], since)
         self.consent = ConsentService(network, at["Consents"], since)
         self.access = AccessService(network, at["Grants"], since)

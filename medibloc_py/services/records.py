@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from medibloc_py.chain import Contract, Network, Signer
+from medibloc_py.chain import Call, Room, sends
 from medibloc_py.errors import NodeAnsweredWrong
-from medibloc_py.model import Address, Batch, Blind, Receipt, RecordId, Root
+from medibloc_py.model import Address, Batch, Blind, RecordId, Root
 
 
-class RecordsService:
+class RecordsService(Room):
     """Which issuer registered which records. A batch of any size is one root."""
 
-    def __init__(self, network: Network, address: Address, deployed_at: int = 0) -> None:
-        self.address = address
-        self._network = network
-        self._contract = Contract("Records", address, deployed_at)
+    CONTRACT = "Records"
 
-    def register(self, signer: Signer, root: Root, count: int) -> Receipt:
-        """Registers a batch.
+    @sends
+    def register(self, root: Root, count: int) -> Call:
+        """Registers a batch. The signer is its issuer.
 
         Args:
-            signer: an accredited issuer.
             root: of the tree over the record ids.
             count: how many records.
 
@@ -30,16 +27,17 @@ class RecordsService:
             RecordCountInvalid: no record.
             RootAlreadyRegistered: the signer registered the root before.
         """
-        return self._network.send(signer, self._contract, "register", root, count)
+        return self._call("register", root, count)
 
-    def supersede(self, signer: Signer, old_root: Root, new_root: Root) -> Receipt:
+    @sends
+    def supersede(self, old_root: Root, new_root: Root) -> Call:
         """Marks one of the signer's batches as replaced by another of its batches.
 
         Raises:
             RootUnknown: the signer registered one of them never.
             RootAlreadySuperseded: the old one was marked before.
         """
-        return self._network.send(signer, self._contract, "supersede", old_root, new_root)
+        return self._call("supersede", old_root, new_root)
 
     def batch(self, issuer: Address, root: Root) -> Batch:
         """Reads a batch; `registered_at` is 0 when the issuer never registered the root.
@@ -47,14 +45,13 @@ class RecordsService:
         Raises:
             NodeAnsweredWrong: it is superseded, but nothing tells by what.
         """
-        registered_at, count, superseded = self._network.call(self._contract, "batch", issuer, root)
+        registered_at, count, superseded = self._read("batch", issuer, root)
         successor = self._successor(issuer, root) if superseded else None
         return Batch(issuer, root, registered_at, count, successor)
 
     def batches(self, issuer: Address | None = None) -> list[Batch]:
         """Reads all batches, or an issuer's, in the order they were registered."""
-        wanted = {} if issuer is None else {"issuer": issuer}
-        events = self._network.events(self._contract, "Registered", wanted)
+        events = self._events("Registered", issuer=issuer)
         return [self.batch(event.args["issuer"], Root(event.args["root"])) for event in events]
 
     def open(
@@ -71,17 +68,38 @@ class RecordsService:
         Raises:
             RecordUnknown: it does not.
         """
-        return RecordId(
-            self._network.call(self._contract, "open", issuer, patient, blind, tuple(proof))
-        )
+        return RecordId(self._read("open", issuer, patient, blind, tuple(proof)))
+
+    def open_many(
+        self,
+        issuer: Address,
+        patient: Address,
+        blinds: Sequence[Blind],
+        proof: Sequence[bytes],
+        flags: Sequence[bool],
+    ) -> list[RecordId]:
+        """Proves that records of one patient stand in one batch, and gives their ids.
+
+        Args:
+            issuer: who registered the batch.
+            patient: whose records they are.
+            blinds: in the order in which the multiproof takes their ids.
+            proof: of the multiproof (`crypto.merkle.MultiProof`).
+            flags: of the multiproof.
+
+        Raises:
+            RecordsUnknown: they do not.
+            MerkleProofInvalidMultiproof: proof and flags do not fit together.
+        """
+        found = self._read("openMany", issuer, patient, tuple(blinds), tuple(proof), tuple(flags))
+        return [RecordId(each) for each in found]
 
     def record_id(self, patient: Address, blind: Blind) -> RecordId:
         """Asks the contract for the id of a record, registered or not."""
-        return RecordId(self._network.call(self._contract, "recordId", patient, blind))
+        return RecordId(self._read("recordId", patient, blind))
 
     def _successor(self, issuer: Address, root: Root) -> Root:
-        wanted = {"issuer": issuer, "oldRoot": root}
-        events = self._network.events(self._contract, "Superseded", wanted)
+        events = self._events("Superseded", issuer=issuer, oldRoot=root)
         if len(events) != 1:
             raise NodeAnsweredWrong(
                 url=self._network.url,

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from medibloc_py.chain import Contract, Network
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from typing import Any
+
+from eth_hash.auto import keccak
+
+from medibloc_py.chain import Room, abi
 from medibloc_py.errors import ListingUnknown, NodeAnsweredWrong, OrderNotOpen
 from medibloc_py.model import Address, Event, Listing, ListingId, Order, OrderId, OrderState
-from medibloc_py.services.market.hashes import content_id
 
 
-class MarketHistory:
+class MarketHistory(Room):
     """Listings, orders and settlements so far.
 
     Listings and orders are ids on chain, hashes of their content. What an event tells of
     them is held against the id here, so no node can pass another's terms off for them.
     """
 
-    def __init__(self, network: Network, address: Address, deployed_at: int = 0) -> None:
-        self.address = address
-        self._network = network
-        self._contract = Contract("Market", address, deployed_at)
+    CONTRACT = "Market"
 
     def listings(self, steward: Address | None = None) -> list[tuple[ListingId, Listing, int]]:
         """Reads all listings, or a steward's, oldest first.
@@ -81,8 +83,12 @@ class MarketHistory:
         """Reads the leaves that were withdrawn, oldest first."""
         return [event.args["leaf"] for event in self._events("Withdrawn", listing=listing)]
 
-    def _events(self, name: str, **wanted: object) -> list[Event]:
-        return self._network.events(self._contract, name, wanted)
+    def challenges(self, listing: ListingId | None = None) -> list[tuple[bytes, Address]]:
+        """Reads the leaves shown to lack a valid signature, each with who showed it."""
+        return [
+            (event.args["leaf"], event.args["challenger"])
+            for event in self._events("Challenged", listing=listing)
+        ]
 
     def _listed(self, event: Event) -> tuple[ListingId, Listing, int]:
         listing = Listing(*event.args["listing"])
@@ -95,7 +101,18 @@ class MarketHistory:
         return OrderId(event.args["orderId"]), order
 
     def _require_id(self, given: bytes, content: Listing | Order) -> None:
-        if content_id(self._contract, self._network.chain_id, content) != given:
+        if self._id_of(content) != given:
             raise NodeAnsweredWrong(
                 url=self._network.url, reason=f"0x{given.hex()} is not the id of what it gave"
             )
+
+    def _id_of(self, content: Listing | Order) -> bytes:
+        """Computes an id: keccak256 over chain, market and content, typed by the ABI."""
+        function = "listingId" if isinstance(content, Listing) else "orderId"
+        params: Sequence[Mapping[str, Any]] = [
+            {"name": "chain", "type": "uint256"},
+            {"name": "market", "type": "address"},
+            *self._contract.artifact.functions[function]["inputs"],
+        ]
+        values = (self._network.chain_id, self.address, astuple(content))
+        return keccak(abi.encode(params, values, function))

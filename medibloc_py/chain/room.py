@@ -1,0 +1,161 @@
+"""A contract on a network: what every service stands on.
+
+A service writes each function once, as a method that gives the `Call`; `sends` makes
+of it a method that sends the call, and keeps the other for `multicall`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from medibloc_py.acts import VERSION, Act
+from medibloc_py.chain.accounts import Signer, TypedData, recover_typed, typed_digest
+from medibloc_py.chain.artifacts import Contract
+from medibloc_py.chain.network import Network
+from medibloc_py.chain.reverts import refusal
+from medibloc_py.errors import ContractRefusal, InvalidValue
+from medibloc_py.model import Address, Event, Receipt, Signed
+
+P = ParamSpec("P")
+R = TypeVar("R", bound="Room")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function of one contract with its arguments: to be sent, alone or with others."""
+
+    contract: Address
+    function: str
+    arguments: tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Multicall:
+    """Several calls that were mined in one transaction.
+
+    Attributes:
+        refused: why a call was left out, by its place; empty if all were made.
+    """
+
+    receipt: Receipt
+    refused: dict[int, ContractRefusal]
+
+
+class Room:
+    """One contract, at one address, through one node."""
+
+    CONTRACT: ClassVar[str]
+    """Name of the artifact."""
+
+    def __init__(self, network: Network, address: Address, deployed_at: int = 0) -> None:
+        self.address = address
+        self._network = network
+        self._contract = Contract(self.CONTRACT, address, deployed_at)
+
+    def multicall(self, signer: Signer, calls: Sequence[Call], *, atomic: bool = True) -> Multicall:
+        """Sends several calls to this contract in one transaction, in order.
+
+        Args:
+            signer: who sends and pays; the contract sees it as the sender of each call.
+            calls: from `<method>.call(...)` of this service.
+            atomic: all or none. Otherwise those that are refused are left out and told.
+
+        Raises:
+            InvalidValue: there is no call, or one of another contract.
+            ContractRefusal: atomic, and one was refused.
+            MediBlocError: as `Network.send`.
+        """
+        if not calls or any(call.contract != self.address for call in calls):
+            raise InvalidValue(
+                name="the calls",
+                given=f"{len(calls)} of them",
+                allowed=f"one or more, all to the {self.CONTRACT} at {self.address}",
+            )
+        receipt = self._network.multicall(
+            signer, self._contract, [(call.function, call.arguments) for call in calls], atomic
+        )
+        return Multicall(
+            receipt,
+            {
+                event.args["index"]: refusal(event.args["reason"])
+                for event in receipt.events
+                if event.name == "CallRefused"
+            },
+        )
+
+    def _call(self, function: str, *arguments: object) -> Call:
+        return Call(self.address, function, arguments)
+
+    def _read(self, function: str, *arguments: object) -> Any:
+        return self._network.call(self._contract, function, *arguments)
+
+    def _events(self, name: str, **wanted: object) -> list[Event]:
+        return self._network.events(self._contract, name, wanted)
+
+    def _typed(self, act: Act, values: Sequence[object]) -> TypedData:
+        """Writes an act as EIP-712 typed data of this contract on this chain."""
+        domain: Mapping[str, object] = {
+            "name": act.domain,
+            "version": VERSION,
+            "chainId": self._network.chain_id,
+            "verifyingContract": self.address,
+        }
+        names = [name for _, name in act.fields]
+        if len(values) != len(names):
+            raise InvalidValue(name=act.name, given=f"{len(values)} values", allowed=len(names))
+        return domain, {act.name: act.fields}, act.name, dict(zip(names, values, strict=True))
+
+    def _digest(self, act: Act, *values: object) -> bytes:
+        return typed_digest(*self._typed(act, values))
+
+    def _sign(self, signer: Signer, act: Act, *values: object) -> tuple[bytes, bytes]:
+        """Gives the digest and the signature."""
+        return signer.sign_typed(*self._typed(act, values))
+
+    def _word(self, signer: Signer, deadline: int, act: Act, *values: object) -> Signed:
+        """Signs an act whose last field is the deadline."""
+        _, signature = self._sign(signer, act, *values, deadline)
+        return Signed(signer.address, deadline, signature)
+
+    def _recover(self, act: Act, signature: bytes, *values: object) -> Address:
+        return recover_typed(*self._typed(act, values), signature)
+
+
+class Sending(Generic[P]):
+    """A bound method that sends; `call` gives what it would send."""
+
+    def __init__(self, room: Room, make: Callable[P, Call]) -> None:
+        self._room = room
+        self.call = make
+
+    def __call__(self, signer: Signer, /, *args: P.args, **kwargs: P.kwargs) -> Receipt:
+        """Sends the call as `signer`, who pays; waits until it is mined."""
+        call = self.call(*args, **kwargs)
+        room = self._room
+        return room._network.send(signer, room._contract, call.function, *call.arguments)
+
+
+class sends(Generic[R, P]):  # noqa: N801 -- a decorator
+    """Makes a method that gives a `Call` into one that sends it, `signer` coming first."""
+
+    def __init__(self, make: Callable[Concatenate[R, P], Call]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, room: None, kind: type[R]) -> sends[R, P]: ...
+
+    @overload
+    def __get__(self, room: R, kind: type[R]) -> Sending[P]: ...
+
+    def __get__(self, room: R | None, kind: type[R]) -> sends[R, P] | Sending[P]:
+        """Binds the method to its service."""
+        if room is None:
+            return self
+
+        def make(*args: P.args, **kwargs: P.kwargs) -> Call:
+            return self._make(room, *args, **kwargs)
+
+        return Sending(room, make)
