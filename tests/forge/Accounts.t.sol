@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Accounts} from "../../contracts/accounts/Accounts.sol";
 import {IAccounts} from "../../contracts/accounts/IAccounts.sol";
 import {Expiry} from "../../contracts/libraries/Expiry.sol";
 import {Purpose} from "../../contracts/libraries/Purpose.sol";
+import {Signatures} from "../../contracts/libraries/Signatures.sol";
+import {Records} from "../../contracts/records/Records.sol";
 import {World} from "./support/World.sol";
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
@@ -15,7 +16,7 @@ contract AccountsTest is World {
 
     function test_constructor_reverts_when_governance_is_nobody() public {
         vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
-        new Accounts(address(0));
+        new Records(address(0));
     }
 
     function test_governance_moves_in_two_steps() public {
@@ -25,6 +26,15 @@ contract AccountsTest is World {
         vm.prank(STRANGER);
         accounts.acceptOwnership();
         assertEq(accounts.owner(), STRANGER);
+    }
+
+    function test_governance_can_leave_accreditors_to_themselves() public {
+        vm.prank(GOVERNANCE);
+        accounts.renounceOwnership();
+        vm.expectRevert(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, GOVERNANCE));
+        vm.prank(GOVERNANCE);
+        accounts.setAccreditor(STRANGER, true);
+        accredit(STRANGER, ISSUER, LATER);
     }
 
     function test_setAccreditor_emits_AccreditorSet() public {
@@ -87,17 +97,17 @@ contract AccountsTest is World {
     }
 
     /// Roles share a slot: none may touch another, nor the evidence or the key beside them.
-    function testFuzz_accredit_leaves_the_rest_of_the_slot(uint40[3] memory untils, uint64 evidence) public {
+    function testFuzz_accredit_leaves_the_rest_of_the_slot(uint40[4] memory untils, uint64 evidence) public {
         evidence &= Purpose.VOUCHED;
         attest(STRANGER, evidence);
         vm.prank(STRANGER);
         accounts.publishKey(_bundle());
-        for (uint8 role = 0; role < 3; ++role) {
+        for (uint8 role = 0; role < 4; ++role) {
             untils[role] = uint40(bound(untils[role], NOW + 1, type(uint40).max));
             accredit(STRANGER, IAccounts.Role(role), type(uint40).max);
             accredit(STRANGER, IAccounts.Role(role), untils[role]);
         }
-        for (uint8 role = 0; role < 3; ++role) {
+        for (uint8 role = 0; role < 4; ++role) {
             (uint40 until, uint64 vouched) = accounts.accreditation(STRANGER, IAccounts.Role(role));
             assertEq(until, untils[role]);
             assertEq(vouched, evidence);
@@ -156,6 +166,21 @@ contract AccountsTest is World {
     function test_publishKey_reverts_when_suite_is_unknown() public {
         vm.expectRevert(abi.encodeWithSelector(IAccounts.KeyBundleInvalid.selector, 1249));
         accounts.publishKey(new bytes(1249));
+    }
+
+    function test_publishKeyFor_reverts_when_bundle_is_malformed() public {
+        bytes memory bundle = new bytes(1249);
+        vm.expectRevert(abi.encodeWithSelector(IAccounts.KeyBundleInvalid.selector, 1249));
+        vm.prank(PATIENT);
+        accounts.publishKeyFor(bundle, Signatures.Signed(PATIENT, 0, ""));
+    }
+
+    /// Each account counts its own keys: a word for one is none for another.
+    function test_publishKeyFor_touches_nobody_else() public {
+        vm.prank(PATIENT);
+        accounts.publishKeyFor(_bundle(), Signatures.Signed(PATIENT, 0, ""));
+        (, uint32 version) = accounts.keyOf(STRANGER);
+        assertEq(version, 0);
     }
 
     function test_keyOf_given_no_key() public view {

@@ -52,7 +52,9 @@ contract DelegatesTest is Acts {
         delegate(Scopes.ALL, NOW);
     }
 
-    function testFuzz_mayAct_tells_scope_and_time(uint8 given, uint8 asked, uint40 until, uint40 time) public {
+    function testFuzz_mayAct_tells_scope_and_time(uint8 given, uint8 asked, uint40 until, uint40 time)
+        public
+    {
         given = uint8(bound(given, 1, Scopes.ALL));
         until = uint40(bound(until, NOW + 1, type(uint40).max));
         time = uint40(bound(time, NOW, type(uint40).max));

@@ -5,16 +5,13 @@ import {IAccounts} from "../../contracts/accounts/IAccounts.sol";
 import {IRecords} from "../../contracts/records/IRecords.sol";
 import {Tree} from "./support/Tree.sol";
 import {World} from "./support/World.sol";
+import {MerkleProof} from "@openzeppelin/contracts/utils/cryptography/MerkleProof.sol";
 
 contract RecordsTest is World {
     bytes32 private constant ROOT = keccak256("root");
     bytes32 private constant OTHER = keccak256("other root");
     bytes32 private constant BLIND = keccak256("blind");
     bytes32[] private none;
-
-    function test_constructor_keeps_accounts() public view {
-        assertEq(address(records.accounts()), address(accounts));
-    }
 
     function test_register_emits_Registered() public {
         vm.expectEmit(address(records));
@@ -132,6 +129,92 @@ contract RecordsTest is World {
         records.open(HOSPITAL, PATIENT, bytes32(uint256(3)), none);
     }
 
+    function testFuzz_openMany_given_any_choice(uint16 choice) public {
+        vm.assume(choice != 0);
+        (bytes32[] memory ids, bool[] memory chosen, bytes32[] memory blinds) = _chosen(choice);
+        _register(HOSPITAL, Tree.rootOf(ids), 16);
+        (bytes32[] memory proof, bool[] memory flags) = Tree.multiProofOf(ids, chosen);
+        bytes32[] memory opened = records.openMany(HOSPITAL, PATIENT, blinds, proof, flags);
+        assertEq(opened.length, blinds.length);
+        for (uint256 i = 0; i < blinds.length; ++i) {
+            assertEq(opened[i], records.recordId(PATIENT, blinds[i]));
+        }
+        _expectManyUnknown(STRANGER, blinds.length);
+        records.openMany(STRANGER, PATIENT, blinds, proof, flags);
+        _expectManyUnknown(HOSPITAL, blinds.length);
+        records.openMany(HOSPITAL, STRANGER, blinds, proof, flags);
+    }
+
+    function test_openMany_given_a_batch_of_one() public {
+        bytes32 id = records.recordId(PATIENT, BLIND);
+        _register(HOSPITAL, id, 1);
+        bytes32[] memory blinds = new bytes32[](1);
+        blinds[0] = BLIND;
+        assertEq(records.openMany(HOSPITAL, PATIENT, blinds, none, new bool[](0))[0], id);
+    }
+
+    /// Of no leaf the proof itself would be the root, and open anything.
+    function test_openMany_reverts_when_no_record_is_asked() public {
+        _register(HOSPITAL, ROOT, 1);
+        bytes32[] memory proof = new bytes32[](1);
+        proof[0] = ROOT;
+        _expectManyUnknown(HOSPITAL, 0);
+        records.openMany(HOSPITAL, PATIENT, none, proof, new bool[](0));
+        _expectManyUnknown(HOSPITAL, 0);
+        records.openMany(HOSPITAL, PATIENT, none, none, new bool[](0));
+    }
+
+    function test_openMany_reverts_when_a_record_is_named_twice() public {
+        (bytes32[] memory ids, bool[] memory chosen, bytes32[] memory blinds) = _chosen(3);
+        _register(HOSPITAL, Tree.rootOf(ids), 16);
+        (bytes32[] memory proof, bool[] memory flags) = Tree.multiProofOf(ids, chosen);
+        blinds[1] = blinds[0];
+        _expectManyUnknown(HOSPITAL, 2);
+        records.openMany(HOSPITAL, PATIENT, blinds, proof, flags);
+    }
+
+    /// Siblings may change places, as pairs are hashed in order; others may not.
+    function test_openMany_reverts_when_records_change_places() public {
+        (bytes32[] memory ids, bool[] memory chosen, bytes32[] memory blinds) = _chosen(15);
+        _register(HOSPITAL, Tree.rootOf(ids), 16);
+        (bytes32[] memory proof, bool[] memory flags) = Tree.multiProofOf(ids, chosen);
+        (blinds[1], blinds[2]) = (blinds[2], blinds[1]);
+        _expectManyUnknown(HOSPITAL, 4);
+        records.openMany(HOSPITAL, PATIENT, blinds, proof, flags);
+        (blinds[1], blinds[2]) = (blinds[2], blinds[1]);
+        (blinds[0], blinds[1]) = (blinds[1], blinds[0]);
+        bytes32[] memory opened = records.openMany(HOSPITAL, PATIENT, blinds, proof, flags);
+        assertEq(opened[0], ids[1]);
+        assertEq(opened[1], ids[0]);
+    }
+
+    function test_openMany_reverts_when_flags_do_not_fit() public {
+        (bytes32[] memory ids, bool[] memory chosen, bytes32[] memory blinds) = _chosen(3);
+        _register(HOSPITAL, Tree.rootOf(ids), 16);
+        (bytes32[] memory proof, bool[] memory flags) = Tree.multiProofOf(ids, chosen);
+        vm.expectRevert(MerkleProof.MerkleProofInvalidMultiproof.selector);
+        records.openMany(HOSPITAL, PATIENT, blinds, proof, new bool[](flags.length + 1));
+        flags[0] = false;
+        flags[1] = true;
+        vm.expectRevert();
+        records.openMany(HOSPITAL, PATIENT, blinds, proof, flags);
+    }
+
+    /// Whatever proof and flags: what opens is a record of the batch.
+    function testFuzz_openMany_opens_no_stranger(bytes32 foreign, bytes32[] memory proof) public {
+        (bytes32[] memory ids,,) = _chosen(1);
+        _register(HOSPITAL, Tree.rootOf(ids), 16);
+        vm.assume(uint256(foreign) >= 16);
+        bytes32[] memory blinds = new bytes32[](1 + uint256(foreign) % 3);
+        blinds[0] = foreign;
+        bool[] memory flags = new bool[](blinds.length + proof.length - 1);
+        for (uint256 i = 0; i < flags.length; ++i) {
+            flags[i] = uint256(foreign) >> i & 1 == 1;
+        }
+        vm.expectRevert();
+        records.openMany(HOSPITAL, PATIENT, blinds, proof, flags);
+    }
+
     function testFuzz_recordId_is_the_double_hashed_leaf(address patient, bytes32 blind) public view {
         bytes32 once = keccak256(abi.encodePacked(bytes12(0), patient, blind));
         assertEq(records.recordId(patient, blind), keccak256(abi.encodePacked(once)));
@@ -147,6 +230,29 @@ contract RecordsTest is World {
         for (uint256 i = 0; i < count; ++i) {
             ids[i] = records.recordId(PATIENT, bytes32(i));
         }
+    }
+
+    /// @dev 16 records, and the blinds of those whose bit is set in `choice`.
+    function _chosen(uint16 choice)
+        private
+        view
+        returns (bytes32[] memory ids, bool[] memory chosen, bytes32[] memory blinds)
+    {
+        ids = _ids(16);
+        chosen = new bool[](16);
+        uint256 count;
+        for (uint256 i = 0; i < 16; ++i) {
+            chosen[i] = choice >> i & 1 == 1;
+            if (chosen[i]) ++count;
+        }
+        blinds = new bytes32[](count);
+        for (uint256 i = 16; i > 0; --i) {
+            if (chosen[i - 1]) blinds[--count] = bytes32(i - 1);
+        }
+    }
+
+    function _expectManyUnknown(address issuer, uint256 count) private {
+        vm.expectRevert(abi.encodeWithSelector(IRecords.RecordsUnknown.selector, issuer, count));
     }
 
     function _expectUnknown(address issuer, address patient, bytes32 blind) private {
