@@ -23,22 +23,11 @@ contract MarketTest is MarketWorld {
     }
 
     function testFuzz_listingId_hashes_every_field(Listings.Listing memory l) public view {
-        bytes32 expected = keccak256(
-            abi.encode(
-                block.chainid,
-                address(market),
-                l.steward,
-                l.root,
-                l.token,
-                l.price,
-                l.totalWeight,
-                l.terms,
-                l.feeBps,
-                l.closesAt,
-                l.salt
-            )
+        bytes memory head = abi.encode(
+            block.chainid, address(market), l.steward, l.root, l.token, l.price, l.totalWeight, l.terms
         );
-        assertEq(market.listingId(l), expected);
+        bytes memory tail = abi.encode(l.feeBps, l.issuerBps, l.issuers, l.bond, l.closesAt, l.salt);
+        assertEq(market.listingId(l), keccak256(bytes.concat(head, tail)));
     }
 
     function testFuzz_orderId_hashes_every_field(Listings.Order memory o) public view {
@@ -61,10 +50,11 @@ contract MarketTest is MarketWorld {
     /// A field's word with bits above its type is no encoding of a listing: nothing reads it as one.
     function test_list_reverts_when_a_word_is_dirty() public {
         bytes memory clean = abi.encodeCall(IMarket.list, (offer()));
-        uint256[7] memory narrow = [uint256(0), 2, 3, 4, 5, 6, 7];
-        for (uint256 i = 0; i < narrow.length; ++i) {
+        uint256[9] memory narrow = [uint256(0), 2, 3, 4, 5, 6, 7, 9, 10];
+        for (uint256 i = 0; i <= narrow.length; ++i) {
             bytes memory dirty = bytes.concat(clean);
-            dirty[4 + 32 * narrow[i]] = 0x01;
+            // The salt is left-aligned: its unused bytes are the last.
+            dirty[4 + (i < narrow.length ? 32 * narrow[i] : 32 * 12 - 1)] = 0x01;
             vm.prank(STEWARD);
             (bool done,) = address(market).call(dirty);
             assertFalse(done);
@@ -83,38 +73,35 @@ contract MarketTest is MarketWorld {
     }
 
     function testFuzz_leafOf_is_double_hashed(Listings.Contribution memory c) public view {
-        bytes32 once =
-            keccak256(abi.encode(c.patient, c.payee, c.recordId, c.keyCommitment, c.weight, c.consentDigest));
+        bytes32 once = keccak256(abi.encode(c.patient, c.payee, c.recordId, c.weight, c.consentDigest));
         assertEq(market.leafOf(c), keccak256(abi.encodePacked(once)));
     }
 
-    function testFuzz_contributionDigest_follows_EIP712(Listings.ContributionTerms memory t) public view {
-        bytes32 separator = keccak256(
-            abi.encode(
-                keccak256(
-                    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-                ),
-                keccak256("MediBloc Market"),
-                keccak256("1"),
-                block.chainid,
-                address(market)
-            )
-        );
+    function testFuzz_issuerLeafOf_is_double_hashed(Listings.IssuerShare memory s) public view {
+        bytes32 once = keccak256(abi.encode(s.issuer, s.weight));
+        assertEq(market.issuerLeafOf(s), keccak256(abi.encodePacked(once)));
+    }
+
+    function testFuzz_contributionDigest_follows_EIP712(Listings.ContributionTerms memory t, uint64 chain)
+        public
+    {
+        vm.chainId(bound(chain, 1, type(uint64).max));
         bytes memory head = abi.encode(
-            keccak256(
-                "Contribution(address patient,address steward,address token,uint64 terms,uint96 minPrice,uint16 maxFeeBps,address payee,bytes32 record,bytes32 keyCommitment,uint96 weight,uint96 maxTotalWeight,uint40 expiresAt)"
-            ),
-            t.patient,
-            t.steward,
-            t.token,
-            t.terms,
-            t.minPrice
+            keccak256(bytes(CONTRIBUTION_TYPE)), t.patient, t.signer, t.steward, t.token, t.terms, t.minPrice
         );
         bytes memory tail = abi.encode(
             t.maxFeeBps, t.payee, t.record, t.keyCommitment, t.weight, t.maxTotalWeight, t.expiresAt
         );
-        bytes32 expected = MessageHashUtils.toTypedDataHash(separator, keccak256(bytes.concat(head, tail)));
-        assertEq(market.contributionDigest(t), expected);
+        assertEq(market.contributionDigest(t), typedDigest(keccak256(bytes.concat(head, tail))));
+    }
+
+    function test_domain_tells_name_version_chain_and_contract() public view {
+        (, string memory name, string memory version, uint256 chain, address verifier,,) =
+            market.eip712Domain();
+        assertEq(name, "MediBloc Market");
+        assertEq(version, "1");
+        assertEq(chain, block.chainid);
+        assertEq(verifier, address(market));
     }
 
     // --- list ---------------------------------------------------------------------------------
@@ -126,6 +113,7 @@ contract MarketTest is MarketWorld {
         emit IMarket.Listed(id, STEWARD, listing);
         assertEq(list(listing), id);
         assertListing(id, 0, 0, listing.closesAt);
+        assertBond(id, IMarket.Bond.HELD);
     }
 
     function test_list_reverts_when_caller_is_not_steward() public {
@@ -146,7 +134,16 @@ contract MarketTest is MarketWorld {
         listing.totalWeight = 0;
         _expectInvalid(listing);
         listing = offer();
-        listing.feeBps = 10_001;
+        listing.feeBps = 10_001 - ISSUER_BPS;
+        _expectInvalid(listing);
+        listing = offer();
+        (listing.feeBps, listing.issuerBps) = (type(uint16).max, type(uint16).max);
+        _expectInvalid(listing);
+        listing = offer();
+        listing.issuerBps = 0;
+        _expectInvalid(listing);
+        listing = offer();
+        listing.issuers = 0;
         _expectInvalid(listing);
         listing = offer();
         listing.token = STRANGER;
@@ -155,7 +152,9 @@ contract MarketTest is MarketWorld {
 
     function test_list_given_a_fee_of_the_whole() public {
         Listings.Listing memory listing = offer();
-        listing.feeBps = 10_000;
+        listing.feeBps = 10_000 - ISSUER_BPS;
+        list(listing);
+        (listing.feeBps, listing.issuerBps, listing.issuers) = (10_000, 0, 0);
         list(listing);
     }
 
@@ -178,11 +177,10 @@ contract MarketTest is MarketWorld {
         bytes memory exists = abi.encodeWithSelector(IMarket.ListingExists.selector, idOf(listing));
         vm.expectRevert(exists);
         list(listing);
-        vm.prank(PATIENT);
-        market.withdraw(listing, contributions[0], proofOf(0));
+        withdraw(listing);
         vm.expectRevert(exists);
         list(listing);
-        listing.salt = keccak256("another salt");
+        listing.salt = bytes8(keccak256("another salt"));
         list(listing);
     }
 
@@ -198,7 +196,7 @@ contract MarketTest is MarketWorld {
         vm.prank(RESEARCHER);
         assertEq(market.purchase(listing, order.purpose, order.lock, order.deadline), id);
         assertEq(uint8(market.orderState(id)), uint8(IMarket.OrderState.OPEN));
-        assertEq(token.balanceOf(address(market)), PRICE);
+        assertEq(token.balanceOf(address(market)), BOND + PRICE);
         assertEq(token.balanceOf(RESEARCHER), before - PRICE);
         assertListing(order.listing, 0, 0, listing.closesAt);
     }
@@ -223,8 +221,7 @@ contract MarketTest is MarketWorld {
 
     function test_purchase_reverts_when_a_patient_withdrew_in_the_same_block() public {
         Listings.Listing memory listing = listed();
-        vm.prank(PATIENT);
-        market.withdraw(listing, contributions[0], proofOf(0));
+        withdraw(listing);
         bytes32 id = idOf(listing);
         vm.expectRevert(abi.encodeWithSelector(IMarket.ListingClosed.selector, id, NOW - 1));
         _buy(listing, TERMS, vm.addr(1), NOW + 1 hours);
@@ -263,6 +260,53 @@ contract MarketTest is MarketWorld {
         _expectDenied(listing, Purpose.HMB | Purpose.SENSITIVE, Purpose.Answer.REFER, 57);
         _expectDenied(listing, Purpose.TREATMENT, Purpose.Answer.DENY, 63);
         _expectDenied(listing, Purpose.HMB | Purpose.COMMERCIAL, Purpose.Answer.DENY, 60);
+    }
+
+    /// A person decided, for this listing, this buyer and this request, and may change its mind.
+    function test_purchase_given_a_referred_purpose_that_a_reviewer_cleared() public {
+        address reviewer = makeAddr("reviewer");
+        accredit(reviewer, IAccounts.Role.REVIEWER, LATER);
+        Listings.Listing memory listing = listed();
+        uint64 purpose = Purpose.HMB | Purpose.SENSITIVE;
+        _expectDenied(listing, purpose, Purpose.Answer.REFER, 57);
+        _clear(reviewer, idOf(listing), purpose, NOW + 1 hours);
+        vm.warp(NOW + 1 hours);
+        _buy(listing, purpose, vm.addr(1), NOW + 2 hours);
+        _expectDenied(listing, purpose | Purpose.DS, Purpose.Answer.REFER, 57);
+        vm.warp(NOW + 1 hours + 1);
+        _expectDenied(listing, purpose, Purpose.Answer.REFER, 57);
+        _clear(reviewer, idOf(listing), purpose, LATER);
+        _buy(listing, purpose, vm.addr(2), NOW + 2 hours);
+        _clear(reviewer, idOf(listing), purpose, 0);
+        _expectDenied(listing, purpose, Purpose.Answer.REFER, 57);
+        _clear(reviewer, idOf(listing), purpose, LATER);
+        accredit(reviewer, IAccounts.Role.REVIEWER, 0);
+        _expectDenied(listing, purpose, Purpose.Answer.REFER, 57);
+    }
+
+    function test_purchase_reverts_when_another_listing_or_buyer_was_cleared() public {
+        address reviewer = makeAddr("reviewer");
+        accredit(reviewer, IAccounts.Role.REVIEWER, LATER);
+        Listings.Listing memory listing = listed();
+        Listings.Listing memory other = plainOffer();
+        list(other);
+        uint64 purpose = Purpose.HMB | Purpose.SENSITIVE;
+        _clear(reviewer, idOf(other), purpose, LATER);
+        vm.startPrank(reviewer);
+        consents.clear(idOf(listing), STRANGER, purpose, LATER);
+        consents.clear(consents.subjectOf(PATIENT, 0), RESEARCHER, purpose, LATER);
+        vm.stopPrank();
+        _expectDenied(listing, purpose, Purpose.Answer.REFER, 57);
+        _buy(other, purpose, vm.addr(1), NOW + 1 hours);
+    }
+
+    /// No clearance permits what the terms deny.
+    function test_purchase_reverts_when_a_denied_purpose_was_cleared() public {
+        address reviewer = makeAddr("reviewer");
+        accredit(reviewer, IAccounts.Role.REVIEWER, LATER);
+        Listings.Listing memory listing = listed();
+        _clear(reviewer, idOf(listing), Purpose.POA, LATER);
+        _expectDenied(listing, Purpose.POA, Purpose.Answer.DENY, 11);
     }
 
     function test_purchase_tells_the_time_itself() public {
@@ -328,7 +372,7 @@ contract MarketTest is MarketWorld {
         market.settle(order, SECRET);
         assertEq(uint8(market.orderState(id)), uint8(IMarket.OrderState.SETTLED));
         assertListing(order.listing, PRICE, 0, listing.closesAt);
-        assertEq(token.balanceOf(address(market)), PRICE);
+        assertEq(token.balanceOf(address(market)), BOND + PRICE);
     }
 
     function test_settle_until_the_deadline() public {
@@ -347,8 +391,7 @@ contract MarketTest is MarketWorld {
     function test_settle_given_a_withdrawal_after_the_order() public {
         Listings.Listing memory listing = listed();
         Listings.Order memory order = purchase(listing, SECRET);
-        vm.prank(PATIENT);
-        market.withdraw(listing, contributions[0], proofOf(0));
+        withdraw(listing);
         market.settle(order, SECRET);
         assertListing(order.listing, PRICE, 0, NOW - 1);
     }
@@ -418,7 +461,7 @@ contract MarketTest is MarketWorld {
         market.refund(order);
         assertEq(uint8(market.orderState(id)), uint8(IMarket.OrderState.REFUNDED));
         assertEq(token.balanceOf(RESEARCHER), before);
-        assertEq(token.balanceOf(address(market)), 0);
+        assertEq(token.balanceOf(address(market)), BOND);
     }
 
     function test_refund_reverts_when_deadline_is_not_reached() public {
@@ -447,292 +490,16 @@ contract MarketTest is MarketWorld {
         market.refund(order);
     }
 
-    // --- claim --------------------------------------------------------------------------------
-
-    function test_claim_emits_Claimed() public {
-        Listings.Listing memory listing = listed();
-        sell(listing, SECRET);
-        bytes32 id = idOf(listing);
-        bytes32 leaf = leafOf(contributions[1]);
-        uint256 fee = uint256(PRICE) * FEE_BPS / 10_000;
-        uint256 amount = (PRICE - fee) * 2 / 6;
-        assertEq(market.due(listing, contributions[1]), amount);
-        vm.expectEmit(address(market));
-        emit IMarket.Claimed(id, leaf, contributions[1].payee, amount);
-        vm.prank(STRANGER);
-        assertEq(market.claim(listing, contributions[1], proofOf(1)), amount);
-        assertEq(token.balanceOf(contributions[1].payee), amount);
-        assertEq(market.claimed(id, leaf), amount);
-        assertEq(market.due(listing, contributions[1]), 0);
-        assertListing(id, PRICE, amount, listing.closesAt);
-    }
-
-    function test_claim_pays_what_was_earned_since() public {
-        Listings.Listing memory listing = listed();
-        sell(listing, 1);
-        market.claim(listing, contributions[0], proofOf(0));
-        sell(listing, 2);
-        sell(listing, 3);
-        market.claim(listing, contributions[0], proofOf(0));
-        uint256 earned = 3 * uint256(PRICE);
-        uint256 part = earned - earned * FEE_BPS / 10_000;
-        assertEq(token.balanceOf(contributions[0].payee), part / 6);
-    }
-
-    function test_claim_given_a_withdrawal() public {
-        Listings.Listing memory listing = listed();
-        sell(listing, SECRET);
-        vm.prank(PATIENT);
-        market.withdraw(listing, contributions[0], proofOf(0));
-        assertGt(market.claim(listing, contributions[0], proofOf(0)), 0);
-    }
-
-    function test_claim_reverts_when_nothing_is_due() public {
-        Listings.Listing memory listing = listed();
-        bytes memory nothing =
-            abi.encodeWithSelector(IMarket.NothingToClaim.selector, idOf(listing), leafOf(contributions[0]));
-        bytes32[] memory proof = proofOf(0);
-        vm.expectRevert(nothing);
-        market.claim(listing, contributions[0], proof);
-        sell(listing, SECRET);
-        market.claim(listing, contributions[0], proof);
-        vm.expectRevert(nothing);
-        market.claim(listing, contributions[0], proof);
-    }
-
-    function test_claim_reverts_when_listing_is_unknown() public {
-        Listings.Listing memory listing = offer();
-        bytes32[] memory proof = proofOf(0);
-        bytes memory unknown = abi.encodeWithSelector(IMarket.ListingUnknown.selector, idOf(listing));
-        vm.expectRevert(unknown);
-        market.claim(listing, contributions[0], proof);
-        vm.expectRevert(unknown);
-        market.claimFee(listing);
-        vm.expectRevert(unknown);
-        market.due(listing, contributions[0]);
-        vm.expectRevert(unknown);
-        market.feeDue(listing);
-        vm.expectRevert(unknown);
-        market.withdraw(listing, contributions[0], proof);
-    }
-
-    function test_claim_reverts_when_contribution_is_unknown() public {
-        Listings.Listing memory listing = listed();
-        sell(listing, SECRET);
-        Listings.Contribution memory forged = contributions[0];
-        forged.payee = STRANGER;
-        bytes32[] memory proof = proofOf(0);
-        bytes memory unknown =
-            abi.encodeWithSelector(IMarket.ContributionUnknown.selector, idOf(listing), leafOf(forged));
-        vm.expectRevert(unknown);
-        market.claim(listing, forged, proof);
-        forged = contributions[0];
-        forged.weight = 6;
-        unknown = abi.encodeWithSelector(IMarket.ContributionUnknown.selector, idOf(listing), leafOf(forged));
-        vm.expectRevert(unknown);
-        market.claim(listing, forged, proof);
-    }
-
-    /// Weights that sum above the total weight: claims stop where the contributors' part ends, and the fee is safe.
-    function test_claim_reverts_when_it_exceeds_earned() public {
-        Listings.Listing memory listing = offer();
-        listing.totalWeight = 3;
-        bytes32 id = list(listing);
-        sell(listing, SECRET);
-        uint256 fee = uint256(PRICE) * FEE_BPS / 10_000;
-        uint256 part = PRICE - fee;
-        market.claim(listing, contributions[1], proofOf(1));
-        uint256 available = part - part * 2 / 3;
-        bytes32[] memory proof = proofOf(2);
-        vm.expectRevert(abi.encodeWithSelector(IMarket.ClaimExceedsEarned.selector, id, part, available));
-        market.claim(listing, contributions[2], proof);
-        market.claim(listing, contributions[0], proofOf(0));
-        assertEq(market.claimFee(listing), fee);
-    }
-
-    function test_claim_of_another_listing_is_safe_from_hostile_weights() public {
-        Listings.Listing memory honest = listed();
-        Listings.Listing memory hostile = offer();
-        (hostile.totalWeight, hostile.feeBps, hostile.salt) = (1, 10_000, keccak256("hostile"));
-        list(hostile);
-        sell(honest, 1);
-        sell(hostile, 2);
-        market.claimFee(hostile);
-        bytes32[] memory proof = proofOf(2);
-        vm.expectRevert();
-        market.claim(hostile, contributions[2], proof);
-        market.claimFee(honest);
-        for (uint256 i = 0; i < 3; ++i) {
-            market.claim(honest, contributions[i], proofOf(i));
-        }
-    }
-
-    /// A claim, however the sales and the claims interleave, pays floor(part · weight / total) in the end.
-    function testFuzz_claim_arithmetic(
-        uint96 price,
-        uint96 totalWeight,
-        uint96 weight,
-        uint16 feeBps,
-        uint8 sales,
-        uint256 claims
-    ) public {
-        Listings.Listing memory listing = offer();
-        listing.price = price = uint96(bound(price, 1, type(uint96).max));
-        listing.totalWeight = totalWeight = uint96(bound(totalWeight, 1, type(uint96).max));
-        listing.feeBps = feeBps = uint16(bound(feeBps, 0, 10_000));
-        contributions[0].weight = weight = uint96(bound(weight, 0, totalWeight));
-        listing.root = leafOf(contributions[0]);
-        bytes32 id = list(listing);
-        uint256 count = bound(sales, 1, 20);
-        token.mint(RESEARCHER, count * price);
-        for (uint256 k = 1; k <= count; ++k) {
-            sell(listing, k);
-            if (claims >> k & 1 == 1 && market.due(listing, contributions[0]) > 0) {
-                market.claim(listing, contributions[0], new bytes32[](0));
-            }
-            if (claims >> (k + 100) & 1 == 1 && market.feeDue(listing) > 0) market.claimFee(listing);
-        }
-        if (market.due(listing, contributions[0]) > 0) {
-            market.claim(listing, contributions[0], new bytes32[](0));
-        }
-        if (market.feeDue(listing) > 0) market.claimFee(listing);
-        uint256 earned = count * price;
-        uint256 fee = earned * feeBps / 10_000;
-        uint256 share = (earned - fee) * weight / totalWeight;
-        assertEq(token.balanceOf(contributions[0].payee), share);
-        assertEq(token.balanceOf(STEWARD), fee);
-        assertListing(id, earned, share + fee, listing.closesAt);
-        assertEq(token.balanceOf(address(market)), earned - share - fee);
-    }
-
-    // --- claimFee -----------------------------------------------------------------------------
-
-    function test_claimFee_emits_FeeClaimed() public {
-        Listings.Listing memory listing = listed();
-        sell(listing, SECRET);
-        bytes32 id = idOf(listing);
-        uint256 fee = uint256(PRICE) * FEE_BPS / 10_000;
-        assertEq(market.feeDue(listing), fee);
-        vm.expectEmit(address(market));
-        emit IMarket.FeeClaimed(id, STEWARD, fee);
-        vm.prank(STRANGER);
-        assertEq(market.claimFee(listing), fee);
-        assertEq(token.balanceOf(STEWARD), fee);
-        assertEq(market.feeDue(listing), 0);
-        assertListing(id, PRICE, fee, listing.closesAt);
-    }
-
-    function test_claimFee_reverts_when_nothing_is_due() public {
-        Listings.Listing memory listing = listed();
-        bytes memory nothing =
-            abi.encodeWithSelector(IMarket.NothingToClaim.selector, idOf(listing), bytes32(0));
-        vm.expectRevert(nothing);
-        market.claimFee(listing);
-        sell(listing, SECRET);
-        market.claimFee(listing);
-        vm.expectRevert(nothing);
-        market.claimFee(listing);
-    }
-
-    // --- withdraw -----------------------------------------------------------------------------
-
-    function test_withdraw_emits_Withdrawn() public {
-        Listings.Listing memory listing = listed();
-        bytes32 id = idOf(listing);
-        bytes32 leaf = leafOf(contributions[0]);
-        bytes32[] memory proof = proofOf(0);
-        vm.expectEmit(address(market));
-        emit IMarket.Withdrawn(id, leaf, PATIENT, PATIENT);
-        vm.prank(PATIENT);
-        market.withdraw(listing, contributions[0], proof);
-        assertListing(id, 0, 0, NOW - 1);
-        assertEq(market.withdrawnAt(leaf), NOW);
-    }
-
-    function test_withdraw_by_the_patient_while_the_consent_holds() public {
-        Listings.Listing memory listing = listed();
-        consent(PATIENT, Purpose.GRU, LATER);
-        vm.prank(PATIENT);
-        market.withdraw(listing, contributions[0], proofOf(0));
-        assertListing(idOf(listing), 0, 0, NOW - 1);
-    }
-
-    function test_withdraw_by_the_patient_from_a_closed_listing() public {
-        Listings.Listing memory listing = listed();
-        bytes32 leaf = leafOf(contributions[0]);
-        vm.warp(listing.closesAt + 1);
-        vm.startPrank(PATIENT);
-        market.withdraw(listing, contributions[0], proofOf(0));
-        assertListing(idOf(listing), 0, 0, listing.closesAt);
-        assertEq(market.withdrawnAt(leaf), listing.closesAt + 1);
-        vm.warp(listing.closesAt + 2);
-        market.withdraw(listing, contributions[0], proofOf(0));
-        assertEq(market.withdrawnAt(leaf), listing.closesAt + 1, "the first time stays");
-    }
-
-    function test_withdraw_in_the_listings_last_second() public {
-        Listings.Listing memory listing = listed();
-        vm.warp(listing.closesAt);
-        vm.prank(PATIENT);
-        market.withdraw(listing, contributions[0], proofOf(0));
-        assertListing(idOf(listing), 0, 0, listing.closesAt - 1);
-    }
-
-    function test_withdraw_by_anyone_once_the_consent_is_gone() public {
-        bytes32 leaf = leafOf(contributions[0]);
-        for (uint256 i = 0; i < 4; ++i) {
-            Listings.Listing memory listing = offer();
-            listing.salt = bytes32(i);
-            bytes32 id = list(listing);
-            consent(PATIENT, Purpose.GRU, NOW + 1 days);
-            bytes32[] memory proof = proofOf(0);
-            vm.expectRevert(
-                abi.encodeWithSelector(IMarket.WithdrawalNotAllowed.selector, id, PATIENT, STRANGER)
-            );
-            vm.prank(STRANGER);
-            market.withdraw(listing, contributions[0], proof);
-            if (i == 0) consent(PATIENT, Purpose.GRU | Purpose.NPU, NOW + 1 days);
-            if (i == 1) consent(PATIENT, Purpose.DS, NOW + 1 days);
-            if (i == 2) vm.prank(PATIENT);
-            if (i == 2) consents.revoke();
-            if (i == 3) vm.warp(NOW + 1 days + 1);
-            vm.expectEmit(address(market));
-            emit IMarket.Withdrawn(id, leaf, PATIENT, STRANGER);
-            vm.prank(STRANGER);
-            market.withdraw(listing, contributions[0], proof);
-            assertListing(id, 0, 0, uint40(vm.getBlockTimestamp()) - 1);
-        }
-        assertEq(market.withdrawnAt(leaf), 0, "only the patient unsigns");
-    }
-
-    function test_withdraw_reverts_when_a_strangers_listing_is_closed() public {
-        Listings.Listing memory listing = listed();
-        vm.warp(listing.closesAt + 1);
-        bytes32[] memory proof = proofOf(0);
-        vm.expectRevert(
-            abi.encodeWithSelector(IMarket.ListingClosed.selector, idOf(listing), listing.closesAt)
-        );
-        vm.prank(STRANGER);
-        market.withdraw(listing, contributions[0], proof);
-    }
-
-    function test_withdraw_reverts_when_contribution_is_unknown() public {
-        Listings.Listing memory listing = listed();
-        Listings.Contribution memory forged = contributions[0];
-        forged.patient = STRANGER;
-        bytes32[] memory proof = proofOf(0);
-        vm.expectRevert(
-            abi.encodeWithSelector(IMarket.ContributionUnknown.selector, idOf(listing), leafOf(forged))
-        );
-        vm.prank(STRANGER);
-        market.withdraw(listing, forged, proof);
-    }
-
     // --- helpers ------------------------------------------------------------------------------
 
     function _buy(Listings.Listing memory listing, uint64 purpose, address lock, uint40 deadline) private {
         vm.prank(RESEARCHER);
         market.purchase(listing, purpose, lock, deadline);
+    }
+
+    function _clear(address reviewer, bytes32 subject, uint64 purpose, uint40 until) private {
+        vm.prank(reviewer);
+        consents.clear(subject, RESEARCHER, purpose, until);
     }
 
     function _expectInvalid(Listings.Listing memory listing) private {
