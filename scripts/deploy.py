@@ -1,5 +1,7 @@
 """Deploys the contracts through brownie and writes deployments/<chain id>.json.
 
+The addresses are new each time; `medibloc deploy` gives the same ones on every chain.
+
     brownie run scripts/deploy.py --network anvil|ganache|sepolia
 
 Environment:
@@ -28,12 +30,10 @@ from medibloc_py.errors import (
     FileExists,
     InsufficientFunds,
 )
+from medibloc_py.flows.deploy import CONTRACTS, TEST_TOKEN, constructor_arguments
 from medibloc_py.model import Address
 from scripts.session import setting
 from scripts.toolchain import plainly
-
-CONTRACTS = ("Accounts", "Records", "Consents", "Grants", "Market")
-TEST_TOKEN = "TestToken"
 
 
 @plainly
@@ -52,9 +52,11 @@ def main() -> None:
         _require_funds(exchange, names, deployer, ruler)
     at: dict[str, Any] = {}
     for name in names:
-        at[name] = exchange[name].deploy(*_arguments(name, at, ruler), {"from": deployer})
+        there = {name: Address(contract.address) for name, contract in at.items()}
+        arguments = constructor_arguments(name, there, ruler)
+        at[name] = exchange[name].deploy(*arguments, {"from": deployer})
     if local and ruler == deployer:
-        at["Accounts"].setAccreditor(ruler, True, {"from": deployer})
+        at["Records"].setAccreditor(ruler, True, {"from": deployer})
     deployment = Deployment(
         chain_id=chain.id,
         contracts={name: Address(contract.address) for name, contract in at.items()},
@@ -81,16 +83,6 @@ def _payer() -> Any:
     return accounts.add(Signer.from_key(key).export_key())
 
 
-def _arguments(name: str, at: dict[str, Any], ruler: Address) -> tuple[Any, ...]:
-    """What the constructor takes; the governance stands in for a contract not deployed yet."""
-    return {
-        "Accounts": (ruler,),
-        "Records": (at.get("Accounts", ruler),),
-        "Grants": (at.get("Records", ruler), at.get("Consents", ruler)),
-        "Market": (at.get("Accounts", ruler), at.get("Consents", ruler)),
-    }.get(name, ())
-
-
 def _require_no_other(folder: Path, node: Network) -> None:
     """Refuses to forget contracts that stand on the chain.
 
@@ -110,8 +102,11 @@ def _require_funds(exchange: Any, names: list[str], deployer: Any, ruler: Addres
     Raises:
         InsufficientFunds: it holds less than all of it may cost.
     """
+    nowhere = dict.fromkeys(CONTRACTS, ruler)  # for what is not deployed yet: any address will do
     gas = sum(
-        exchange[name].deploy.estimate_gas(*_arguments(name, {}, ruler), {"from": deployer})
+        exchange[name].deploy.estimate_gas(
+            *constructor_arguments(name, nowhere, ruler), {"from": deployer}
+        )
         for name in names
     )
     # What brownie offers: twice the base fee, so that a few full blocks do not stop it.

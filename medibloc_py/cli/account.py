@@ -32,6 +32,7 @@ class RoleName(StrEnum):
     ISSUER = "issuer"
     CLINICIAN = "clinician"
     RESEARCHER = "researcher"
+    REVIEWER = "reviewer"
 
 
 @app.command("new")
@@ -219,7 +220,7 @@ def accredit(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Accredit an issuer, clinician or researcher (accreditors only)."""
+    """Accredit an issuer, clinician, researcher or reviewer (accreditors only)."""
     from medibloc_py.client import read_request
     from medibloc_py.errors import EvidenceInvalid
     from medibloc_py.model import Role

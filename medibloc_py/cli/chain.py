@@ -13,7 +13,13 @@ from medibloc_py.cli.options import Json, Session
 from medibloc_py.cli.output import Output
 
 if TYPE_CHECKING:
-    from medibloc_py.chain import Network
+    from medibloc_py.chain import Deployment, Network
+    from medibloc_py.model import Address
+
+_NO_FACTORY = (
+    "The canonical CREATE2 factory does not stand on this chain: "
+    "the addresses are this deployment's own."
+)
 
 
 def up(
@@ -65,6 +71,10 @@ def deploy(
     test_token: Annotated[
         bool, typer.Option("--test-token", help="Deploy a token anyone can mint, for trying out.")
     ] = False,
+    salt: Annotated[
+        str | None,
+        typer.Option(help="Text that the addresses come of; medibloc/v1 if not given."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the deployment file; else in the home folder.")
     ] = None,
@@ -72,9 +82,12 @@ def deploy(
 ) -> None:
     """Deploy the contracts and write the deployment file.
 
-    A deployment file whose contracts still stand on the chain is not replaced.
+    Where the canonical CREATE2 factory stands, the addresses come of --salt and --governance
+    alone, the same on every chain, and contracts that are there already are used. A deployment
+    file of other contracts, which still stand on the chain, is not replaced.
     """
     from medibloc_py.chain import Network
+    from medibloc_py.flows.deploy import SALT, TEST_TOKEN
     from medibloc_py.flows.deploy import deploy as deploy_all
 
     session: Session = context.obj
@@ -82,13 +95,22 @@ def deploy(
     identity = session.identity(account)
     network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
     console = Output(json)
-    ruler = session.address(governance) if governance else None
+    ruler = session.address(governance) if governance else identity.address
+    text = SALT if salt is None else salt
     # Found out before anything is paid for.
     folder = out or settings.home / "deployments"
     require_writable(folder)
-    _require_no_other(folder, network)
+    known = _require_no_other(folder, network, ruler, text)
     with console.progress() as progress:
-        done = deploy_all(network, identity.signer, ruler, test_token=test_token, progress=progress)
+        done = deploy_all(
+            network,
+            identity.signer,
+            ruler,
+            salt=text,
+            test_token=test_token or (known is not None and TEST_TOKEN in known.contracts),
+            known=known,
+            progress=progress,
+        )
     path = done.deployment.save(folder)
     gas = {name: receipt.gas_used for name, receipt in done.receipts.items()}
     console.table(
@@ -96,25 +118,39 @@ def deploy(
             "chain_id": network.chain_id,
             "file": str(path),
             "contracts": done.deployment.contracts,
+            "deterministic": done.deterministic,
             "gas": gas,
         },
-        f"Deployed on chain {network.chain_id}, written to {path}",
+        f"Deployed on chain {network.chain_id}, written to {path}"
+        + ("" if done.deterministic else f". {_NO_FACTORY}"),
         ("contract", "address", "gas"),
-        [(name, at, f"{gas[name]:,}") for name, at in done.deployment.contracts.items()],
+        [
+            (name, at, f"{gas[name]:,}" if name in gas else "already there")
+            for name, at in done.deployment.contracts.items()
+        ],
     )
 
 
-def _require_no_other(folder: Path, network: Network) -> None:
+def _require_no_other(
+    folder: Path, network: Network, governance: Address, salt: str
+) -> Deployment | None:
     """Refuses to forget contracts that still stand on the chain.
 
+    Returns:
+        What the folder tells of, if it is what would be deployed.
+
     Raises:
-        FileExists: the folder tells where they are.
+        FileExists: the folder tells where others are.
     """
-    from medibloc_py.chain import Deployment
+    from medibloc_py.chain import Deployment, factory
     from medibloc_py.errors import ContractMissing, DeploymentMissing, FileExists
+    from medibloc_py.flows.deploy import plan
 
     try:
-        Deployment.load(folder, network.chain_id).verify(network)
+        known = Deployment.load(folder, network.chain_id)
+        known.verify(network)
     except (ContractMissing, DeploymentMissing):
-        return
+        return None
+    if factory.stands(network) and plan(governance, salt).items() <= known.contracts.items():
+        return known
     raise FileExists(path=folder / f"{network.chain_id}.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medibloc_py.chain import Deployment, Network, Signer, creation_code, factory
@@ -40,7 +41,7 @@ def plan(governance: Address, salt: str = SALT) -> dict[str, Address]:
     """
     at: dict[str, Address] = {}
     for name in CONTRACTS:
-        code = creation_code(name, *_arguments(name, at, governance))
+        code = creation_code(name, *constructor_arguments(name, at, governance))
         at[name] = factory.place(keccak256(salt.encode()), code)
     return at
 
@@ -81,7 +82,7 @@ def deploy(
     receipts: dict[str, Receipt] = {}
     steps = [*CONTRACTS, TEST_TOKEN] if test_token else list(CONTRACTS)
     for number, name in enumerate(steps):
-        arguments = _arguments(name, at, ruler)
+        arguments = constructor_arguments(name, at, ruler)
         if name in places and salt is not None:
             at[name] = places[name]
             receipt = _put(network, deployer, name, places[name], salt, arguments)
@@ -127,10 +128,18 @@ def _put(
         raise
 
 
-def _arguments(name: str, at: dict[str, Address], ruler: Address) -> tuple[Address, ...]:
-    """What the constructor takes."""
+def constructor_arguments(
+    name: str, at: Mapping[str, Address], governance: Address
+) -> tuple[Address, ...]:
+    """What the constructor of a contract takes.
+
+    Args:
+        name: of the contract.
+        at: where those are that stand before it in `CONTRACTS`.
+        governance: who will govern.
+    """
     if name == "Records":
-        return (ruler,)
+        return (governance,)
     if name == "Consents":
         return (at["Records"],)
     if name == "Grants":

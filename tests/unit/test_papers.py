@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from medibloc_py.errors import DocumentInvalid, InvalidValue
 from medibloc_py.flows import papers
-from medibloc_py.flows.listing import ListingSecret
-from medibloc_py.flows.steward import OfferSecret
+from medibloc_py.flows.listing import KeptListing
 from medibloc_py.model import (
     Address,
     Contribution,
@@ -28,14 +27,26 @@ from medibloc_py.model import (
 
 ALICE = Address("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed")
 TOKEN = Address("0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359")
-LISTING = Listing(ALICE, Root(b"r" * 32), TOKEN, 10**9, 4, 1 << 42, 500, 2**31, b"s" * 32)
-CONTRIBUTION = Contribution(
-    ALICE, ALICE, RecordId(b"i" * 32), KeyCommitment(b"c" * 32), 1, b"d" * 32
+LISTING = Listing(
+    ALICE,
+    Root(b"r" * 32),
+    TOKEN,
+    10**9,
+    4,
+    1 << 42,
+    500,
+    300,
+    Root(b"u" * 32),
+    10**8,
+    2**31,
+    b"s" * 8,
 )
+CONTRIBUTION = Contribution(ALICE, ALICE, RecordId(b"i" * 32), 1, b"d" * 32)
 CLAIM = papers.Claim(31337, TOKEN, LISTING, CONTRIBUTION, (papers.Bytes32(b"p" * 32),))
 SEALED = papers.Sealed(31337, TOKEN, papers.Bytes32(b"i" * 32), ALICE, TOKEN, b"\x01" * 1200)
 SIGNED = SignedContribution(
     ContributionTerms(
+        ALICE,
         ALICE,
         ALICE,
         TOKEN,
@@ -44,7 +55,7 @@ SIGNED = SignedContribution(
         500,
         ALICE,
         CONTRIBUTION.record,
-        CONTRIBUTION.key_commitment,
+        KeyCommitment(b"c" * 32),
         1,
         2**91,
         2**39,
@@ -56,8 +67,7 @@ KINDS: dict[str, type] = {
     "quote": papers.Sealed,
     "record-file": papers.Sealed,
     "contribution": SignedContribution,
-    "offer-secret": OfferSecret,
-    "listing-secret": ListingSecret,
+    "listing": KeptListing,
 }
 
 

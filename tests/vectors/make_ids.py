@@ -17,6 +17,7 @@ from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.model import (
     Address,
     Contribution,
+    IssuerShare,
     KeyCommitment,
     Listing,
     ListingId,
@@ -89,11 +90,14 @@ def listings() -> list[dict[str, Any]]:
         total_weight=1_000,
         terms=1 << 6 | 1 << 46,
         fee_bps=250,
+        issuer_bps=150,
+        issuers=Root(some("issuers")),
+        bond=5_000_000_000,
         closes_at=1_900_000_000,
-        salt=some("listing salt"),
+        salt=some("listing salt", 8),
     )
     zero = ids.checksum_address(bytes(20))
-    empty = Listing(zero, Root(bytes(32)), zero, 0, 0, 0, 0, 0, bytes(32))
+    empty = Listing(zero, Root(bytes(32)), zero, 0, 0, 0, 0, 0, Root(bytes(32)), 0, 0, bytes(8))
     full = Listing(
         ids.checksum_address(b"\xff" * 20),
         Root(b"\xff" * 32),
@@ -102,8 +106,11 @@ def listings() -> list[dict[str, Any]]:
         2**96 - 1,
         2**64 - 1,
         2**16 - 1,
+        2**16 - 1,
+        Root(b"\xff" * 32),
+        2**96 - 1,
         2**40 - 1,
-        b"\xff" * 32,
+        b"\xff" * 8,
     )
     market = account("market")
     return [
@@ -159,7 +166,6 @@ def contributions() -> list[dict[str, Any]]:
             patient=account("patient"),
             payee=account("payee"),
             record=RecordId(some("record")),
-            key_commitment=KeyCommitment(some("commitment")),
             weight=weight,
             consent_digest=ids.consent_digest(digest, signature),
         )
@@ -172,6 +178,12 @@ def contributions() -> list[dict[str, Any]]:
             }
         )
     return cases
+
+
+def issuer_shares() -> list[dict[str, Any]]:
+    """Issuers' shares."""
+    shares = [IssuerShare(account(f"issuer {weight}"), weight) for weight in (0, 7, 2**96 - 1)]
+    return [{"share": asdict(share), "leaf": ids.issuer_leaf(share)} for share in shares]
 
 
 def trees() -> list[dict[str, Any]]:
@@ -206,6 +218,7 @@ def build() -> dict[str, Any]:
         "listings": shown(listings()),
         "orders": shown(orders()),
         "contributions": shown(contributions()),
+        "issuer_shares": shown(issuer_shares()),
         "trees": shown(trees()),
     }
 

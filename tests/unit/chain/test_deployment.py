@@ -20,7 +20,7 @@ from tests.fakes.hostile_node import HostileNode
 
 ALICE = Address("0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf")
 BOB = Address("0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF")
-DEPLOYMENT = Deployment(31337, {"Records": BOB, "Accounts": ALICE}, 12, ALICE)
+DEPLOYMENT = Deployment(31337, {"Consents": BOB, "Records": ALICE}, 12, ALICE)
 
 
 def test_a_deployment_loads_as_it_was_saved(tmp_path):
@@ -78,8 +78,9 @@ def test_an_unreadable_file_is_told(tmp_path):
         ("block", "12"),
         ("block", True),
         ("governance", ALICE.lower()),
-        ("contracts", {"Accounts": "0x"}),
+        ("contracts", {"Records": "0x"}),
         ("contracts", {"Surprise": ALICE}),
+        ("contracts", {"Accounts": ALICE}),
         ("contracts", [ALICE]),
     ],
 )
@@ -92,8 +93,8 @@ def test_a_malformed_field_is_told(tmp_path: Path, field, value):
 
 
 def test_a_contract_starts_at_the_block_of_the_deployment():
-    contract = DEPLOYMENT.contract("Records")
-    assert (contract.name, contract.address, contract.deployed_at) == ("Records", BOB, 12)
+    contract = DEPLOYMENT.contract("Consents")
+    assert (contract.name, contract.address, contract.deployed_at) == ("Consents", BOB, 12)
     with pytest.raises(DeploymentInvalid, match="names no contract Market"):
         DEPLOYMENT.contract("Market")
 
@@ -108,12 +109,12 @@ def code_of(name: str, filling: int = 0x5A) -> str:
 
 
 def serve_code(node: HostileNode, **changed: str) -> None:
-    codes = {ALICE: code_of("Accounts"), BOB: code_of("Records")} | changed
+    codes = {ALICE: code_of("Records"), BOB: code_of("Consents")} | changed
     node.on("eth_getCode", lambda params, good: codes[params[0]])
 
 
 def test_verify_takes_our_code_whatever_its_immutables_hold(node: HostileNode, network: Network):
-    assert code_of("Records", 0x5A) != code_of("Records", 0)
+    assert code_of("Consents", 0x5A) != code_of("Consents", 0)
     serve_code(node)
     node.on("eth_call", "0x" + "00" * 12 + ALICE[2:].lower())
     DEPLOYMENT.verify(network)
@@ -125,17 +126,18 @@ def test_verify_refuses_another_chain(network: Network):
 
 
 @pytest.mark.parametrize(
-    "code", ["0x", code_of("Consents"), code_of("Records") + "00", "0x00" + code_of("Records")[4:]]
+    "code",
+    ["0x", code_of("Records"), code_of("Consents") + "00", "0x00" + code_of("Consents")[4:]],
 )
 def test_verify_refuses_other_code(node: HostileNode, network: Network, code):
     serve_code(node, **{BOB: code})
     with pytest.raises(ContractMissing) as caught:
         DEPLOYMENT.verify(network)
-    assert caught.value.values == {"name": "Records", "address": BOB, "chain_id": 31337}
+    assert caught.value.values == {"name": "Consents", "address": BOB, "chain_id": 31337}
 
 
 def test_verify_refuses_contracts_that_do_not_belong_together(node: HostileNode, network: Network):
     serve_code(node)
     node.on("eth_call", "0x" + "00" * 12 + BOB[2:].lower())
-    with pytest.raises(DeploymentInvalid, match="works with the Accounts at"):
+    with pytest.raises(DeploymentInvalid, match="works with the Records at"):
         DEPLOYMENT.verify(network)

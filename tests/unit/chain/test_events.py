@@ -7,17 +7,19 @@ from eth_hash.auto import keccak
 
 from medibloc_py.chain import Contract, Network, artifacts
 from medibloc_py.errors import InvalidAddress, InvalidValue, NodeAnsweredWrong, NodeUnreachable
-from medibloc_py.model import Address
+from medibloc_py.model import GENERAL, Address
 from tests.fakes.hostile_node import HostileNode, Refuse
 
 BOB = Address("0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF")
 CONSENTS = Contract("Consents", BOB)
-TOPIC = "0x" + keccak(b"ConsentRevoked(address,uint32)").hex()
+TOPIC = "0x" + keccak(b"ConsentRevoked(address,bytes32,uint32,address)").hex()
 PATIENT = "0x" + "00" * 12 + BOB[2:].lower()
+RECORD = "0x" + GENERAL.hex()
+DATA = f"0x{1:064x}" + PATIENT[2:]
 
 
 def log(**changed: Any) -> dict[str, Any]:
-    return {"address": BOB.lower(), "topics": [TOPIC, PATIENT], "data": f"0x{1:064x}", **changed}
+    return {"address": BOB.lower(), "topics": [TOPIC, PATIENT, RECORD], "data": DATA, **changed}
 
 
 def windows(node: HostileNode) -> list[tuple[int, int]]:
@@ -29,7 +31,7 @@ def test_events_come_in_the_order_of_the_chain(node: HostileNode, network: Netwo
     node.logs = [log(logIndex="0x9"), log(logIndex="0x2"), log(blockNumber="0x1", logIndex="0x5")]
     found = network.events(CONSENTS, "ConsentRevoked")
     assert [(event.block, event.log_index) for event in found] == [(1, 5), (7, 2), (7, 9)]
-    assert found[0].args == {"patient": BOB, "version": 1}
+    assert found[0].args == {"patient": BOB, "record": GENERAL, "version": 1, "by": BOB}
 
 
 def test_events_ask_for_address_topic_and_filters(node: HostileNode, network: Network):
@@ -38,7 +40,11 @@ def test_events_ask_for_address_topic_and_filters(node: HostileNode, network: Ne
     network.events(CONSENTS, "ConsentRevoked")
     asked = [params[0] for method, params in node.asked if method == "eth_getLogs"]
     assert all(each["address"] == BOB for each in asked)
-    assert [each["topics"] for each in asked] == [[TOPIC, PATIENT], [TOPIC, None], [TOPIC, None]]
+    assert [each["topics"] for each in asked] == [
+        [TOPIC, PATIENT, None],
+        [TOPIC, None, None],
+        [TOPIC, None, None],
+    ]
 
 
 def test_events_are_asked_for_in_bounded_windows(node: HostileNode, network: Network):
@@ -85,11 +91,12 @@ def test_logs_of_a_block_that_was_undone_are_left_out(node: HostileNode, network
     "changed",
     [
         {"address": "0x" + "11" * 20},
-        {"topics": [TOPIC, "0x" + "00" * 31 + "01"]},
-        {"topics": ["0x" + "22" * 32, PATIENT]},
+        {"topics": [TOPIC, "0x" + "00" * 31 + "01", RECORD]},
+        {"topics": ["0x" + "22" * 32, PATIENT, RECORD]},
         {"topics": [TOPIC]},
+        {"topics": [TOPIC, PATIENT]},
         {"topics": []},
-        {"topics": [TOPIC, PATIENT, PATIENT]},
+        {"topics": [TOPIC, PATIENT, RECORD, RECORD]},
         {"blockNumber": "0x8"},
         {"data": "0x"},
         {"data": "0x" + "ff" * 32},

@@ -12,7 +12,7 @@ from medibloc_py.chain.reverts import refusal, snake_case
 from medibloc_py.errors import ContractRefusal
 
 ALICE = "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
-ROOMS = ("Accounts", "Consents", "Grants", "Market", "Records")
+ROOMS = ("Consents", "Grants", "Market", "Records")
 TOKEN_ERRORS = {"ERC20InsufficientAllowance", "ERC20InsufficientBalance"}
 # OpenZeppelin's EIP712 checks its name and version in the constructor: ours are constants.
 CONSTRUCTOR_ERRORS = {"InvalidShortString", "StringTooLong"}

@@ -12,7 +12,7 @@ from medibloc_py.errors import (
     NodeAnsweredWrong,
     NodeUnreachable,
 )
-from medibloc_py.model import Address
+from medibloc_py.model import GENERAL, Address
 from tests.fakes.hostile_node import DEAD, TIMESTAMP, Fault, HostileNode, Refuse
 
 ALICE = Address("0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf")
@@ -130,22 +130,22 @@ def test_a_malformed_address_is_never_asked_for(node: HostileNode, network: Netw
 
 
 def test_call_decodes_values(node: HostileNode, network: Network):
-    node.on("eth_call", "0x" + "".join(f"{n:064x}" for n in (64, 99, 3)))
-    assert network.call(CONSENTS, "consentOf", ALICE) == (64, 99, 3)
+    node.on("eth_call", "0x" + "".join(f"{n:064x}" for n in (64, 99, 3, 1)))
+    assert network.call(CONSENTS, "consentOf", ALICE, GENERAL) == (64, 99, 3, True)
     node.on("eth_call", "0x" + f"{1:064x}")
-    assert network.call(CONSENTS, "covers", ALICE, 64) is True
+    assert network.call(CONSENTS, "covers", ALICE, GENERAL, 64) is True
 
 
 @pytest.mark.parametrize("answer", ["0x01", "0x" + f"{2:064x}", "0x" + "ff" * 31])
 def test_call_refuses_an_answer_that_does_not_decode(node: HostileNode, network: Network, answer):
     node.on("eth_call", answer)
     with pytest.raises(NodeAnsweredWrong, match=r"Consents\.covers"):
-        network.call(CONSENTS, "covers", ALICE, 64)
+        network.call(CONSENTS, "covers", ALICE, GENERAL, 64)
 
 
 def test_call_tells_that_there_is_no_contract(network: Network):
     with pytest.raises(ContractMissing) as caught:
-        network.call(CONSENTS, "covers", ALICE, 64)
+        network.call(CONSENTS, "covers", ALICE, GENERAL, 64)
     assert caught.value.values == {"name": "Consents", "address": ALICE, "chain_id": 31337}
 
 
@@ -173,7 +173,7 @@ def test_call_tells_a_revert_from_a_node_that_will_not(
 ):
     node.on("eth_call", refusal)
     with pytest.raises(error):
-        network.call(CONSENTS, "covers", ALICE, 64)
+        network.call(CONSENTS, "covers", ALICE, GENERAL, 64)
 
 
 def test_local_controls_are_told_when_missing(node: HostileNode, network: Network):

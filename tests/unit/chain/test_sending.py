@@ -23,7 +23,7 @@ from medibloc_py.errors import (
     TransactionFailed,
     TransactionPending,
 )
-from medibloc_py.model import Address
+from medibloc_py.model import GENERAL, Address
 from tests.fakes.hostile_node import BLOCK, DEAD, TIMESTAMP, Fault, HostileNode, Refuse
 
 BOB = Address("0x2B5AD5c4795c026514f8317c7a215E218DcCD6cF")
@@ -38,10 +38,11 @@ def revoked(version: int = 1, **changed: Any) -> dict[str, Any]:
     return {
         "address": BOB.lower(),
         "topics": [
-            "0x" + keccak(b"ConsentRevoked(address,uint32)").hex(),
+            "0x" + keccak(b"ConsentRevoked(address,bytes32,uint32,address)").hex(),
             "0x" + "00" * 12 + BOB[2:].lower(),
+            "0x" + GENERAL.hex(),
         ],
-        "data": f"0x{version:064x}",
+        "data": f"0x{version:064x}" + "00" * 12 + BOB[2:].lower(),
         **changed,
     }
 
@@ -67,20 +68,20 @@ def test_send_gives_the_receipt_and_its_events(node: HostileNode, network: Netwo
     foreign = revoked(address="0x" + "11" * 20)
     unknown = revoked(topics=["0x" + "22" * 32])
     node.logs = [foreign, revoked(4), unknown, revoked(topics=[])]
-    receipt = network.send(signer, CONSENTS, "revoke")
+    receipt = network.send(signer, CONSENTS, "revoke", GENERAL)
     assert receipt.transaction == only_sent(node)
     assert (receipt.sender, receipt.block, receipt.timestamp) == (signer.address, BLOCK, TIMESTAMP)
     assert (receipt.gas_used, receipt.fee_wei) == (21_000, 42_000 * 10**9)
     (event,) = receipt.events
     assert (event.name, event.address, event.log_index) == ("ConsentRevoked", BOB, 1)
-    assert event.args == {"patient": BOB, "version": 4}
+    assert event.args == {"patient": BOB, "record": GENERAL, "version": 4, "by": BOB}
     assert event.transaction == receipt.transaction
 
 
 def test_send_signs_for_the_chain_and_leaves_room_for_gas_and_fee(
     node: HostileNode, network: Network, signer: Signer
 ):
-    network.send(signer, CONSENTS, "revoke", value=5)
+    network.send(signer, CONSENTS, "revoke", GENERAL, value=5)
     raw = node.sent[only_sent(node)]
     sent = fields_of(raw)
     assert Account.recover_transaction(raw) == signer.address
@@ -144,7 +145,7 @@ def test_send_takes_a_transaction_the_node_knows_already(
 
 
 def test_deploy_gives_the_address(node: HostileNode, network: Network, signer: Signer):
-    address, receipt = network.deploy(signer, "Consents")
+    address, receipt = network.deploy(signer, "Consents", BOB)
     assert address == "0xF2E246BB76DF876Cef8b38ae84130F4F55De395b"  # of key 1, nonce 0
     assert receipt.transaction in node.sent
 
@@ -177,7 +178,7 @@ def test_send_refuses_what_the_simulation_refuses(
 ):
     node.on("eth_call", Refuse("execution reverted", 3, MISSING))
     with pytest.raises(ConsentMissing) as caught:
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
     assert caught.value.values == {"patient": BOB}
     assert not node.sent
 
@@ -187,17 +188,17 @@ def test_send_refuses_what_the_estimate_refuses(
 ):
     node.on("eth_estimateGas", Refuse("execution reverted", 3, MISSING))
     with pytest.raises(ConsentMissing):
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
     node.on("eth_estimateGas", Refuse("no estimates today"))
     with pytest.raises(NodeUnreachable, match="no estimates today"):
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
     assert not node.sent
 
 
 def test_send_refuses_a_place_without_code(node: HostileNode, network: Network, signer: Signer):
     node.on("eth_getCode", "0x")
     with pytest.raises(ContractMissing):
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
     assert not node.sent
 
 
@@ -359,18 +360,19 @@ def test_a_receipt_of_a_block_that_does_not_fit_is_told(
         revoked(address="0x11"),
         revoked(topics=["0x11"]),
         revoked(topics=revoked()["topics"][:1]),
+        revoked(topics=revoked()["topics"][:2]),
         revoked(topics=[*revoked()["topics"], OTHER_HASH]),
-        revoked(topics=[revoked()["topics"][0], "0x" + "ff" * 32]),
+        revoked(topics=[revoked()["topics"][0], "0x" + "ff" * 32, OTHER_HASH]),
         revoked(data="0x"),
         revoked(data="0x" + "ff" * 32),
-        revoked(data=f"0x{1:064x}00"),
+        revoked(data=revoked()["data"] + "00"),
         revoked(data=None),
     ],
 )
 def test_an_impossible_log_is_told(node: HostileNode, network: Network, signer: Signer, log):
     node.logs = [log]
     with pytest.raises(NodeAnsweredWrong):
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
 
 
 @pytest.mark.parametrize(
@@ -381,7 +383,7 @@ def test_deploy_refuses_another_address(
 ):
     node.on("eth_getTransactionReceipt", patched(**changed))
     with pytest.raises(NodeAnsweredWrong, match="created no Consents"):
-        network.deploy(signer, "Consents")
+        network.deploy(signer, "Consents", BOB)
 
 
 def test_deploy_refuses_an_address_without_code(
@@ -389,7 +391,7 @@ def test_deploy_refuses_an_address_without_code(
 ):
     node.on("eth_getCode", "0x")
     with pytest.raises(NodeAnsweredWrong, match="created no Consents"):
-        network.deploy(signer, "Consents")
+        network.deploy(signer, "Consents", BOB)
 
 
 # Mined and failed
@@ -401,7 +403,7 @@ def test_a_mined_revert_is_explained_by_running_it_again(
     node.on("eth_getTransactionReceipt", patched(status="0x0"))
     node.then("eth_call", "0x", Refuse("execution reverted", 3, MISSING))
     with pytest.raises(ConsentMissing):
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
     assert node.asked[-1][1][1] == hex(BLOCK)
 
 
@@ -412,14 +414,14 @@ def test_a_mined_revert_without_a_reason_is_told(
     node.on("eth_getTransactionReceipt", patched(status="0x0"))
     node.then("eth_call", "0x", again)
     with pytest.raises(TransactionFailed, match="reverted when mined") as caught:
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
     assert caught.value.values["transaction"] == only_sent(node)
 
 
 def test_a_revert_without_data_gives_no_reason(node: HostileNode, network: Network, signer: Signer):
     node.on("eth_call", Refuse("execution reverted", 3, "0x"))
     with pytest.raises(ContractRefusal, match="gave no reason"):
-        network.send(signer, CONSENTS, "revoke")
+        network.send(signer, CONSENTS, "revoke", GENERAL)
 
 
 # Nonces

@@ -70,6 +70,7 @@ RECORD_FILES = st.builds(
 TERMS = st.builds(
     ContributionTerms,
     patient=ACCOUNTS,
+    signer=ACCOUNTS,
     steward=ACCOUNTS,
     token=ACCOUNTS,
     terms=uints(64),
@@ -103,8 +104,11 @@ LISTINGS = st.builds(
     total_weight=uints(96),
     terms=uints(64),
     fee_bps=uints(16),
+    issuer_bps=uints(16),
+    issuers=HASHES,
+    bond=uints(96),
     closes_at=uints(40),
-    salt=HASHES,
+    salt=st.binary(min_size=8, max_size=8),
 )
 QUOTES = st.integers(1, 3).flatmap(
     lambda count: st.builds(
@@ -158,10 +162,22 @@ def example(kind):
     if kind is RecordFile:
         return RecordFile(root=data(32), label="knee", x=7, **common)
     terms = ContributionTerms(
-        account, account, account, 1, 2**90, 1, account, data(32), data(32), 2**94, 2**95, 1
+        account,
+        account,
+        account,
+        account,
+        1,
+        2**90,
+        1,
+        account,
+        data(32),
+        data(32),
+        2**94,
+        2**95,
+        1,
     )
     return Quote(
-        listing=Listing(account, data(32), account, 2**90, 1, 1, 1, 1, data(32)),
+        listing=Listing(account, data(32), account, 2**90, 1, 1, 1, 2, data(32), 2**80, 1, data(8)),
         contributions=(SignedContribution(terms, data(65)),),
         rows=(QuoteRow(account, data(32), data(32), cid, 1, data(33), data(33), 0),),
         D=data(33),

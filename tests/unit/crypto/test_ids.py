@@ -11,9 +11,9 @@ from medibloc_py.errors import InvalidAddress, InvalidValue
 from medibloc_py.model import Address, Contribution, Listing, Order
 
 ONE = Address("0x" + "11" * 20)
-LISTING = Listing(ONE, bytes(32), ONE, 1, 1, 1, 1, 1, bytes(32))
+LISTING = Listing(ONE, bytes(32), ONE, 1, 1, 1, 1, 1, bytes(32), 1, 1, bytes(8))
 ORDER = Order(bytes(32), ONE, ONE, 1, 1, ONE, 1)
-CONTRIBUTION = Contribution(ONE, ONE, bytes(32), bytes(32), 1, bytes(32))
+CONTRIBUTION = Contribution(ONE, ONE, bytes(32), 1, bytes(32))
 
 
 def test_keccak256_is_not_sha3():

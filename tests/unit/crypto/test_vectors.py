@@ -24,9 +24,19 @@ def test_vectors_are_what_their_script_makes(name):
 
 # ids.json against eth_abi, which encodes for Solidity on its own.
 
-LISTING = ("address", "bytes32", "address", *["uint256"] * 5, "bytes32")
+LISTING = (
+    "address",
+    "bytes32",
+    "address",
+    *["uint256"] * 5,
+    "bytes32",
+    "uint256",
+    "uint256",
+    "bytes8",
+)
 ORDER = ("bytes32", "address", "address", "uint256", "uint256", "address", "uint256")
-CONTRIBUTION = ("address", "address", "bytes32", "bytes32", "uint256", "bytes32")
+CONTRIBUTION = ("address", "address", "bytes32", "uint256", "bytes32")
+ISSUER_SHARE = ("address", "uint256")
 
 
 def values(fields):
@@ -55,6 +65,8 @@ def test_ids_agree_with_abi_encode(vectors):
         assert keccak(keccak(data)) == case["leaf"]
         signed = keccak(case["eip712_digest"] + case["signature"])
         assert signed == case["contribution"]["consent_digest"]
+    for case in held["issuer_shares"]:
+        assert keccak(keccak(encode(ISSUER_SHARE, values(case["share"])))) == case["leaf"]
 
 
 def test_trees_open(vectors):
