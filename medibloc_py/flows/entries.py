@@ -138,10 +138,21 @@ class Impossible(Exception):
 
 
 def pack(stamped: Stamped) -> bytes:
-    """Writes an entry, `CONTENT_BYTES` long."""
+    """Writes an entry, `CONTENT_BYTES` long.
+
+    Raises:
+        InvalidValue: a field does not fit; what could not be read again is not written.
+    """
     kind = type(stamped.entry)
     parts = [bytes([_NUMBERS[kind]]), stamped.at.to_bytes(_TIME_BYTES, "big")]
-    parts += [width.write(getattr(stamped.entry, name)) for name, width in _WIDTHS[kind]]
+    for name, width in _WIDTHS[kind]:
+        value = getattr(stamped.entry, name)
+        try:
+            parts.append(width.write(value))
+        except OverflowError:
+            parts.append(b"")
+        if len(parts[-1]) != width.size:
+            raise InvalidValue(name=name, given="too wide", allowed=f"{width.size} bytes")
     return b"".join(parts).ljust(CONTENT_BYTES, b"\0")
 
 

@@ -191,8 +191,9 @@ class Ledger:
 
             def write(entry: Entry) -> None:
                 stamped = Stamped(int(time.time()), entry)
+                content = pack(stamped)
                 book.take(stamped)
-                appender.append(chain.seal(pack(stamped)))
+                appender.append(chain.seal(content))
 
             yield book, write
 

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCMSIV
@@ -23,6 +24,7 @@ from medibloc_py.crypto import curve, sale
 from medibloc_py.crypto.ids import address_bytes
 from medibloc_py.crypto.keys import EncryptionKeys
 from medibloc_py.errors import (
+    InvalidValue,
     LedgerBehind,
     LedgerDamaged,
     MediBlocError,
@@ -56,7 +58,20 @@ BUYER = Address("0x" + "22" * 20)
 LISTING = ListingId(b"L" * 32)
 ORDER = OrderId(b"O" * 32)
 TRANSACTION = "0x" + "ab" * 32
-TERMS = Listing(ZERO_ADDRESS, Root(bytes(32)), ZERO_ADDRESS, 1, 1, 1, 0, 2_000_000_000, b"s" * 32)
+TERMS = Listing(
+    steward=ZERO_ADDRESS,
+    root=Root(bytes(32)),
+    token=ZERO_ADDRESS,
+    price=1,
+    total_weight=1,
+    terms=1,
+    fee_bps=0,
+    issuer_bps=0,
+    issuers=Root(bytes(32)),
+    bond=0,
+    closes_at=2_000_000_000,
+    salt=b"s" * 8,
+)
 
 
 def steward_at(home: Path) -> Identity:
@@ -437,7 +452,7 @@ def test_an_entry_goes_into_the_file_that_has_the_name(steward: Identity, tmp_pa
 
 # The book.
 
-DRAWN = ListingDrawn(1, MARKET, LISTING, b"s" * 32, 9, sale.lock_of(5), 5)
+DRAWN = ListingDrawn(1, MARKET, LISTING, b"s" * 8, 9, sale.lock_of(5), 5)
 QUOTED = QuoteDrawn(LISTING, BUYER, 7, 9, sale.lock_of(6), 6)
 SENT, HANDED = ListingSent(LISTING, bytes(32)), QuoteHandedOut(QUOTED.lock, bytes(32))
 DECIDED, SETTLED = SettleDecided(ORDER, QUOTED.lock), Settled(ORDER, bytes(32))
@@ -479,6 +494,18 @@ def test_an_entry_reads_as_it_was_written(entry: Entry) -> None:
     for kind in (0, 7, 255):
         with pytest.raises(Impossible, match="does not know"):
             unpack(bytes([kind]) + content[1:])
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"salt": b"s" * 9}, {"salt": b"s" * 7}, {"closes_at": 2**64}, {"closes_at": -1},
+        {"listing": ListingId(b"L" * 31)}, {"chain_id": 2**256}, {"d": 0}, {"d": curve.ORDER},
+    ],
+)  # fmt: skip
+def test_what_could_not_be_read_again_is_not_written(changed: dict[str, Any]) -> None:
+    with pytest.raises(InvalidValue):
+        pack(Stamped(1, replace(DRAWN, **changed)))
 
 
 def test_an_entry_whose_secret_is_no_scalar_is_refused() -> None:
@@ -524,10 +551,10 @@ def test_a_stranger_reads_a_ledger_from_the_page_alone(steward: Identity) -> Non
     drawn, _, quoted, _, decided, settled = (content[9:] for content in contents)
     assert int.from_bytes(drawn[:32], "big") == 31337
     assert drawn[32:52] == bytes.fromhex(MARKET[2:])
-    assert (drawn[52:84], drawn[84:116]) == (LISTING, TERMS.salt)
-    assert int.from_bytes(drawn[116:124], "big") == TERMS.closes_at
-    lock = Address(sale.lock_of(int.from_bytes(drawn[144:176], "big")))
-    assert drawn[124:144] == bytes.fromhex(lock[2:])
+    assert (drawn[52:84], drawn[84:92]) == (LISTING, TERMS.salt)
+    assert int.from_bytes(drawn[92:100], "big") == TERMS.closes_at
+    lock = Address(sale.lock_of(int.from_bytes(drawn[120:152], "big")))
+    assert drawn[100:120] == bytes.fromhex(lock[2:])
     assert quoted[32:52] == bytes.fromhex(BUYER[2:])
     assert (decided[:32], settled[:32]) == (ORDER, ORDER)
     assert decided[32:52] == quoted[68:88]
