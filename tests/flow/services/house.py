@@ -12,9 +12,10 @@ from medibloc_py.model import (
     Address,
     Blind,
     Contribution,
-    KeyCommitment,
+    GrantRequest,
     Listing,
     ListingId,
+    Locator,
     Order,
     OrderId,
     RecordId,
@@ -36,7 +37,7 @@ CLOSES_AT = 4_000_000_000
 BLIND = Blind(b"\x0b" * 32)
 FORM = b"\xf0" * 32
 SECRET = 0x5EC2E7
-LOCATOR = b"\x10" * 80
+LOCATOR = Locator.of(b"\x10" * 80)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class House:
     patient: Signer
     reader: Signer
     stranger: Signer
+    guardian: Signer
+    reviewer: Signer
+    relay: Signer
 
     @property
     def chain(self) -> LocalChain:
@@ -58,7 +62,7 @@ class House:
 
     @property
     def accounts(self) -> AccountsService:
-        return AccountsService(self.network, *self._at("Accounts"))
+        return AccountsService(self.network, *self._at("Records"))
 
     @property
     def records(self) -> RecordsService:
@@ -92,6 +96,19 @@ class House:
         """Registers the patient's record: a batch of one, whose root is its id."""
         self.records.register(self.hospital, Root(self.record), 1)
 
+    def request(self, **changed: object) -> GrantRequest:
+        """A grant of the patient's record to the reader, for treatment."""
+        fields = {
+            "issuer": self.hospital.address,
+            "blind": BLIND,
+            "proof": (),
+            "grantee": self.reader.address,
+            "purpose": purpose.TREATMENT,
+            "expires_at": self.in_days(30),
+            "locator": LOCATOR,
+        }
+        return GrantRequest(**(fields | changed))  # type: ignore[arg-type]
+
     def give_consent(self, terms: int = purpose.HMB) -> None:
         self.consent.set(self.patient, terms, self.in_days(365), FORM)
 
@@ -100,7 +117,6 @@ class House:
             patient=self.patient.address,
             payee=self.stranger.address,
             record=self.record,
-            key_commitment=KeyCommitment(b"\x0c" * 32),
             weight=weight,
             consent_digest=b"\x0d" * 32,
         )
@@ -122,8 +138,11 @@ class House:
             "total_weight": 4,
             "terms": purpose.HMB,
             "fee_bps": 1_000,
+            "issuer_bps": 0,
+            "issuers": Root(bytes(32)),
+            "bond": 0,
             "closes_at": CLOSES_AT,
-            "salt": b"\x05" * 32,
+            "salt": b"\x05" * 8,
         }
         return Listing(**(fields | changed))  # type: ignore[arg-type]
 
@@ -158,20 +177,25 @@ class House:
 
 
 def build(network: Network, accounts: tuple[Signer, ...]) -> House:
-    """Deploys the contracts; the governance accredits hospital and researcher for ten years."""
-    governance, hospital, researcher, patient, reader, stranger = accounts[:6]
+    """Deploys the contracts; the governance accredits who has a role, for ten years."""
+    governance = accounts[0]
     at: dict[str, Address] = {}
     block = network.block_number()
-    at["Accounts"], _ = network.deploy(governance, "Accounts", governance.address)
-    at["Consents"], _ = network.deploy(governance, "Consents")
-    at["Records"], _ = network.deploy(governance, "Records", at["Accounts"])
-    at["Grants"], _ = network.deploy(governance, "Grants", at["Records"], at["Consents"])
-    at["Market"], _ = network.deploy(governance, "Market", at["Accounts"], at["Consents"])
+    at["Records"], _ = network.deploy(governance, "Records", governance.address)
+    at["Consents"], _ = network.deploy(governance, "Consents", at["Records"])
+    both = (at["Records"], at["Consents"])
+    at["Grants"], _ = network.deploy(governance, "Grants", *both, at["Records"])
+    at["Market"], _ = network.deploy(governance, "Market", *both)
     at["TestToken"], _ = network.deploy(governance, "TestToken")
     deployment = Deployment(network.chain_id, at, block, governance.address)
-    house = House(network, deployment, governance, hospital, researcher, patient, reader, stranger)
+    house = House(network, deployment, *accounts[:9])
     house.accounts.set_accreditor(governance, governance.address, True)
     until = house.in_days(3650)
-    house.accounts.accredit(governance, hospital.address, Role.ISSUER, until)
-    house.accounts.accredit(governance, researcher.address, Role.RESEARCHER, until)
+    for account, role in (
+        (house.hospital, Role.ISSUER),
+        (house.reader, Role.CLINICIAN),
+        (house.researcher, Role.RESEARCHER),
+        (house.reviewer, Role.REVIEWER),
+    ):
+        house.accounts.accredit(governance, account.address, role, until)
     return house

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from medibloc_py import purpose
@@ -7,11 +9,11 @@ from medibloc_py.errors import (
     ExpiryInPast,
     GranteeInvalid,
     GrantMissing,
-    LocatorInvalid,
+    InvalidValue,
     PurposeNotPermitted,
     RecordUnknown,
 )
-from medibloc_py.model import ZERO_ADDRESS, Blind, Grant, GrantEvent, Receipt
+from medibloc_py.model import ZERO_ADDRESS, Blind, Grant, GrantEvent, Locator, Receipt
 from tests.flow.services.house import BLIND, LOCATOR, House
 
 
@@ -22,16 +24,7 @@ def house(house: House) -> House:
 
 
 def grant(house: House, **changed: object) -> Receipt:
-    arguments = {
-        "issuer": house.hospital.address,
-        "blind": BLIND,
-        "proof": (),
-        "grantee": house.reader.address,
-        "purpose": purpose.TREATMENT,
-        "expires_at": house.in_days(30),
-        "locator": LOCATOR,
-    }
-    return house.access.grant(house.patient, **(arguments | changed))
+    return house.access.grant(house.patient, house.request(**changed))
 
 
 def is_active(house: House) -> bool:
@@ -53,7 +46,8 @@ def test_a_grant_is_read_back_and_told_by_its_event(house: House):
             purpose=purpose.TREATMENT,
             expires_at=until,
             epoch=1,
-            locator=LOCATOR,
+            locator=bytes(LOCATOR),
+            by=house.patient.address,
             block=receipt.block,
         )
     ]
@@ -84,8 +78,9 @@ def test_a_revoked_grant_is_over(house: House):
     grant(house)
     receipt = house.access.revoke(house.patient, BLIND, house.reader.address)
     assert not is_active(house)
-    over = Grant(house.record, house.reader.address, 0, 0, 1)
-    assert house.access.grant_of(house.record, house.reader.address) == over
+    reader = house.reader.address
+    over = Grant(house.record, reader, 0, 0, 1)
+    assert house.access.grant_of(house.record, reader) == replace(over, epoch=2)
     assert house.access.revocations(patient=house.patient.address) == [(over, receipt.block)]
 
 
@@ -114,7 +109,8 @@ def test_a_purpose_other_than_treatment_needs_consent_all_the_time(house: House)
         ({"proof": (b"\x01" * 32,)}, RecordUnknown),
         ({"grantee": ZERO_ADDRESS}, GranteeInvalid),
         ({"expires_at": 1}, ExpiryInPast),
-        ({"locator": LOCATOR[1:]}, LocatorInvalid),
+        ({"locator": Locator.of(b"\x10" * 79)}, InvalidValue),
+        ({"locator": Locator.of(b"\x10" * 81)}, InvalidValue),
     ],
 )
 def test_grant_refuses(house: House, changed, error):
@@ -124,13 +120,4 @@ def test_grant_refuses(house: House, changed, error):
 
 def test_nobody_grants_anothers_record(house: House):
     with pytest.raises(RecordUnknown):
-        house.access.grant(
-            house.stranger,
-            house.hospital.address,
-            BLIND,
-            (),
-            house.reader.address,
-            purpose.TREATMENT,
-            house.in_days(1),
-            LOCATOR,
-        )
+        house.access.grant(house.stranger, house.request())

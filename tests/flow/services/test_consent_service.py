@@ -4,7 +4,7 @@ import pytest
 
 from medibloc_py import purpose
 from medibloc_py.errors import ConsentMissing, ExpiryInPast, TermsInvalid
-from medibloc_py.model import Consent
+from medibloc_py.model import GENERAL, Consent
 from medibloc_py.purpose import Answer, Decision
 from tests.flow.services.house import FORM, House
 
@@ -14,12 +14,14 @@ def test_a_consent_is_read_back(house: House):
     terms = purpose.HMB | purpose.NCU
     receipt = house.consent.set(patient, terms, until, FORM)
     assert receipt.events[0].args["form"] == FORM
-    assert house.consent.consent_of(patient.address) == Consent(patient.address, terms, until, 1)
+    assert house.consent.consent_of(patient.address) == Consent(
+        patient.address, GENERAL, terms, until, 1
+    )
 
 
 def test_nobodys_consent_is_empty(house: House):
     nobody = house.stranger.address
-    assert house.consent.consent_of(nobody) == Consent(nobody, 0, 0, 0)
+    assert house.consent.consent_of(nobody) == Consent(nobody, GENERAL, 0, 0, 0)
     assert house.consent.check(nobody, purpose.HMB) == Decision(Answer.DENY, purpose.NO_BIT)
     assert not house.consent.covers(nobody, purpose.HMB)
 
@@ -75,7 +77,7 @@ def test_history_tells_all_in_order(house: House):
     ]
     house.consent.set(house.stranger, purpose.GRU, until, FORM)
     assert house.consent.history(patient.address) == [
-        (Consent(patient.address, purpose.HMB, until, 1), blocks[0]),
-        (Consent(patient.address, 0, 0, 2), blocks[1]),
-        (Consent(patient.address, purpose.GRU, until, 3), blocks[2]),
+        (Consent(patient.address, GENERAL, purpose.HMB, until, 1), blocks[0]),
+        (Consent(patient.address, GENERAL, 0, 0, 2), blocks[1]),
+        (Consent(patient.address, GENERAL, purpose.GRU, until, 3), blocks[2]),
     ]

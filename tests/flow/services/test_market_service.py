@@ -316,6 +316,7 @@ def test_others_withdraw_only_who_no_longer_consents(house: House):
 def terms_of(house: House) -> ContributionTerms:
     return ContributionTerms(
         patient=house.patient.address,
+        signer=house.patient.address,
         steward=house.hospital.address,
         token=house.token.address,
         terms=purpose.HMB,
