@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+import typing
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +32,7 @@ from medibloc_py.errors import (
     SecretReused,
     SettleTooLate,
 )
-from medibloc_py.flows import papers
+from medibloc_py.flows import buyer, papers
 from medibloc_py.flows.buyer import Purchased
 from medibloc_py.flows.entries import QuoteHandedOut, SettleDecided
 from medibloc_py.flows.ledger import Ledger
@@ -535,6 +538,24 @@ def test_no_option_lets_a_buyer_pay_unchecked() -> None:
         assert options
         assert not [name for name in options for word in shunned if word in name]
         assert not {name for name in options if len(name) == 2}
+
+
+def test_only_what_check_quote_gave_is_paid() -> None:
+    """One place pays, it takes a `CheckedQuote`, and one place makes these."""
+    code = [*(ROOT / "medibloc_py").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
+    made, paid = set(), set()
+    for file in code:
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            for call in (each.func for each in ast.walk(node) if isinstance(each, ast.Call)):
+                if ast.unparse(call).endswith("CheckedQuote"):
+                    made.add((file.name, node.name))
+                if re.search(r"market\.purchase(?!s\b)\w*(\.|$)", ast.unparse(call)):
+                    paid.add((file.name, node.name))
+    assert made == {("buyer.py", "check_quote")}
+    assert paid == {("buyer.py", "purchase")}
+    assert typing.get_type_hints(buyer.purchase)["checked"] is buyer.CheckedQuote
 
 
 def test_purchase_checks_the_bytes_it_is_given(world: World, folder: Path) -> None:
