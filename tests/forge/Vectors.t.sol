@@ -36,6 +36,11 @@ contract VectorsTest is World {
         bytes signature;
     }
 
+    struct IssuerRow {
+        Listings.IssuerShare share;
+        bytes32 leaf;
+    }
+
     struct TreeRow {
         bytes32[] leaves;
         bytes32 root;
@@ -51,12 +56,12 @@ contract VectorsTest is World {
     string private constant RECORD = "Row(address patient,bytes32 blind,bytes32 record_id)";
     string private constant LISTING = "Row(uint256 chain_id,address market,Offer listing,bytes32 id)"
         "Offer(address steward,bytes32 root,address token,uint96 price,uint96 total_weight,uint64 terms,"
-        "uint16 fee_bps,uint40 closes_at,bytes32 salt)";
+        "uint16 fee_bps,uint16 issuer_bps,bytes32 issuers,uint96 bond,uint40 closes_at,bytes8 salt)";
     string private constant ORDER = "Row(uint256 chain_id,address market,Purchase order,bytes32 id)"
         "Purchase(bytes32 listing,address buyer,address token,uint96 price,uint64 purpose,address lock,uint40 deadline)";
     string private constant CONTRIBUTION = "Row(Share contribution,bytes32 leaf,bytes32 eip712_digest,bytes signature)"
-        "Share(address patient,address payee,bytes32 record,bytes32 key_commitment,uint96 weight,"
-        "bytes32 consent_digest)";
+        "Share(address patient,address payee,bytes32 record,uint96 weight,bytes32 consent_digest)";
+    string private constant ISSUER = "Row(Share share,bytes32 leaf)Share(address issuer,uint96 weight)";
     string private constant TREE = "Row(bytes32[] leaves,bytes32 root,bytes32[][] proofs)";
     string private constant LOCK = "Row(uint256 k,address lock)";
 
@@ -101,6 +106,15 @@ contract VectorsTest is World {
             assertEq(market.leafOf(rows[i].contribution), rows[i].leaf);
             bytes32 digest = keccak256(abi.encodePacked(rows[i].digest, rows[i].signature));
             assertEq(digest, rows[i].contribution.consentDigest);
+        }
+    }
+
+    function test_issuerLeafOf_follows_the_vectors() public view {
+        IssuerRow[] memory rows =
+            abi.decode(vm.parseJsonTypeArray(ids, ".issuer_shares", ISSUER), (IssuerRow[]));
+        assertGt(rows.length, 0);
+        for (uint256 i = 0; i < rows.length; ++i) {
+            assertEq(market.issuerLeafOf(rows[i].share), rows[i].leaf);
         }
     }
 
