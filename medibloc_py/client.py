@@ -228,6 +228,7 @@ class Client:
         price: int,
         fee_bps: int,
         closes_at: int,
+        issuer_bps: int = 0,
         progress: Progress = silent,
     ) -> listings.DatasetListed:
         """Lists a dataset: `flows.listing.list_dataset`."""
@@ -238,6 +239,7 @@ class Client:
             price=price,
             fee_bps=fee_bps,
             closes_at=closes_at,
+            issuer_bps=issuer_bps,
             progress=progress,
         )
 

@@ -140,9 +140,9 @@ def check_contribution(
         return ContributionInvalid(patient=terms.patient, record=terms.record, reason=reason)
 
     if exchange.market.recover_contribution_signer(signed) != terms.signer:
-        raise refuse("the signature is not its signer's")
+        raise refuse(f"it is not signed by {terms.signer}")
     if not _may_sell(exchange, terms):
-        raise refuse(f"{terms.signer} may not sell for the patient as long as that")
+        raise refuse(f"{terms.signer} may not sell for the patient until it expires")
     if terms.steward != listing.steward:
         raise refuse(f"it names the steward {terms.steward}")
     if terms.token != listing.token:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -19,6 +20,7 @@ from medibloc_py.errors import (
     ListingInvalid,
     ListingUnknown,
     NothingToClaim,
+    QuoteInvalid,
     RecordNotHeld,
     TermsInvalid,
     WithdrawalNotAllowed,
@@ -27,7 +29,7 @@ from medibloc_py.flows import papers
 from medibloc_py.flows.contribute import contribute
 from medibloc_py.flows.listing import claims_of, kept_listing
 from medibloc_py.flows.publish import held_record, keep_record
-from medibloc_py.model import KeyCommitment, ListingId, SignedContribution
+from medibloc_py.model import KeyCommitment, ListingId, Scope, SignedContribution
 from tests.flow.world import DAY, FEE_BPS, PRICE, PURPOSE, World
 
 
@@ -146,6 +148,7 @@ def test_list_dataset_refuses_none_at_all(world: World) -> None:
     [
         ({"price": PRICE // 2 - 1}, "a price of 500000000 at least"),
         ({"fee_bps": FEE_BPS + 1}, "a fee of 500 basis points at most"),
+        ({"issuer_bps": 1}, "a fee of 500 basis points at most"),
         ({"closes_at": 2**40 - 1}, "expires before the listing closes"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -162,7 +165,7 @@ def test_list_dataset_refuses_an_offer_the_patient_did_not_sign(
 def test_list_dataset_refuses_terms_altered_after_signing(world: World, field: str) -> None:
     alice = world.contribute("alice")
     forged = replace(alice, terms=replace(alice.terms, **{field: world.address("rival")}))
-    with pytest.raises(ContributionInvalid, match="signature is not the patient's") as caught:
+    with pytest.raises(ContributionInvalid, match="it is not signed by 0x") as caught:
         world.list_dataset(world.contribute("bob"), forged)
     assert caught.value.values["patient"] == world.address("alice")
 
@@ -195,8 +198,27 @@ def test_list_dataset_refuses_a_weight_of_nothing(world: World) -> None:
 
 def test_list_dataset_refuses_another_signer(world: World) -> None:
     forged = signed_by(world, "rival", world.contribute("bob"))
-    with pytest.raises(ContributionInvalid, match="signature is not the patient's"):
+    with pytest.raises(ContributionInvalid, match="it is not signed by 0x"):
         world.list_dataset(world.contribute("alice"), forged)
+
+
+def test_list_dataset_takes_the_word_of_a_delegate_as_long_as_it_may_sell(world: World) -> None:
+    bob, guardian = world.contribute("bob"), world.address("clinic")
+    word = signed_by(world, "clinic", replace(bob, terms=replace(bob.terms, signer=guardian)))
+    name = partial(world.exchange.consent.set_delegate, world.me("bob").signer, guardian)
+    until = bob.terms.expires_at
+    refusals = [(Scope.GRANT, until), (Scope.SELL, until - 1), (Scope(0), 0)]
+    for scope, last in refusals:
+        name(scope, last)
+        with pytest.raises(ContributionInvalid, match="may not sell for the patient"):
+            world.list_dataset(world.contribute("alice"), word)
+    name(Scope.SELL, until)
+    listed = world.list_dataset(world.contribute("alice"), word)
+    quoted = world["researcher"].check_quote(world.quote(listed), "quote", PURPOSE)
+    assert quoted.quote.contributions[1].terms.signer == guardian
+    name(Scope(0), 0)  # from now on it sells to nobody new
+    with pytest.raises(QuoteInvalid, match="may not sell for the patient"):
+        world["researcher"].check_quote(world.quote(listed), "quote", PURPOSE)
 
 
 @pytest.mark.parametrize("signature", [b"", b"\x00" * 65, b"\xff" * 65, b"\x01" * 64])

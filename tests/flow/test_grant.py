@@ -34,7 +34,7 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows.publish import blind_of, held_record, scalar_of
 from medibloc_py.imaging.samples import sample
-from medibloc_py.model import Cid, KeyCommitment, Role
+from medibloc_py.model import Cid, GrantRequest, KeyCommitment, Locator, Role
 from medibloc_py.purpose import TREATMENT
 from medibloc_py.storage import digest_of
 from tests.flow.world import DAY, World
@@ -213,16 +213,16 @@ def grant_hostile(
     wrapped = hpke.wrap(change(honest), key.bundle, hpke.grant_info(*bound, *terms))
     digest = digest_of(exchange.store.put([wrapped]).cid)
     sealed = hpke.seal_locator(digest, key.bundle, hpke.locator_info(*bound, *terms))
-    exchange.access.grant(
-        alice.signer,
-        held.issuer,
-        blind_of(held),
-        held.proof,
-        reader,
-        TREATMENT,
-        until,
-        locator or sealed,
+    request = GrantRequest(
+        issuer=held.issuer,
+        blind=blind_of(held),
+        proof=held.proof,
+        grantee=reader,
+        purpose=TREATMENT,
+        expires_at=until,
+        locator=Locator.of(locator or sealed),
     )
+    exchange.access.grant(alice.signer, request)
 
 
 @pytest.mark.parametrize(

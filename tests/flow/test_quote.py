@@ -11,7 +11,7 @@ import pytest
 
 from medibloc_py.crypto import hpke, ids, keys, sale
 from medibloc_py.crypto.curve import ORDER
-from medibloc_py.crypto.quote import Quote, QuoteBatch
+from medibloc_py.crypto.quote import Quote, QuoteBatch, issuers_root
 from medibloc_py.errors import (
     BlobMissing,
     Corrupted,
@@ -29,13 +29,22 @@ from medibloc_py.errors import (
     QuoteInvalid,
     WrongKey,
 )
-from medibloc_py.flows import papers
+from medibloc_py.flows import listing, papers
 from medibloc_py.flows.buyer import CheckedQuote
 from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.listing import DatasetListed
 from medibloc_py.flows.publish import StudyToPublish, held_record, id_of
 from medibloc_py.imaging.samples import sample
-from medibloc_py.model import Address, Cid, ListingId, RecordId, Role, Root, SignedContribution
+from medibloc_py.model import (
+    Address,
+    Cid,
+    IssuerShare,
+    ListingId,
+    RecordId,
+    Role,
+    Root,
+    SignedContribution,
+)
 from medibloc_py.purpose import COMMERCIAL, HMB, NONPROFIT, REQUEST_NAMES, render
 from tests.flow.world import DAY, PRICE, PURPOSE, World
 
@@ -117,7 +126,8 @@ def test_checking_changes_nothing(desk: Desk) -> None:
 @pytest.mark.parametrize(
     "changed",
     [{"price": PRICE - 1}, {"fee_bps": 0}, {"closes_at": 2**40 - 1}, {"total_weight": 5},
-     {"terms": 1 << 4}, {"salt": b"s" * 32}, {"root": Root(b"r" * 32)}],
+     {"issuer_bps": 1}, {"issuers": Root(b"i" * 32)}, {"bond": 1}, {"terms": 1 << 4},
+     {"salt": b"s" * 8}, {"root": Root(b"r" * 32)}],
     ids=lambda changed: next(iter(changed)),
 )  # fmt: skip
 def test_check_listing(desk: Desk, changed: dict[str, object]) -> None:
@@ -152,12 +162,12 @@ def resigned(desk: Desk, place: int, signer: str, **changed: object) -> dict[str
 
 
 def test_check_contributions_forged(desk: Desk) -> None:
-    desk.refuses("contributions", "not the patient's", **resigned(desk, 0, "rival"))
+    desk.refuses("contributions", "it is not signed by", **resigned(desk, 0, "rival"))
     first, second = desk.honest.contributions
     altered = replace(first, signature=flipped(first.signature))
     desk.refuses("contributions", contributions=(altered, second))
     swapped = (replace(first, signature=second.signature), second)
-    desk.refuses("contributions", "not the patient's", contributions=swapped)
+    desk.refuses("contributions", "it is not signed by", contributions=swapped)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +213,26 @@ def test_check_weights(desk: Desk) -> None:
 def test_check_root(desk: Desk) -> None:
     payee = desk.world.address("stranger")
     desk.refuses("root", **resigned(desk, 0, "alice", payee=payee))
+
+
+def test_check_issuers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each issuer is paid is what its records weigh: no more, no less, to nobody else."""
+    offer = {"fee_bps": 400, "issuer_bps": 100}
+    listed = world.list_dataset(**offer)
+    quote = world["researcher"].check_quote(world.quote(listed), "quote", PURPOSE).quote
+    assert quote.issuer_shares() == (IssuerShare(world.address("hospital"), 4),)
+    hospital, friend = world.address("hospital"), world.address("stranger")
+    for shares in (
+        [IssuerShare(friend, 4)],
+        [IssuerShare(hospital, 3)],
+        [IssuerShare(hospital, 4), IssuerShare(friend, 1)],
+    ):
+        root = issuers_root(shares, 100)
+        monkeypatch.setattr(listing, "_issuers", lambda *_, root=root: root)
+        false = world.list_dataset(**offer)
+        with pytest.raises(QuoteInvalid, match="what their records weigh") as caught:
+            world["researcher"].check_quote(world.quote(false), "quote", PURPOSE)
+        assert caught.value.values["check"] == "issuers"
 
 
 def test_check_records(desk: Desk) -> None:
