@@ -16,8 +16,11 @@ from typing import Any
 
 import pytest
 
-from medibloc_py.chain import Deployment
+from medibloc_py.chain import Deployment, factory
 from medibloc_py.client import Client
+from medibloc_py.crypto.ids import keccak256
+from medibloc_py.flows.deploy import CONTRACTS, plan
+from medibloc_py.services import AccountsService
 from tests.flow.cli.conftest import Medibloc
 from tests.flow.command import Done, processes_of, run
 from tests.flow.world import World
@@ -96,13 +99,81 @@ def test_up_says_so_when_its_chain_dies() -> None:
 
 def test_deploy(world: World, medibloc: Medibloc, tmp_path: Path) -> None:
     out = tmp_path / "new" / "folder"
-    done = medibloc("deploy", "--as", "governance", "--out", out, "--json").json
+    argv = ("deploy", "--as", "governance", "--salt", "a test", "--out", out)
+    done = medibloc(*argv, "--json").json
     deployment = Deployment.load(out, 31337)
     deployment.verify(world.exchange.network)
+    assert done["deterministic"] is True
     assert done["contracts"] == deployment.contracts
-    assert "TestToken" not in done["contracts"]
+    assert done["contracts"] == plan(world.address("governance"), "a test")
     assert all(gas > 100_000 for gas in done["gas"].values())
+    assert set(done["gas"]) == set(CONTRACTS)
     assert deployment.governance == world.address("governance")
+    records = AccountsService(world.exchange.network, deployment.contracts["Records"])
+    assert records.is_accreditor(deployment.governance)
+
+
+def test_deploy_again_uses_what_is_there(world: World, medibloc: Medibloc) -> None:
+    network, file = world.exchange.network, world.home / "deployments" / "31337.json"
+    before, block = file.read_bytes(), network.block_number()
+    done = medibloc("deploy", "--as", "governance")
+    assert done.out.count("already there") == 5  # the test token of before stays
+    assert file.read_bytes() == before
+    assert network.block_number() == block
+    # Whoever deploys for the same governance, and wherever the file goes.
+    argv = ("--governance", "governance", "--out", "new", "--json")
+    done = medibloc("deploy", "--as", "stranger", *argv)
+    assert done.json["gas"] == {}
+    again = Deployment.load(Path("new"), 31337)
+    contracts = dict(world.exchange.deployment.contracts)
+    del contracts["TestToken"]
+    assert again.contracts == contracts
+    assert again.block == world.exchange.deployment.block  # found again: events are read from it
+
+
+def test_deploy_goes_on_where_another_stopped(world: World, medibloc: Medibloc) -> None:
+    network, governance = world.exchange.network, world.me("governance")
+    (name, place), *_ = plan(governance.address, "half").items()
+    network.deploy_at(
+        world.me("stranger").signer, name, place, keccak256(b"half"), governance.address
+    )
+    argv = ("deploy", "--as", "governance", "--salt", "half", "--out", "new", "--json")
+    done = medibloc(*argv).json
+    assert set(done["gas"]) == {"Consents", "Grants", "Market"}
+    assert done["contracts"][name] == place
+
+
+@pytest.mark.parametrize("code", ["0x", "0x60016000f3"], ids=["no", "another"])
+def test_deploy_gives_new_addresses_without_the_factory(
+    world: World, medibloc: Medibloc, code
+) -> None:
+    """Where there is no factory, or something else in its place, the addresses are new ones."""
+    network = world.exchange.network
+    honest = network.code(factory.ADDRESS)
+    network.rpc.ask("anvil_setCode", factory.ADDRESS, code)
+    try:
+        argv = ("deploy", "--as", "governance", "--out")
+        assert "does not stand on this chain" in medibloc(*argv, "one").out
+        done = medibloc(*argv, "two", "--json").json
+    finally:
+        network.rpc.ask("anvil_setCode", factory.ADDRESS, "0x" + honest.hex())
+    assert done["deterministic"] is False
+    assert set(done["gas"]) == set(CONTRACTS)
+    one, two = (Deployment.load(Path(folder), 31337) for folder in ("one", "two"))
+    assert set(one.contracts.values()).isdisjoint(two.contracts.values())
+    two.verify(network)
+
+
+def test_deploy_refuses_other_code_where_a_contract_belongs(
+    world: World, medibloc: Medibloc
+) -> None:
+    place = plan(world.address("governance"), "taken")["Market"]
+    world.exchange.network.rpc.ask("anvil_setCode", place, "0x60016000f3")
+    argv = ("deploy", "--as", "governance", "--salt", "taken", "--out", "new", "--json")
+    done = medibloc(*argv, code=5).json
+    assert done["error"] == "ContractMissing"
+    assert done["values"]["address"] == place
+    assert list(Path("new").iterdir()) == []
 
 
 def test_deploy_for_another_governance(world: World, medibloc: Medibloc) -> None:
@@ -110,6 +181,9 @@ def test_deploy_for_another_governance(world: World, medibloc: Medibloc) -> None
     assert "TestToken" in medibloc("deploy", "--as", "stranger", *argv).out
     deployment = Deployment.load(Path("new"), 31337)
     assert deployment.governance == world.address("clinic")
+    assert set(deployment.contracts.values()).isdisjoint(
+        world.exchange.deployment.contracts.values()
+    )
     client = Client.connect(world["clinic"].settings)
     assert client.exchange.deployment == world.exchange.deployment  # the home's own, untouched
 
@@ -118,8 +192,9 @@ def test_deploy_does_not_forget_contracts_that_stand(world: World, medibloc: Med
     file = world.home / "deployments" / "31337.json"
     before = file.read_bytes()
     block = world.exchange.network.block_number()
-    done = medibloc("deploy", "--as", "governance", "--json", code=3)
-    assert done.json["error"] == "FileExists"
+    for other in (("--salt", "other"), ("--governance", "clinic")):
+        done = medibloc("deploy", "--as", "governance", *other, "--json", code=3)
+        assert done.json["error"] == "FileExists"
     assert file.read_bytes() == before
     assert world.exchange.network.block_number() == block
     # Contracts that are no more are forgotten.
