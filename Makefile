@@ -104,9 +104,16 @@ brownie-anvil brownie-ganache: brownie-%: setup $(BROWNIE_VENV)/.ready ## Contra
 	mkdir -p $(CACHE)/home
 	$(BROWNIE) test --network $*
 
+# Other draws each time; to see a failure again, give the seed: `FOUNDRY_FUZZ_SEED=0x... make forge`.
+NEW_SEED := $$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
+SEED := export FOUNDRY_FUZZ_SEED=$${FOUNDRY_FUZZ_SEED:-0x$(NEW_SEED)}; echo "FOUNDRY_FUZZ_SEED=$$FOUNDRY_FUZZ_SEED"
 forge: setup ## Contracts: fuzz, invariants, coverage
-	forge test
+	$(SEED); FOUNDRY_PROFILE=ci forge test; unset FOUNDRY_FUZZ_SEED
 	$(VENV)/bin/python tools/coverage.py --least 95
+
+.PHONY: invariants-nightly
+invariants-nightly: setup ## Contracts: a million calls for each suite of invariants
+	$(SEED); FOUNDRY_PROFILE=nightly forge test --match-path 'tests/forge/invariants/*'
 
 # --- assurance ------------------------------------------------------------------------------
 
