@@ -5,15 +5,42 @@ from dataclasses import replace
 import pytest
 
 from medibloc_py import purpose
+from medibloc_py.crypto import ids
+from medibloc_py.crypto.merkle import MerkleTree, MultiProof
 from medibloc_py.errors import (
+    ClinicianInvolved,
+    CustodianInvalid,
+    CustodianMissing,
+    EmergencyMissing,
     ExpiryInPast,
+    GlassNotNeeded,
+    GlassReviewerInvolved,
     GranteeInvalid,
     GrantMissing,
     InvalidValue,
+    LocatorsMismatched,
+    MerkleProofInvalidMultiproof,
+    NotAccredited,
+    NotCustodian,
     PurposeNotPermitted,
+    ReasonMissing,
+    RecordsUnknown,
     RecordUnknown,
 )
-from medibloc_py.model import ZERO_ADDRESS, Blind, Grant, GrantEvent, Locator, Receipt
+from medibloc_py.model import (
+    ZERO_ADDRESS,
+    Blind,
+    Custodian,
+    Delivery,
+    Emergency,
+    GlassEvent,
+    GlassReview,
+    Grant,
+    GrantEvent,
+    Locator,
+    Receipt,
+    Role,
+)
 from tests.flow.services.house import BLIND, LOCATOR, House
 
 
@@ -121,3 +148,186 @@ def test_grant_refuses(house: House, changed, error):
 def test_nobody_grants_anothers_record(house: House):
     with pytest.raises(RecordUnknown):
         house.access.grant(house.stranger, house.request())
+
+
+# Several records at once.
+
+
+def batch(house: House, count: int = 5) -> tuple[list[Blind], MerkleTree]:
+    """Registers a batch of the patient's records."""
+    blinds = [Blind(bytes([number]) * 32) for number in range(1, count + 1)]
+    tree = MerkleTree([ids.record_id(house.patient.address, blind) for blind in blinds])
+    house.records.register(house.hospital, tree.root, count)
+    return blinds, tree
+
+
+def several(house: House, places: tuple[int, ...]) -> tuple[list[Blind], MultiProof]:
+    """Some of the batch's blinds in the order of their multiproof."""
+    blinds, tree = batch(house)
+    patient = house.patient.address
+    by_record = {ids.record_id(patient, blinds[place]): blinds[place] for place in places}
+    proof = tree.multiproof(by_record)
+    return [by_record[leaf] for leaf in proof.leaves], proof
+
+
+@pytest.mark.parametrize("places", [(0,), (0, 3), (1, 2, 4), (0, 1, 2, 3, 4)])
+def test_grant_many_grants_each(house: House, places):
+    blinds, proof = several(house, places)
+    issuer, reader, until = house.hospital.address, house.reader.address, house.in_days(9)
+    locators = [Locator.of(bytes([place]) * 80) for place in range(len(blinds))]
+    receipt = house.access.grant_many(
+        house.patient,
+        issuer,
+        blinds,
+        proof.proof,
+        proof.flags,
+        reader,
+        purpose.TREATMENT,
+        until,
+        locators,
+    )
+    assert len(receipt.events) == len(places)
+    told = house.access.grants(grantee=reader)
+    assert [event.record for event in told] == list(proof.leaves)
+    assert [event.locator for event in told] == [bytes(locator) for locator in locators]
+    assert all(house.access.is_active(house.patient.address, b, reader) for b in blinds)
+    opened = house.records.open_many(
+        issuer, house.patient.address, blinds, proof.proof, proof.flags
+    )
+    assert opened == list(proof.leaves)
+
+
+def test_grant_many_refuses_what_does_not_fit(house: House):
+    blinds, proof = several(house, (1, 2, 4))
+
+    def grant_many(blinds, proof, flags, locators) -> None:
+        house.access.grant_many(
+            house.patient,
+            house.hospital.address,
+            blinds,
+            proof,
+            flags,
+            house.reader.address,
+            purpose.TREATMENT,
+            house.in_days(9),
+            locators,
+        )
+
+    with pytest.raises(LocatorsMismatched) as caught:
+        grant_many(blinds, proof.proof, proof.flags, [LOCATOR])
+    assert caught.value.values == {"records": 3, "locators": 1}
+    with pytest.raises(RecordsUnknown) as unknown:
+        grant_many(blinds[::-1], proof.proof, proof.flags, [LOCATOR] * 3)
+    assert unknown.value.values == {"issuer": house.hospital.address, "count": 3}
+    with pytest.raises(MerkleProofInvalidMultiproof):
+        grant_many(blinds, proof.proof, proof.flags[1:], [LOCATOR] * 3)
+    with pytest.raises(RecordsUnknown):
+        grant_many([], [house.record], [], [])
+
+
+# Emergencies.
+
+REASON = b"\xea" * 32
+FINDING = b"\xf1" * 32
+
+
+def custody(house: House) -> None:
+    """The hospital holds a grant of the record, and is the patient's custodian."""
+    house.access.grant(house.patient, house.request(grantee=house.hospital.address))
+    house.access.name_custodian(house.patient, house.hospital.address, house.in_days(30))
+
+
+def break_glass(house: House, **changed: object) -> Receipt:
+    arguments = {
+        "patient": house.patient.address,
+        "issuer": house.hospital.address,
+        "blind": BLIND,
+        "proof": (),
+        "reason": REASON,
+    } | changed
+    return house.access.break_glass(house.reader, **arguments)
+
+
+def test_an_emergency_is_opened_delivered_and_reviewed_in_the_open(house: House):
+    custody(house)
+    patient, record = house.patient.address, house.record
+    clinician, hospital = house.reader.address, house.hospital.address
+    assert house.access.custodian_of(patient) == Custodian(
+        patient, hospital, house.access.custodian_of(patient).until, 1
+    )
+    broken = break_glass(house)
+    ends = broken.timestamp + house.access.glass_time()
+    assert is_active(house)
+    assert house.access.emergency_of(record, clinician, 1) == Emergency(
+        record, clinician, 1, hospital, broken.timestamp, False
+    )
+    assert house.access.emergencies(patient=patient) == [
+        GlassEvent(record, patient, clinician, hospital, ends, 1, REASON, broken.block)
+    ]
+    given = house.access.deliver(house.hospital, patient, BLIND, clinician, LOCATOR)
+    assert house.access.deliveries(clinician=clinician) == [
+        Delivery(record, clinician, 1, hospital, bytes(LOCATOR), given.block)
+    ]
+    judged = house.access.review(house.reviewer, patient, BLIND, clinician, 1, False, FINDING)
+    assert house.access.reviews(record=record) == [
+        GlassReview(record, clinician, house.reviewer.address, 1, False, FINDING, judged.block)
+    ]
+    assert house.access.emergency_of(record, clinician, 1).reviewed
+    with pytest.raises(EmergencyMissing):
+        house.access.review(house.reviewer, patient, BLIND, clinician, 1, True, FINDING)
+    house.chain.set_time(ends + 1)
+    assert not is_active(house)
+    with pytest.raises(EmergencyMissing):
+        house.access.deliver(house.hospital, patient, BLIND, clinician, LOCATOR)
+
+
+def test_nobody_opens_in_an_emergency_who_may_not(house: House):
+    with pytest.raises(CustodianMissing) as caught:
+        break_glass(house)
+    assert caught.value.values["record_id"] == house.record
+    custody(house)
+    with pytest.raises(ReasonMissing):
+        break_glass(house, reason=bytes(32))
+    with pytest.raises(RecordUnknown):
+        break_glass(house, blind=Blind(b"\x0e" * 32))
+    for signer in (house.stranger, house.hospital):
+        with pytest.raises(NotAccredited):
+            house.access.break_glass(
+                signer, house.patient.address, house.hospital.address, BLIND, (), REASON
+            )
+    until = house.in_days(9)
+    house.accounts.accredit(house.governance, house.hospital.address, Role.CLINICIAN, until)
+    with pytest.raises(ClinicianInvolved):
+        house.access.break_glass(
+            house.hospital, house.patient.address, house.hospital.address, BLIND, (), REASON
+        )
+    grant(house)
+    with pytest.raises(GlassNotNeeded):
+        break_glass(house)
+
+
+def test_only_the_custodian_delivers_and_only_a_stranger_to_it_reviews(house: House):
+    custody(house)
+    break_glass(house)
+    patient, clinician = house.patient.address, house.reader.address
+    with pytest.raises(NotCustodian) as caught:
+        house.access.deliver(house.stranger, patient, BLIND, clinician, LOCATOR)
+    assert caught.value.values["custodian"] == house.hospital.address
+    with pytest.raises(NotAccredited):
+        house.access.review(house.stranger, patient, BLIND, clinician, 1, True, FINDING)
+    until = house.in_days(9)
+    for involved in (house.hospital, house.reader, house.patient):
+        house.accounts.accredit(house.governance, involved.address, Role.REVIEWER, until)
+        with pytest.raises(GlassReviewerInvolved):
+            house.access.review(involved, patient, BLIND, clinician, 1, True, FINDING)
+    house.access.revoke(house.patient, BLIND, clinician)  # the patient ends it at once
+    assert not is_active(house)
+
+
+def test_nobody_keeps_the_own_keys(house: House):
+    with pytest.raises(CustodianInvalid):
+        house.access.name_custodian(house.patient, house.patient.address, house.in_days(9))
+    custody(house)
+    house.access.name_custodian(house.patient, ZERO_ADDRESS, 0)
+    found = house.access.custodian_of(house.patient.address)
+    assert found == Custodian(house.patient.address, ZERO_ADDRESS, 0, 2)
