@@ -6,8 +6,11 @@ import pytest
 
 from medibloc_py import purpose
 from medibloc_py.crypto import ids
+from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.errors import (
+    BondNotHeld,
     ClaimExceedsEarned,
+    CloseOutTooEarly,
     ContributionInvalid,
     ContributionUnknown,
     DeadlineNotReached,
@@ -15,6 +18,7 @@ from medibloc_py.errors import (
     DeadlinePassed,
     ERC20InsufficientAllowance,
     ERC20InsufficientBalance,
+    EvidenceMismatched,
     EvidenceNotVouched,
     ExpiryInPast,
     InvalidAddress,
@@ -37,8 +41,12 @@ from medibloc_py.errors import (
 from medibloc_py.model import (
     ZERO_ADDRESS,
     Address,
+    Bond,
+    Claim,
     ContributionTerms,
+    IssuerShare,
     KeyCommitment,
+    Listing,
     ListingId,
     ListingState,
     OrderId,
@@ -371,6 +379,146 @@ def test_a_malformed_contribution_is_invalid(house: House):
         with pytest.raises(ContributionInvalid) as caught:
             house.market.recover_contribution_signer(signed)
         assert caught.value.values["patient"] == house.patient.address
+
+
+# Parts, bonds, several claims
+
+
+def issuers_of(house: House, *weights: int) -> tuple[list[IssuerShare], MerkleTree]:
+    """Shares of the hospital, the reader, ... and their tree."""
+    accounts = (house.hospital, house.reader, house.reviewer)
+    shares = [
+        IssuerShare(each.address, weight) for each, weight in zip(accounts, weights, strict=False)
+    ]
+    return shares, MerkleTree([ids.issuer_leaf(share) for share in shares])
+
+
+def sell(house: House, listing: Listing) -> None:
+    _, order = house.purchase(listing)
+    house.market.settle(house.hospital, order, SECRET)
+
+
+def test_issuers_are_paid_by_the_weight_of_their_records(house: House):
+    shares, tree = issuers_of(house, 3, 1)
+    listing = house.list(issuer_bps=500, issuers=tree.root)
+    sell(house, listing)
+    part, contract = PRICE // 20, house.deployment.contract("Market")
+    for share, due in zip(shares, (part * 3 // 4, part // 4), strict=True):
+        leaf = ids.issuer_leaf(share)
+        assert house.network.call(contract, "issuerLeafOf", astuple(share)) == leaf
+        assert house.market.issuer_due(listing, share) == due
+        before = house.token.balance(share.issuer)
+        house.market.claim_issuer(house.relay, listing, share, tree.proof(leaf))
+        assert house.token.balance(share.issuer) - before == due
+        assert house.market.claimed(house.listing_id(listing), leaf) == due
+        with pytest.raises(NothingToClaim):
+            house.market.claim_issuer(house.relay, listing, share, tree.proof(leaf))
+    assert house.market.due(listing, house.contribution()) == (PRICE - PRICE // 10 - part) * 3 // 4
+    assert house.market.listing_state(house.listing_id(listing)).paid == part
+    with pytest.raises(ContributionUnknown):
+        house.market.claim_issuer(house.relay, listing, replace(shares[0], weight=4), ())
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"issuer_bps": 1},
+        {"issuers": Root(b"\x01" * 32)},
+        {"issuer_bps": 9_001, "issuers": Root(b"\x01" * 32)},
+    ],
+)
+def test_list_refuses_parts_that_do_not_fit(house: House, changed):
+    with pytest.raises(ListingInvalid):
+        house.list(**changed)
+
+
+def test_claim_many_pays_over_listings_and_passes_by_what_is_not_due(house: House):
+    one, two = house.list(), house.list(salt=b"\x06" * 8)
+    sell(house, one)
+    claims = [Claim(each, house.contribution(), house.proof()) for each in (one, two, one)]
+    house.market.claim_many(house.relay, claims)
+    assert house.token.balance(house.contribution().payee) == SHARED * 3 // 4
+    with pytest.raises(NothingToClaim) as caught:
+        house.market.claim_many(house.relay, claims)
+    assert caught.value.values == {"listing": bytes(32), "leaf": bytes(32)}
+
+
+def bonded(house: House, bond: int = 1_001) -> Listing:
+    house.token.mint(house.governance, house.hospital.address, bond)
+    house.token.approve(house.hospital, house.market.address, bond)
+    return house.list(bond=bond)
+
+
+def test_a_bond_comes_back_when_nothing_can_be_open(house: House):
+    house.give_consent()
+    listing = bonded(house)
+    listing_id, market = house.listing_id(listing), house.market
+    assert market.listing_state(listing_id).bond is Bond.HELD
+    with pytest.raises(CloseOutTooEarly):
+        market.close_out(house.stranger, listing)
+    market.withdraw(house.patient, listing, house.contribution(), house.proof())
+    closed = market.listing_state(listing_id).closes_at
+    with pytest.raises(CloseOutTooEarly) as caught:
+        market.close_out(house.stranger, listing)
+    until = caught.value.values["until"]
+    assert until >= closed + 30 * 86_400
+    house.chain.set_time(until + 1)
+    market.close_out(house.stranger, listing)
+    assert house.token.balance(house.hospital.address) == listing.bond
+    with pytest.raises(BondNotHeld) as again:
+        market.close_out(house.stranger, listing)
+    assert again.value.values == {"listing": listing_id, "state": Bond.NONE.value}
+    assert str(again.value).startswith("The bond of listing 0x")
+
+
+def test_challenge_refuses_other_evidence(house: House):
+    listing, terms = bonded(house), terms_of(house)
+    _, signature = house.market.sign_contribution(house.patient, terms)
+    signed = SignedContribution(terms, signature)
+    with pytest.raises(EvidenceMismatched):
+        house.market.challenge(house.relay, listing, house.contribution(), signed, house.proof())
+    assert house.market.challenges(house.listing_id(listing)) == []
+    assert house.market.challenger_of(house.listing_id(listing)) == ZERO_ADDRESS
+    with pytest.raises(ERC20InsufficientAllowance):
+        house.list(bond=5, salt=b"\x07" * 8)
+
+
+def test_a_reviewer_clears_a_purchase_that_a_listing_refers(house: House):
+    listing = house.list(terms=purpose.HMB | purpose.COL)
+    with pytest.raises(PurposeDenied):
+        house.purchase(listing)
+    subject, buyer = house.listing_id(listing), house.researcher.address
+    house.consent.clear(house.reviewer, subject, buyer, purpose.HMB, house.in_days(9))
+    order_id, _ = house.purchase(listing)
+    assert house.market.order_state(order_id) is OrderState.OPEN
+
+
+# Permits
+
+
+def test_a_permit_pays_with_one_transaction(house: House):
+    listing, buyer = house.list(), house.researcher
+    house.token.mint(house.governance, buyer.address, PRICE)
+    deadline = house.in_days(1)
+    permit = house.token.sign_permit(buyer, house.market.address, PRICE, deadline)
+    assert permit is not None
+    lock = house.stranger.address
+    house.market.purchase_with_permit(buyer, listing, purpose.HMB, lock, deadline, permit)
+    assert house.token.balance(house.market.address) == PRICE
+    assert house.token.allowance(buyer.address, house.market.address) == 0
+    assert len(house.market.purchases(buyer=buyer.address)) == 1
+
+
+def test_a_permit_of_another_does_not_pay(house: House):
+    listing, buyer = house.list(), house.researcher
+    house.token.mint(house.governance, buyer.address, PRICE)
+    deadline = house.in_days(1)
+    permit = house.token.sign_permit(house.stranger, house.market.address, PRICE, deadline)
+    assert permit is not None
+    with pytest.raises(ERC20InsufficientAllowance):
+        house.market.purchase_with_permit(
+            buyer, listing, purpose.HMB, house.stranger.address, deadline, permit
+        )
 
 
 # A node that lies
