@@ -13,7 +13,7 @@ from rich.markdown import Markdown
 from rich.progress import Progress
 
 from benchmarks.peers.chain import Chain, anvil
-from benchmarks.peers.ethr import EthrDid, EthrDidRelayed
+from benchmarks.peers.ethr import EthrDid, EthrDidLikeOurs, EthrDidRelayed
 from benchmarks.peers.framework import Relay, deploy_framework
 from benchmarks.peers.merkle import MerkleDistributor
 from benchmarks.peers.ocean import Ocean, OceanDataset, OceanRecords
@@ -63,7 +63,7 @@ def measure(sizes: list[int]) -> Sizes:
             MediBloc(world),
             EthrDid(world),
             EthrDidRelayed(world, relay),
-            EthrDidRelayed(world, relay, our_keys=True),
+            EthrDidLikeOurs(world, relay),
             OceanDataset(ocean),
             OceanRecords(ocean),
             MerkleDistributor(world),

@@ -6,12 +6,13 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
+from web3.types import RPCEndpoint
 
 from benchmarks.peers.packages import Artifact
 from benchmarks.peers.scenario import Cost
@@ -37,9 +38,10 @@ class Chain:
     """
 
     def __init__(self, url: str, gas: int) -> None:
-        self.web3 = Web3(HTTPProvider(url))
+        self.web3 = Web3(HTTPProvider(url), middleware=[])
         self._gas = gas
         self._sent = Cost()
+        self._classes: dict[str, type[Contract]] = {}  # making one takes longer than a transaction
         self._ask("anvil_autoImpersonateAccount", True)
         self._ask("anvil_setBlockTimestampInterval", 1)
         self._ask("anvil_setLoggingEnabled", False)
@@ -50,14 +52,20 @@ class Chain:
         return tuple(self.web3.eth.accounts)
 
     def deploy(
-        self, artifact: Artifact, *args: object, sender: str, libraries: Sequence[Contract] = ()
+        self,
+        artifact: Artifact,
+        *args: object,
+        sender: str,
+        libraries: Mapping[str, Contract] | None = None,
     ) -> Contract:
-        """Puts a published contract on the chain, linked to libraries by their names.
+        """Puts a published contract on the chain, linked to libraries.
 
         Raises:
             RuntimeError: the constructor reverted.
         """
-        code = artifact.linked({library.name: library.address for library in libraries})
+        code = artifact.linked(
+            {name: library.address for name, library in (libraries or {}).items()}
+        )
         factory = self.web3.eth.contract(abi=artifact.abi, bytecode=code)
         receipt = self._mine(
             {"from": sender, "data": factory.constructor(*args).data_in_transaction}
@@ -66,9 +74,9 @@ class Chain:
 
     def at(self, artifact: Artifact, address: str) -> Contract:
         """Gives the contract that stands at an address."""
-        contract = self.web3.eth.contract(Web3.to_checksum_address(address), abi=artifact.abi)
-        contract.name = artifact.name
-        return contract
+        if artifact.name not in self._classes:
+            self._classes[artifact.name] = self.web3.eth.contract(abi=artifact.abi)
+        return self._classes[artifact.name](Web3.to_checksum_address(address))
 
     def send(self, contract: Contract, function: str, *args: object, sender: str) -> Any:
         """Sends one transaction.
@@ -168,7 +176,7 @@ class Chain:
         )
 
     def _ask(self, method: str, *params: object) -> Any:
-        answer = self.web3.provider.make_request(method, list(params))
+        answer = self.web3.provider.make_request(RPCEndpoint(method), list(params))
         if "error" in answer:
             raise RuntimeError(f"{method}: {answer['error']}")
         return answer["result"]
@@ -182,7 +190,7 @@ def anvil(*, capped: bool = True) -> Iterator[Chain]:
         capped: keeps the chain's limits on a transaction's gas and on a contract's size.
     """
     options = ["--port", "0", "--mnemonic", MNEMONIC, "--timestamp", str(GENESIS)]
-    options += ["--block-base-fee-per-gas", "0"]
+    options += ["--block-base-fee-per-gas", "0", "--prune-history", "2"]
     options += ["--enable-tx-gas-limit"] if capped else ["--disable-code-size-limit"]
     with tempfile.TemporaryFile() as log:
         node = subprocess.Popen([str(find_anvil()), *options], stdout=log, stderr=log)

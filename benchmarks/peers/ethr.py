@@ -15,6 +15,9 @@ from benchmarks.peers.scenario import Act
 
 KEY = b"did/pub/X25519/enc/hex".ljust(32, b"\0")
 CONSENT = b"did/svc/Consent".ljust(32, b"\0")
+SIGNED_HEAD = ("bytes1", "bytes1", "address", "uint256", "address", "string")
+ATTRIBUTE = ("bytes32", "bytes", "uint256")
+DELEGATE = ("bytes32", "address", "uint256")
 YEAR = 365 * 86_400
 
 
@@ -46,50 +49,62 @@ class EthrDid:
 class EthrDidRelayed:
     """Patients sign; the hospital relays batches through the forwarder of Superfluid's host."""
 
-    def __init__(self, world: World, relay: Relay, *, our_keys: bool = False) -> None:
-        """Deploys the registry.
+    name = "ethr-did, relayed"
 
-        Args:
-            world: people and chain.
-            relay: sends the batches.
-            our_keys: patients publish the keys that ours publish, instead of 32 bytes.
-        """
-        self.name = "ethr-did, relayed" + (", our keys" if our_keys else "")
-        self._our_keys = our_keys
+    def __init__(self, world: World, relay: Relay) -> None:
+        self._world = world
         self._relay = relay
         self._registry = world.chain.deploy(artifact(ETHR), sender=world.governance)
 
     def play(self, size: int) -> Iterator[Act]:
         """Enrols, consents, revokes."""
-        key = key_bundle if self._our_keys else _key
-        keys = [
-            self._signed(who, 0, "setAttribute", KEY, key(number), YEAR)
-            for number, who in enumerate(patients(size))
-        ]
-        self._send(keys)
+        self._send([self._enrolment(who, number) for number, who in enumerate(patients(size))])
         yield Act.ENROL
-        consents = [
-            self._signed(who, 1, "setAttribute", CONSENT, _consent(number), YEAR)
-            for number, who in enumerate(patients(size))
-        ]
-        self._send(consents)
+        self._send([self._consent(who, number) for number, who in enumerate(patients(size))])
         yield Act.CONSENT
-        self._send([self._signed(patients(size)[0], 2, "revokeAttribute", CONSENT, _consent(0))])
+        self._send([self._revocation(patients(size)[0])])
         yield Act.REVOKE
+
+    def _enrolment(self, who: LocalAccount, number: int) -> str:
+        return self._signed(who, 0, "setAttribute", ATTRIBUTE, KEY, _key(number), YEAR)
+
+    def _consent(self, who: LocalAccount, number: int) -> str:
+        return self._signed(who, 1, "setAttribute", ATTRIBUTE, CONSENT, _consent(number), YEAR)
+
+    def _revocation(self, who: LocalAccount) -> str:
+        return self._signed(who, 2, "revokeAttribute", ATTRIBUTE[:-1], CONSENT, _consent(0))
 
     def _send(self, calls: list[str]) -> None:
         for batch in batches(calls):
             self._relay.send(self._registry, batch)
 
-    def _signed(self, patient: LocalAccount, nonce: int, function: str, *args: Any) -> str:
-        types = ["bytes1", "bytes1", "address", "uint256", "address", "string", "bytes32", "bytes"]
-        types += ["uint256"] * (len(args) - 2)
-        head = (b"\x19", b"\0", self._registry.address, nonce, patient.address, function)
-        signature = patient.unsafe_sign_hash(Web3.solidity_keccak(types, [*head, *args]))
+    def _signed(
+        self, who: LocalAccount, nonce: int, function: str, types: tuple[str, ...], *args: Any
+    ) -> str:
+        """Signs an act as the registry checks it, and encodes its call."""
+        head = (b"\x19", b"\0", self._registry.address, nonce, who.address, function)
+        digest = Web3.solidity_keccak([*SIGNED_HEAD, *types], [*head, *args])
+        signature = who.unsafe_sign_hash(digest)
         r, s = (part.to_bytes(32, "big") for part in (signature.r, signature.s))
-        return self._registry.encode_abi(
-            f"{function}Signed", [patient.address, signature.v, r, s, *args]
-        )
+        word = [who.address, signature.v, r, s, *args]
+        return str(self._registry.encode_abi(f"{function}Signed", word))
+
+
+class EthrDidLikeOurs(EthrDidRelayed):
+    """The same, with what ours gives: our keys, and a consent that a contract can ask for."""
+
+    name = "ethr-did, relayed, like ours"
+
+    def _enrolment(self, who: LocalAccount, number: int) -> str:
+        return self._signed(who, 0, "setAttribute", ATTRIBUTE, KEY, key_bundle(number), YEAR)
+
+    def _consent(self, who: LocalAccount, number: int) -> str:  # noqa: ARG002 -- one for all
+        steward = self._world.hospital
+        return self._signed(who, 1, "addDelegate", DELEGATE, CONSENT, steward, YEAR)
+
+    def _revocation(self, who: LocalAccount) -> str:
+        steward = self._world.hospital
+        return self._signed(who, 2, "revokeDelegate", DELEGATE[:-1], CONSENT, steward)
 
 
 def _key(number: int) -> bytes:

@@ -12,6 +12,7 @@ from benchmarks.peers.chain import Chain, anvil
 from benchmarks.peers.packages import MODULES, SUPERFLUID, artifact, in_file
 
 UTILS = f"{SUPERFLUID}/utils"
+STEPS = f"{UTILS}/SuperfluidFrameworkDeploymentSteps.t.sol"
 GDA = f"{SUPERFLUID}/agreements/gdav1"
 
 # The registry of ERC-1820 has one address on every chain: nobody holds the key that sent it.
@@ -64,13 +65,14 @@ def deploy_framework() -> Framework:
         registry = json.loads((MODULES / ERC1820).read_text(encoding="utf-8"))["bin"]
         chain.fund(ERC1820_SENDER)
         chain.send_raw(ERC1820_HEAD + registry + ERC1820_TAIL)
-        libraries = [
-            chain.deploy(in_file(f"{SUPERFLUID}/libs", "SlotsBitmapLibrary"), sender=sender),
-            chain.deploy(in_file(GDA, "SuperfluidPoolDeployerLibrary"), sender=sender),
+        published = [
+            in_file(f"{SUPERFLUID}/libs", "SlotsBitmapLibrary"),
+            in_file(GDA, "SuperfluidPoolDeployerLibrary"),
+            *(artifact(f"{STEPS}/{name}") for name in STEP_LIBRARIES),
         ]
-        for name in STEP_LIBRARIES:
-            library = artifact(f"{UTILS}/SuperfluidFrameworkDeploymentSteps.t.sol/{name}")
-            libraries.append(chain.deploy(library, sender=sender, libraries=libraries))
+        libraries: dict[str, Contract] = {}
+        for library in published:
+            libraries[library.name] = chain.deploy(library, sender=sender, libraries=libraries)
         deployer = chain.deploy(
             artifact(f"{UTILS}/SuperfluidFrameworkDeployer.t.sol/SuperfluidFrameworkDeployer"),
             sender=sender,

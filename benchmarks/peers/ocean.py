@@ -37,10 +37,10 @@ CREATE = (
 
 @dataclass(frozen=True)
 class Asset:
-    """A data NFT, its datatoken, and the id of its fixed rate."""
+    """Addresses of a data NFT and its datatoken, and the id of its fixed rate."""
 
-    nft: Contract
-    datatoken: Contract
+    nft: str
+    datatoken: str
     exchange: bytes
 
 
@@ -50,7 +50,6 @@ class Ocean:
 
     world: World
     factory: Contract
-    router: Contract
     exchange: Contract
     payments: Contract
 
@@ -64,8 +63,8 @@ class Ocean:
 
         community = put("/communityFee", "OPFCommunityFeeCollector", sender, sender)
         pool = put("/pools/balancer", "BPool")
-        owners = (sender, world.token.address, pool.address, community.address)
-        router = put("/pools", "FactoryRouter", *owners, [])
+        around = (world.token.address, pool.address, community.address)
+        router = put("/pools", "FactoryRouter", sender, *around, [])
         exchange = put("/pools/fixedRate", "FixedRateExchange", router.address)
         nft, token = put("/templates", "ERC721Template"), put("/templates", "ERC20Template")
         factory = put("", "ERC721Factory", nft.address, token.address, router.address)
@@ -75,11 +74,11 @@ class Ocean:
         chain.send(router, "addFixedRateContract", exchange.address, sender=sender)
         chain.send(router, "addApprovedToken", world.token.address, sender=sender)
         payments = put("/rewards", "BatchPayments")
-        return cls(world, factory, router, exchange, payments)
+        return cls(world, factory, exchange, payments)
 
     def publish(self, owner: str, price: int, uri: str) -> Asset:
         """Makes an asset: NFT, datatoken and price in one transaction, by Ocean's own bundle."""
-        nft, datatoken, exchange = self.world.chain.create(
+        created = self.world.chain.create(
             self.factory,
             CREATE,
             ("Data", "D", 1, uri, True, owner),
@@ -91,24 +90,24 @@ class Ocean:
             ),
             sender=self.world.hospital,
         )
-        at = self.world.chain.at
-        return Asset(
-            at(in_file(TEMPLATES, "ERC721Template"), nft),
-            at(in_file(TEMPLATES, "ERC20TemplateEnterprise"), datatoken),
-            exchange,
-        )
+        return Asset(*created)
 
     def sell(self, asset: Asset, price: int) -> None:
         """Lets the researcher buy a datatoken and order with it, in one transaction."""
         chain, buyer, most = self.world.chain, self.world.researcher, 2 * price
-        chain.send(self.world.token, "approve", asset.datatoken.address, most, sender=buyer)
+        datatoken = chain.at(in_file(TEMPLATES, "ERC20TemplateEnterprise"), asset.datatoken)
+        chain.send(self.world.token, "approve", datatoken.address, most, sender=buyer)
         order = (buyer, 0, _provider_fee(), (NOBODY, NOBODY, 0))
         terms = (self.exchange.address, asset.exchange, most, 0, NOBODY)
-        chain.send(asset.datatoken, "buyFromFreAndOrder", order, terms, sender=buyer)
+        chain.send(datatoken, "buyFromFreAndOrder", order, terms, sender=buyer)
 
     def revoke(self, asset: Asset, owner: str) -> None:
         """Marks an asset as revoked by its publisher."""
-        self.world.chain.send(asset.nft, "setMetaDataState", REVOKED, sender=owner)
+        self.world.chain.send(self.nft(asset), "setMetaDataState", REVOKED, sender=owner)
+
+    def nft(self, asset: Asset) -> Contract:
+        """Gives an asset's data NFT."""
+        return self.world.chain.at(in_file(TEMPLATES, "ERC721Template"), asset.nft)
 
 
 def _provider_fee() -> tuple[Any, ...]:
@@ -137,8 +136,8 @@ class OceanDataset:
         chain, hospital = world.chain, world.hospital
         asset = ocean.publish(hospital, PRICE, "")
         root, locator = secret("root", size), secret("locator", size)
-        metadata = (ACTIVE, "", "", b"\0", locator, root, [])
-        chain.send(asset.nft, "setMetaData", *metadata, sender=hospital)
+        metadata: tuple[Any, ...] = (ACTIVE, "", "", b"\0", locator, root, [])
+        chain.send(ocean.nft(asset), "setMetaData", *metadata, sender=hospital)
         yield Act.RECORD
         ocean.sell(asset, PRICE)
         yield Act.SALE

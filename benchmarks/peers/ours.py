@@ -45,7 +45,8 @@ class MediBloc:
 
     def play(self, size: int) -> Iterator[Act]:
         """Plays every act."""
-        self._relay(self._records, [self._key(number) for number in range(size)])
+        keys = [self._key(who, number) for number, who in enumerate(patients(size))]
+        self._relay(self._records, keys)
         yield Act.ENROL
         records = [secret("record", number) for number in range(size)]
         self._send(self._records, "register", MerkleTree(records).root, size)
@@ -80,8 +81,8 @@ class MediBloc:
         order = (dataset.id, buyer, self._world.token.address, PRICE, *terms)
         self._send(self._market, "settle", order, scalar)
 
-    def _key(self, number: int) -> str:
-        bundle, who = key_bundle(number), patients(number + 1)[number]
+    def _key(self, who: LocalAccount, number: int) -> str:
+        bundle = key_bundle(number)
         word = self._word(
             self._records,
             "MediBloc Accounts",
@@ -89,7 +90,7 @@ class MediBloc:
             "EncryptionKey(address account,bytes bundle,uint32 version,uint40 deadline)",
             [who.address, bundle, 1],
         )
-        return self._records.encode_abi("publishKeyFor", [bundle, word])
+        return str(self._records.encode_abi("publishKeyFor", [bundle, word]))
 
     def _consent(self, who: LocalAccount) -> str:
         consent = [who.address, ALL_RECORDS, GRU, GENESIS + YEAR, secret("form", 0)]
@@ -101,7 +102,7 @@ class MediBloc:
             "uint32 version,uint40 deadline)",
             [*consent, 1],
         )
-        return self._consents.encode_abi("setFor", [*consent, word])
+        return str(self._consents.encode_abi("setFor", [*consent, word]))
 
     def _revocation(self, who: LocalAccount) -> str:
         word = self._word(
@@ -111,7 +112,7 @@ class MediBloc:
             "Revocation(address patient,bytes32 record,uint32 version,uint40 deadline)",
             [who.address, ALL_RECORDS, 2],
         )
-        return self._consents.encode_abi("revokeFor", [who.address, ALL_RECORDS, word])
+        return str(self._consents.encode_abi("revokeFor", [who.address, ALL_RECORDS, word]))
 
     def _permit(self) -> tuple[Any, ...]:
         name = self._world.token.functions.name().call()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Artifact:
         return "0x" + code
 
 
+@lru_cache
 def artifact(path: str) -> Artifact:
     """Loads a published contract.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import TypeVar
 
 from eth_account import Account
@@ -68,16 +68,20 @@ class World:
                 raise RuntimeError(f"{who.address} was paid {has}, not {share}")
 
 
-@lru_cache
+@cache
+def _person(what: str, number: int) -> LocalAccount:
+    key: LocalAccount = Account.from_key(secret(what, number))
+    return key
+
+
 def patients(count: int) -> tuple[LocalAccount, ...]:
     """Derives patients from their numbers."""
-    return tuple(Account.from_key(secret("patient", number)) for number in range(count))
+    return tuple(_person("patient", number) for number in range(count))
 
 
-@lru_cache
 def researcher() -> LocalAccount:
     """Derives the buyer, who signs a permit."""
-    return Account.from_key(secret("researcher", 0))
+    return _person("researcher", 0)
 
 
 def secret(what: str, number: int) -> bytes:

@@ -54,9 +54,9 @@ STACKS = (
         },
     ),
     Stack(
-        "ethr-did with our keys + Ocean + merkle, relayed",
+        "ethr-did like ours + Ocean + merkle, relayed",
         {
-            "ethr-did, relayed, our keys": IDENTITY,
+            "ethr-did, relayed, like ours": IDENTITY,
             "Ocean, one asset": ASSET,
             "merkle-distributor, relayed": (Act.SALE, Act.CLAIM),
         },

@@ -78,8 +78,8 @@ class Superfluid:
         self._relay.operate([upgrade, distribute], buyer)
         yield Act.SALE
         for batch in batches(patients(size), BATCH):
-            calls = [pool.encode_abi("claimAll(address)", [who.address]) for who in batch]
-            self._relay.send(pool, calls)
+            claims = [pool.encode_abi("claimAll(address)", [who.address]) for who in batch]
+            self._relay.send(pool, claims)
         self._world.require_paid(size, self._token, SCALE)
         yield Act.CLAIM
         chain.send(pool, "updateMemberUnits", patients(size)[0].address, 0, sender=hospital)
