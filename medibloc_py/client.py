@@ -26,7 +26,16 @@ from medibloc_py.errors import (
     InvalidPurpose,
     InvalidValue,
 )
-from medibloc_py.flows import buyer, contribute, keyring, papers, publish, steward
+from medibloc_py.flows import (
+    buyer,
+    challenge,
+    contribute,
+    keyring,
+    papers,
+    publish,
+    shares,
+    steward,
+)
 from medibloc_py.flows import grant as access
 from medibloc_py.flows import listing as listings
 from medibloc_py.flows.ledger import Ledger, Reading, require_complete
@@ -229,6 +238,7 @@ class Client:
         fee_bps: int,
         closes_at: int,
         issuer_bps: int = 0,
+        bond: int = 0,
         progress: Progress = silent,
     ) -> listings.DatasetListed:
         """Lists a dataset: `flows.listing.list_dataset`."""
@@ -240,12 +250,39 @@ class Client:
             fee_bps=fee_bps,
             closes_at=closes_at,
             issuer_bps=issuer_bps,
+            bond=bond,
+            progress=progress,
+        )
+
+    def relist(
+        self,
+        listing: ListingId,
+        *,
+        price: int | None = None,
+        closes_at: int | None = None,
+        bond: int | None = None,
+        without: Sequence[RecordId] = (),
+        progress: Progress = silent,
+    ) -> listings.Relisted:
+        """Lists a dataset again without what left it: `flows.listing.relist`."""
+        return listings.relist(
+            self.exchange,
+            self.me,
+            listing,
+            price=price,
+            closes_at=closes_at,
+            bond=bond,
+            without=without,
             progress=progress,
         )
 
     def claims_of(self, listing: ListingId) -> tuple[papers.Claim, ...]:
         """The claim files of a listing once more: `flows.listing.claims_of`."""
         return listings.claims_of(self.exchange, self.me, listing)
+
+    def issuer_claims_of(self, listing: ListingId) -> tuple[papers.IssuerClaim, ...]:
+        """The issuers' claim files once more: `flows.listing.issuer_claims_of`."""
+        return listings.issuer_claims_of(self.exchange, self.me, listing)
 
     def quote(self, listing: ListingId, to: Address, purpose_text: str, deadline: int) -> bytes:
         """Quotes a dataset to one buyer: `flows.steward.quote`."""
@@ -306,16 +343,41 @@ class Client:
         return buyer.refund(self.exchange, self.me, order)
 
     def claim(self, data: bytes, path: object) -> Receipt:
-        """Pays a contributor's share out to its payee: `flows.contribute.claim`."""
-        return contribute.claim(self.exchange, self.me, data, path)
+        """Pays a share out to its payee or issuer: `flows.shares.claim`."""
+        return shares.claim(self.exchange, self.me, data, path)
+
+    def claim_many(
+        self, files: Sequence[tuple[bytes, object]], progress: Progress = silent
+    ) -> list[Receipt]:
+        """Pays many shares out, a hundred in a transaction: `flows.shares.claim_many`."""
+        return shares.claim_many(self.exchange, self.me, files, progress)
+
+    def claim_to(self, data: bytes, path: object, to: Address) -> Receipt:
+        """Pays the account's share out to another address: `flows.shares.claim_to`."""
+        return shares.claim_to(self.exchange, self.me, data, path, to)
 
     def claim_fee(self, listing: Listing) -> Receipt:
         """Pays the steward's part out to the steward."""
         return self.exchange.market.claim_fee(self.me.signer, listing)
 
+    def close_out(self, listing: Listing) -> Receipt:
+        """Pays a listing's bond out, to its challenger or back to the steward."""
+        return self.exchange.market.close_out(self.me.signer, listing)
+
     def withdraw(self, data: bytes, path: object) -> Receipt:
-        """Withdraws a contribution and closes its listing: `flows.contribute.withdraw`."""
-        return contribute.withdraw(self.exchange, self.me, data, path)
+        """Withdraws a contribution and closes its listing: `flows.shares.withdraw`."""
+        return shares.withdraw(self.exchange, self.me, data, path)
+
+    def challenge_quote(self, data: bytes, path: object) -> challenge.Challenged:
+        """Takes a steward's bond by a false contribution in a quote: `flows.challenge`."""
+        listing, quote = buyer.open_quote(self.exchange, self.me, data, path)
+        return challenge.challenge_quote(self.exchange, self.me, listing, quote)
+
+    def challenge_claim(
+        self, data: bytes, path: object, evidence: SignedContribution
+    ) -> challenge.Challenged:
+        """Takes a steward's bond by a claim file and its evidence: `flows.challenge`."""
+        return challenge.challenge_claim(self.exchange, self.me, data, path, evidence)
 
 
 def _nobody() -> NoReturn:

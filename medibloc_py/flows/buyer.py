@@ -12,7 +12,7 @@ from medibloc_py.crypto.quote import Quote, issuers_root
 from medibloc_py.errors import (
     Corrupted,
     DocumentInvalid,
-    InsufficientFunds,
+    ERC20InsufficientAllowance,
     InvalidValue,
     LockMismatch,
     OrderExists,
@@ -23,6 +23,7 @@ from medibloc_py.errors import (
     RefusedError,
 )
 from medibloc_py.flows import papers
+from medibloc_py.flows.funds import approve, require_tokens
 from medibloc_py.flows.grant import OpenedRecord
 from medibloc_py.flows.listing import check_contributions
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
@@ -39,6 +40,9 @@ from medibloc_py.model import (
 )
 from medibloc_py.services import TokenService
 
+_PERMIT_S = 3600
+"""How long a permit may be sent; it allows one price to one market, once."""
+
 
 @dataclass(frozen=True, slots=True)
 class CheckedQuote:
@@ -51,7 +55,10 @@ class CheckedQuote:
 
 @dataclass(frozen=True, slots=True)
 class Purchased:
-    """An order whose payment is locked, and the transactions that locked it."""
+    """An order whose payment is locked, and the transactions that locked it.
+
+    `approval` is None where a permit or an earlier approval did without.
+    """
 
     order_id: OrderId
     order: Order
@@ -109,17 +116,8 @@ def check_quote(
         IssuerNotAccredited: the issuer of a record no longer is accredited.
         BlobMissing, Corrupted: the store lacks a sealed record, or has other bytes.
     """
-    paper = papers.read("quote", papers.Sealed, data, path)
-    if (paper.chain_id, paper.contract) != (exchange.chain_id, exchange.market.address):
-        raise DocumentInvalid(path=path, kind="quote", reason="it is of another market")
-    listing_id = ListingId(paper.subject)
-    info = hpke.quote_info(
-        exchange.chain_id, exchange.market.address, listing_id, paper.sender, buyer.address
-    )
-    quote = Quote.decode(hpke.unwrap(paper.sealed, buyer.keys, info, "quote"), str(path))
+    listing_id, quote = open_quote(exchange, buyer, data, path)
     listing = quote.listing
-    if _listing_id(exchange, quote) != listing_id:
-        raise QuoteInvalid(check="listing", reason="its fields are not those of the listing")
     if quote.buyer != buyer.address:
         raise QuoteInvalid(check="buyer", reason=f"it was made for {quote.buyer}")
     if quote.purpose != request:
@@ -130,6 +128,29 @@ def check_quote(
     sale.verify_offer(quote.D, quote.K, quote.z)
     _check_blobs(exchange, quote, progress)
     return CheckedQuote(listing_id, quote, sale.lock_of_point(quote.K))
+
+
+def open_quote(
+    exchange: Exchange, buyer: Identity, data: bytes, path: object
+) -> tuple[ListingId, Quote]:
+    """Opens a quote without judging it: what it says may be false.
+
+    Raises:
+        DocumentInvalid: it is no quote of this market.
+        WrongKey: it was sealed to somebody else.
+        QuoteInvalid: its listing is another than it names.
+    """
+    paper = papers.read("quote", papers.Sealed, data, path)
+    if (paper.chain_id, paper.contract) != (exchange.chain_id, exchange.market.address):
+        raise DocumentInvalid(path=path, kind="quote", reason="it is of another market")
+    listing_id = ListingId(paper.subject)
+    info = hpke.quote_info(
+        exchange.chain_id, exchange.market.address, listing_id, paper.sender, buyer.address
+    )
+    quote = Quote.decode(hpke.unwrap(paper.sealed, buyer.keys, info, "quote"), str(path))
+    if _listing_id(exchange, quote) != listing_id:
+        raise QuoteInvalid(check="listing", reason="its fields are not those of the listing")
+    return listing_id, quote
 
 
 def _check_dataset(
@@ -226,24 +247,31 @@ def purchase(
     if exchange.market.order_state(order_id) is not OrderState.NONE:
         raise OrderExists(order=order_id)  # before anything is approved
     token = TokenService(exchange.network, listing.token)
-    balance = token.balance(buyer.address)
-    if balance < listing.price:
-        raise InsufficientFunds(
-            account=buyer.address,
-            balance=balance,
-            unit=f"units of {token.symbol()}",
-            needed=listing.price,
-        )
+    require_tokens(token, buyer.address, listing.price)
     for row in quote.rows:  # nobody else is bound to keep what was paid for
         exchange.store.pin(row.cid)
     buyer.keep(_order_name(order_id), quote.encode())
-    approval = None
-    if token.allowance(buyer.address, exchange.market.address) < listing.price:
-        approval = token.approve(buyer.signer, exchange.market.address, listing.price)
-    receipt = exchange.market.purchase(
-        buyer.signer, listing, quote.purpose, checked.lock, quote.deadline
-    )
+    approval, receipt = _pay(exchange, buyer, checked, token)
     return Purchased(order_id, order, approval, receipt)
+
+
+def _pay(
+    exchange: Exchange, buyer: Identity, checked: CheckedQuote, token: TokenService
+) -> tuple[Receipt | None, Receipt]:
+    """Locks the price: by a permit in one transaction where the token takes one, else in two."""
+    market, quote = exchange.market, checked.quote
+    listing = quote.listing
+    order = (listing, quote.purpose, checked.lock, quote.deadline)
+    if token.allowance(buyer.address, market.address) < listing.price:
+        until = exchange.network.now() + _PERMIT_S
+        permit = token.sign_permit(buyer.signer, market.address, listing.price, until)
+        if permit is not None:
+            try:
+                return None, market.purchase_with_permit(buyer.signer, *order, permit)
+            except ERC20InsufficientAllowance:
+                pass  # it takes permits of another form; nothing was sent
+    approval = approve(token, buyer, market.address, listing.price)
+    return approval, market.purchase(buyer.signer, *order)
 
 
 def open_dataset(exchange: Exchange, buyer: Identity, order_id: OrderId) -> OpenedDataset:

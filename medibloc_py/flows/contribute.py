@@ -7,13 +7,10 @@ from medibloc_py.crypto import ids
 from medibloc_py.errors import (
     ConsentNotCovering,
     ContributionInvalid,
-    ContributionUnknown,
-    DocumentInvalid,
     ExpiryInPast,
     InvalidValue,
     TermsInvalid,
 )
-from medibloc_py.flows import papers
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.publish import held_record
 from medibloc_py.model import (
@@ -22,7 +19,6 @@ from medibloc_py.model import (
     Contribution,
     ContributionTerms,
     Listing,
-    Receipt,
     RecordId,
     Scope,
     SignedContribution,
@@ -125,7 +121,7 @@ def leaf_of(exchange: Exchange, signed: SignedContribution) -> Contribution:
 def check_contribution(
     exchange: Exchange, signed: SignedContribution, listing: Listing
 ) -> Contribution:
-    """Checks that a patient's signature authorises this record in this listing.
+    """Checks that a patient's word authorises this record in this listing, now.
 
     Returns:
         The contribution's leaf.
@@ -135,35 +131,68 @@ def check_contribution(
         ConsentNotCovering: the consent on chain no longer permits the listing's terms.
     """
     terms = signed.terms
-
-    def refuse(reason: str) -> ContributionInvalid:
-        return ContributionInvalid(patient=terms.patient, record=terms.record, reason=reason)
-
-    if exchange.market.recover_contribution_signer(signed) != terms.signer:
-        raise refuse(f"it is not signed by {terms.signer}")
-    if not _may_sell(exchange, terms):
-        raise refuse(f"{terms.signer} may not sell for the patient until it expires")
-    if terms.steward != listing.steward:
-        raise refuse(f"it names the steward {terms.steward}")
-    if terms.token != listing.token:
-        raise refuse(f"it asks for payment in {terms.token}")
-    if terms.terms != listing.terms:
-        raise refuse("it was given for other terms of use")
-    if terms.min_price > listing.price:
-        raise refuse(f"it asks for a price of {terms.min_price} at least")
-    if terms.max_fee_bps < listing.fee_bps + listing.issuer_bps:
-        raise refuse(f"it allows a fee of {terms.max_fee_bps} basis points at most")
-    if terms.max_total_weight < listing.total_weight:
-        raise refuse(f"it allows a total weight of {terms.max_total_weight} at most")
-    if terms.expires_at < listing.closes_at:
-        raise refuse("it expires before the listing closes")
-    if terms.weight < 1:
-        raise refuse("its weight is zero")
     leaf = leaf_of(exchange, signed)
-    if exchange.market.withdrawn_at(ids.contribution_leaf(leaf)):
-        raise refuse("its patient has withdrawn it")
+    flaw = lasting_flaw(exchange, signed, listing) or _present_flaw(exchange, signed, listing, leaf)
+    if flaw:
+        raise ContributionInvalid(patient=terms.patient, record=terms.record, reason=flaw)
     require_cover(exchange, terms.patient, listing.terms, terms.record)
     return leaf
+
+
+def lasting_flaw(exchange: Exchange, signed: SignedContribution, listing: Listing) -> str | None:
+    """Says why a contribution can never stand in a listing, as `IMarket.challenge` judges it.
+
+    Whatever happens on the chain later, the answer stays: only keys and signed terms count.
+
+    Returns:
+        None when it is signed as it must be.
+    """
+    terms = signed.terms
+    try:
+        signer = exchange.market.recover_contribution_signer(signed)
+    except ContributionInvalid:
+        signer = None
+    if signer != terms.signer:
+        return f"it is not signed by {terms.signer}"
+    if not _ever_sold_for(exchange, terms):
+        return f"{terms.signer} never was a delegate of the patient for selling"
+    if terms.steward != listing.steward:
+        return f"it names the steward {terms.steward}"
+    if terms.token != listing.token:
+        return f"it asks for payment in {terms.token}"
+    if not purpose.covers(terms.terms, listing.terms):
+        return "it was given for other terms of use"
+    if terms.min_price > listing.price:
+        return f"it asks for a price of {terms.min_price} at least"
+    if terms.max_fee_bps < listing.fee_bps + listing.issuer_bps:
+        return f"it allows a fee of {terms.max_fee_bps} basis points at most"
+    if terms.max_total_weight < listing.total_weight:
+        return f"it allows a total weight of {terms.max_total_weight} at most"
+    if terms.expires_at < listing.closes_at:
+        return "it expires before the listing closes"
+    return None
+
+
+def _present_flaw(
+    exchange: Exchange, signed: SignedContribution, listing: Listing, leaf: Contribution
+) -> str | None:
+    """Says why a contribution may not stand in a listing now; the chain can change it."""
+    terms = signed.terms
+    if not _may_sell(exchange, terms):
+        return f"{terms.signer} may not sell for the patient until it expires"
+    if terms.terms != listing.terms:
+        return "it was given for other terms of use"
+    if terms.weight < 1:
+        return "its weight is zero"
+    if exchange.market.withdrawn_at(ids.contribution_leaf(leaf)):
+        return "its patient has withdrawn it"
+    return None
+
+
+def _ever_sold_for(exchange: Exchange, terms: ContributionTerms) -> bool:
+    if terms.signer == terms.patient:
+        return True
+    return Scope.SELL in exchange.consent.mandate_of(terms.patient, terms.signer).ever_scope
 
 
 def _may_sell(exchange: Exchange, terms: ContributionTerms) -> bool:
@@ -172,41 +201,3 @@ def _may_sell(exchange: Exchange, terms: ContributionTerms) -> bool:
         return True
     until = exchange.consent.may_act(terms.patient, terms.signer, Scope.SELL)
     return until >= max(terms.expires_at, 1)
-
-
-def read_claim(exchange: Exchange, data: bytes, path: object) -> papers.Claim:
-    """Reads a claim file and sees that it is of this market.
-
-    Raises:
-        DocumentInvalid: it is no claim file.
-        ContributionUnknown: it is of another market.
-    """
-    claim = papers.read("claim", papers.Claim, data, path)
-    try:
-        listing = ids.listing_id(claim.chain_id, claim.market, claim.listing)
-        leaf = ids.contribution_leaf(claim.contribution)
-    except InvalidValue as error:
-        raise DocumentInvalid(path=path, kind="claim", reason=error.message.rstrip(".")) from None
-    if (claim.chain_id, claim.market) != (exchange.chain_id, exchange.market.address):
-        raise ContributionUnknown(listing=listing, leaf=leaf)
-    return claim
-
-
-def claim(exchange: Exchange, sender: Identity, data: bytes, path: object) -> Receipt:
-    """Pays a contributor's share out to its payee; anyone may send it.
-
-    Raises:
-        NothingToClaim: nothing new was earned.
-    """
-    paper = read_claim(exchange, data, path)
-    return exchange.market.claim(sender.signer, paper.listing, paper.contribution, paper.proof)
-
-
-def withdraw(exchange: Exchange, sender: Identity, data: bytes, path: object) -> Receipt:
-    """Withdraws a contribution: its listing takes no order from the next block on.
-
-    Raises:
-        WithdrawalNotAllowed: only the patient may, while the consent holds.
-    """
-    paper = read_claim(exchange, data, path)
-    return exchange.market.withdraw(sender.signer, paper.listing, paper.contribution, paper.proof)

@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from medibloc_py import purpose
-from medibloc_py.crypto import ids, sale
-from medibloc_py.crypto.documents import RecordFile
+from medibloc_py.crypto import ids
 from medibloc_py.crypto.merkle import MerkleTree
-from medibloc_py.crypto.quote import QuoteBatch, QuoteRow, issuer_shares, issuers_root
-from medibloc_py.crypto.sale import TableProof
+from medibloc_py.crypto.quote import issuer_shares, issuers_root
 from medibloc_py.errors import (
+    ConsentNotCovering,
     ContributionInvalid,
     InvalidValue,
-    ListingUnknown,
     TermsInvalid,
 )
-from medibloc_py.flows import papers
+from medibloc_py.flows import kept, papers
 from medibloc_py.flows.contribute import check_contribution, leaf_of
+from medibloc_py.flows.funds import approve, require_tokens
 from medibloc_py.flows.ledger import Ledger, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.flows.publish import held_record, held_records, id_of, scalar_of
+from medibloc_py.flows.publish import held_record
 from medibloc_py.model import (
     Contribution,
+    IssuerShare,
     Listing,
     ListingId,
     Receipt,
+    RecordId,
     Root,
     SignedContribution,
 )
+from medibloc_py.services import TokenService
 
 _CLOCKS_APART_S = 60
 """Between the chain's clock and this machine's, where both are right."""
@@ -42,26 +43,24 @@ _CLOCKS_APART_S = 60
 class DatasetListed:
     """A new listing, and the claim file of each contribution in the order they were given.
 
-    `receipt` is None where the chain had the listing already: an earlier run of the same
-    command sent it and did not live to hear of it.
+    `issuer_claims` are those of the issuers, if they have a part. `receipt` is None where
+    the chain had the listing already: an earlier run of the same command sent it and did
+    not live to hear of it.
     """
 
     listing_id: ListingId
     listing: Listing
     claims: tuple[papers.Claim, ...]
+    issuer_claims: tuple[papers.IssuerClaim, ...]
     receipt: Receipt | None
 
 
 @dataclass(frozen=True, slots=True)
-class KeptListing:
-    """What a steward keeps of a listing besides its secret d, which stands in the ledger."""
+class Relisted:
+    """A dataset listed again, and the records that were left out, each with the reason."""
 
-    listing: Listing
-    contributions: tuple[SignedContribution, ...]
-    rows: tuple[QuoteRow, ...]
-    D: bytes
-    proof: TableProof
-    batches: tuple[QuoteBatch, ...]
+    listed: DatasetListed
+    left_out: tuple[tuple[RecordId, str], ...]
 
 
 def list_dataset(
@@ -73,6 +72,7 @@ def list_dataset(
     fee_bps: int,
     closes_at: int,
     issuer_bps: int = 0,
+    bond: int = 0,
     progress: Progress = silent,
 ) -> DatasetListed:
     """Lists a dataset for sale: one transaction for any number of contributions.
@@ -89,10 +89,13 @@ def list_dataset(
         fee_bps: the steward's part of the price, in basis points.
         closes_at: last second an order may be opened.
         issuer_bps: the part of the price that the records' issuers share, in basis points.
+        bond: token units staked on every contribution being signed; they come back
+            (`close_out`) thirty days after the listing closed, unless a challenge takes them.
         progress: told of the table's making.
 
     Raises:
         InvalidValue: there is no contribution.
+        InsufficientFunds: the steward holds fewer tokens than the bond.
         ContributionInvalid: a patient did not sign this, or a record stands in it twice.
         ConsentNotCovering: a consent on chain is narrower than the terms.
         RecordNotHeld: the steward lacks a record's file.
@@ -113,27 +116,106 @@ def list_dataset(
         terms=first.terms,
         fee_bps=fee_bps,
         issuer_bps=issuer_bps,
-        issuers=_issuers(steward, contributions, issuer_bps),
-        bond=0,
+        issuers=issuers_root(_shares(steward, contributions, issuer_bps), issuer_bps),
+        bond=bond,
         closes_at=closes_at,
         salt=secrets.token_bytes(8),
     )
     leaves = check_contributions(exchange, contributions, draft)
     tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
+    token = TokenService(exchange.network, draft.token)
+    require_tokens(token, steward.address, bond)
     ledger = Ledger(steward)
     require_complete(exchange, steward, ledger)
     listing = _begun(exchange, ledger, replace(draft, root=tree.root))
     place = exchange.chain_id, exchange.market.address
     listing_id = ids.listing_id(*place, listing)
     d = ledger.draw_listing(*place, listing_id, listing)
-    if not steward.vault.has(_listing_name(listing_id)):
-        kept = _make_table(steward, listing, listing_id, d, contributions, progress)
-        steward.keep(_listing_name(listing_id), papers.write("listing", kept))
+    if not steward.vault.has(name := kept.name_of(listing_id)):
+        table = kept.make_table(steward, listing, listing_id, d, contributions, progress)
+        steward.keep(name, papers.write("listing", table))
     receipt = None
     if not exchange.market.listing_state(listing_id).closes_at:
+        approve(token, steward, exchange.market.address, bond)
         receipt = exchange.market.list(steward.signer, listing)
     ledger.listing_sent(listing_id, receipt.transaction if receipt else None)
-    return DatasetListed(listing_id, listing, _claims(exchange, listing, leaves, tree), receipt)
+    return DatasetListed(
+        listing_id,
+        listing,
+        _claims(exchange, listing, leaves, tree),
+        _issuer_claims(exchange, listing, _shares(steward, contributions, issuer_bps)),
+        receipt,
+    )
+
+
+def relist(
+    exchange: Exchange,
+    steward: Identity,
+    listing_id: ListingId,
+    *,
+    price: int | None = None,
+    closes_at: int | None = None,
+    bond: int | None = None,
+    without: Sequence[RecordId] = (),
+    progress: Progress = silent,
+) -> Relisted:
+    """Lists a dataset again under a new secret, without the records that left it.
+
+    Left out are contributions that were withdrawn, whose consent no longer covers the terms,
+    or that do not allow the new price or closing time. Parts of steward and issuers stay.
+
+    Args:
+        exchange: the deployment.
+        steward: who listed it, from this machine.
+        listing_id: the listing that closed, or is to be replaced.
+        price: token units per sale; as before if not given.
+        closes_at: last second an order may be opened; as first listed if not given.
+        bond: token units staked; as before if not given.
+        without: records to leave out besides.
+        progress: told of the table's making.
+
+    Raises:
+        ListingUnknown: this steward listed no such dataset from here.
+        InvalidValue: nothing is left to list.
+        MediBlocError: as `list_dataset`.
+    """
+    old = kept.kept_listing(steward, listing_id)
+    draft = replace(
+        old.listing,
+        price=old.listing.price if price is None else price,
+        closes_at=old.listing.closes_at if closes_at is None else closes_at,
+        bond=old.listing.bond if bond is None else bond,
+    )
+    staying, left_out = [], []
+    for signed in old.contributions:
+        if reason := _why_out(exchange, signed, draft, without):
+            left_out.append((signed.terms.record, reason))
+        else:
+            staying.append(signed)
+    listed = list_dataset(
+        exchange,
+        steward,
+        staying,
+        price=draft.price,
+        fee_bps=draft.fee_bps,
+        closes_at=draft.closes_at,
+        issuer_bps=draft.issuer_bps,
+        bond=draft.bond,
+        progress=progress,
+    )
+    return Relisted(listed, tuple(left_out))
+
+
+def _why_out(
+    exchange: Exchange, signed: SignedContribution, draft: Listing, without: Sequence[RecordId]
+) -> str | None:
+    if signed.terms.record in without:
+        return "left out by the steward"
+    try:
+        check_contribution(exchange, signed, draft)
+    except (ConsentNotCovering, ContributionInvalid) as error:
+        return error.message.rstrip(".")
+    return None
 
 
 def _begun(exchange: Exchange, ledger: Ledger, draft: Listing) -> Listing:
@@ -153,29 +235,42 @@ def _begun(exchange: Exchange, ledger: Ledger, draft: Listing) -> Listing:
     return draft
 
 
-def _issuers(
+def _shares(
     steward: Identity, contributions: Sequence[SignedContribution], issuer_bps: int
-) -> Root:
-    held = (
+) -> tuple[IssuerShare, ...]:
+    """What each issuer's records weigh; nothing without an issuers' part."""
+    return issuer_shares(
         (held_record(steward, each.terms.record).issuer, each.terms.weight)
         for each in contributions
         if issuer_bps
     )
-    return issuers_root(issuer_shares(held), issuer_bps)
 
 
 def claims_of(
     exchange: Exchange, steward: Identity, listing_id: ListingId
 ) -> tuple[papers.Claim, ...]:
-    """The claim files of a listing once more, from what its steward keeps.
+    """The contributors' claim files of a listing once more, from what its steward keeps.
 
     Raises:
         ListingUnknown: this steward listed no such dataset from here.
     """
-    kept = kept_listing(steward, listing_id)
-    leaves = [leaf_of(exchange, signed) for signed in kept.contributions]
+    held = kept.kept_listing(steward, listing_id)
+    leaves = [leaf_of(exchange, signed) for signed in held.contributions]
     tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
-    return _claims(exchange, kept.listing, leaves, tree)
+    return _claims(exchange, held.listing, leaves, tree)
+
+
+def issuer_claims_of(
+    exchange: Exchange, steward: Identity, listing_id: ListingId
+) -> tuple[papers.IssuerClaim, ...]:
+    """The issuers' claim files of a listing once more; none without an issuers' part.
+
+    Raises:
+        ListingUnknown: this steward listed no such dataset from here.
+    """
+    held = kept.kept_listing(steward, listing_id)
+    shares = _shares(steward, held.contributions, held.listing.issuer_bps)
+    return _issuer_claims(exchange, held.listing, shares)
 
 
 def _claims(
@@ -190,6 +285,24 @@ def _claims(
             proof=tuple(map(papers.Bytes32, tree.proof(ids.contribution_leaf(leaf)))),
         )
         for leaf in leaves
+    )
+
+
+def _issuer_claims(
+    exchange: Exchange, listing: Listing, shares: Sequence[IssuerShare]
+) -> tuple[papers.IssuerClaim, ...]:
+    if not shares:
+        return ()
+    tree = MerkleTree([ids.issuer_leaf(share) for share in shares])
+    return tuple(
+        papers.IssuerClaim(
+            chain_id=exchange.chain_id,
+            market=exchange.market.address,
+            listing=listing,
+            share=share,
+            proof=tuple(map(papers.Bytes32, tree.proof(ids.issuer_leaf(share)))),
+        )
+        for share in shares
     )
 
 
@@ -213,94 +326,3 @@ def check_contributions(
         seen.add(each.terms.record)
         leaves.append(check_contribution(exchange, each, listing))
     return leaves
-
-
-def _make_table(
-    steward: Identity,
-    listing: Listing,
-    listing_id: ListingId,
-    d: int,
-    contributions: Sequence[SignedContribution],
-    progress: Progress,
-) -> KeptListing:
-    held = [held_record(steward, each.terms.record) for each in contributions]
-    for each, record in zip(contributions, held, strict=True):
-        if each.terms.key_commitment != record.key_commitment:
-            raise ContributionInvalid(
-                patient=each.terms.patient,
-                record=each.terms.record,
-                reason="it commits to another key than the record's",
-            )
-    table = sale.build_table(
-        listing_id,
-        d,
-        [scalar_of(steward, record) for record in held],
-        [each.terms.record for each in contributions],
-        [record.salt for record in held],
-        progress=lambda done, total: progress("prove keys", done, total),
-    )
-    batches, places = _prove_batches(steward, held)
-    rows = tuple(
-        QuoteRow(
-            patient=record.patient,
-            salt=record.salt,
-            cid=record.cid,
-            size_bytes=record.size_bytes,
-            kind=record.kind,
-            C=row.C,
-            W=row.W,
-            batch=place,
-        )
-        for record, row, place in zip(held, table.rows, places, strict=True)
-    )
-    return KeptListing(listing, tuple(contributions), rows, table.D, table.proof, batches)
-
-
-def _prove_batches(
-    steward: Identity, held: Sequence[RecordFile]
-) -> tuple[tuple[QuoteBatch, ...], list[int]]:
-    """Proves that the records stand in their issuers' roots.
-
-    One multiproof for each root whose records the steward holds all of; else a record's
-    own proof, which is the multiproof of one leaf.
-
-    Returns:
-        The batches, and for each record the number of its batch.
-    """
-    wanted = defaultdict(list)
-    for number, record in enumerate(held):
-        wanted[record.issuer, record.root].append(number)
-    siblings = defaultdict(list)
-    for record_id, record in held_records(steward).items():
-        siblings[record.issuer, record.root].append(record_id)
-    batches: list[QuoteBatch] = []
-    places = [0] * len(held)
-    for (issuer, root), numbers in wanted.items():
-        tree = MerkleTree(siblings[issuer, root])
-        if tree.root == root:
-            proof = tree.multiproof([id_of(held[number]) for number in numbers])
-            for number in numbers:
-                places[number] = len(batches)
-            batches.append(QuoteBatch(issuer, root, proof.proof, proof.flags))
-            continue
-        for number in numbers:
-            places[number] = len(batches)
-            own = held[number].proof
-            batches.append(QuoteBatch(issuer, root, own, (False,) * len(own)))
-    return tuple(batches), places
-
-
-def kept_listing(steward: Identity, listing_id: ListingId) -> KeptListing:
-    """The steward's private part of a listing.
-
-    Raises:
-        ListingUnknown: this steward listed no such dataset from here.
-    """
-    name = _listing_name(listing_id)
-    if not steward.vault.has(name):
-        raise ListingUnknown(listing=listing_id)
-    return papers.read("listing", KeptListing, steward.recall(name), name)
-
-
-def _listing_name(listing_id: ListingId) -> str:
-    return f"listing-{listing_id.hex()}"

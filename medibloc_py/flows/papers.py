@@ -15,7 +15,7 @@ from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 
 from medibloc_py.chain import parse_address
 from medibloc_py.errors import DocumentInvalid, InvalidAddress, InvalidValue
-from medibloc_py.model import Address, Contribution, Listing
+from medibloc_py.model import Address, Contribution, IssuerShare, Listing
 from medibloc_py.nesting import require_shallow_json
 
 VERSION = 1
@@ -62,6 +62,17 @@ class Claim:
     proof: tuple[Bytes32, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class IssuerClaim:
+    """All that anyone needs to claim for an issuer; nothing in it is secret."""
+
+    chain_id: int
+    market: Address
+    listing: Listing
+    share: IssuerShare
+    proof: tuple[Bytes32, ...]
+
+
 def write(kind: str, paper: object) -> bytes:
     """Writes a dataclass of this package as a paper of the given kind.
 
@@ -96,6 +107,16 @@ def read(kind: str, cls: type[T], data: bytes, path: object) -> T:
     return result
 
 
+def kind_of(data: bytes) -> str | None:
+    """Tells of which kind a paper says it is; None when it is none."""
+    try:
+        body = _json(data)
+    except _Malformed:
+        return None
+    kind = body.get("medibloc")
+    return kind if isinstance(kind, str) else None
+
+
 def as_json(value: Any) -> Any:
     """Turns model values into what JSON can hold; dataclasses become objects."""
     if is_dataclass(value) and not isinstance(value, type):
@@ -119,6 +140,16 @@ class _Malformed(Exception):
 
 
 def _body(kind: str, data: bytes) -> dict[str, Any]:
+    body = _json(data)
+    if body.pop("medibloc", None) != kind:
+        raise _Malformed("it is of another kind")
+    version = body.pop("version", None)
+    if type(version) is not int or version != VERSION:
+        raise _Malformed("it is of another version")
+    return body
+
+
+def _json(data: bytes) -> dict[str, Any]:
     if len(data) > MOST_BYTES:
         raise _Malformed("it is too large")
     try:
@@ -126,11 +157,8 @@ def _body(kind: str, data: bytes) -> dict[str, Any]:
         body = json.loads(data, object_pairs_hook=_distinct)
     except ValueError:
         raise _Malformed("it is no JSON") from None
-    if not isinstance(body, dict) or body.pop("medibloc", None) != kind:
+    if not isinstance(body, dict):
         raise _Malformed("it is of another kind")
-    version = body.pop("version", None)
-    if type(version) is not int or version != VERSION:
-        raise _Malformed("it is of another version")
     return body
 
 

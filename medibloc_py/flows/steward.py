@@ -27,8 +27,8 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.entries import Book
+from medibloc_py.flows.kept import kept_listing
 from medibloc_py.flows.ledger import Ledger, require_complete
-from medibloc_py.flows.listing import kept_listing
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import (
     Address,

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from medibloc_py import cli
-from medibloc_py.flows import listing
+from medibloc_py.flows import kept
 from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.parties import Identity
 from medibloc_py.services import MarketService
@@ -73,7 +73,7 @@ STEPS: dict[str, tuple[Any, str, Callable[[Call], Call]]] = {
     "half a second entry": (journal, "write_all", at_call(3, half)),
     "before d": (Ledger, "draw_listing", before),
     "d drawn": (Ledger, "draw_listing", after),
-    "table made": (listing, "_make_table", after),
+    "table made": (kept, "make_table", after),
     "table half kept": (files, "write_all", at_call(1, half)),
     "table kept": (Identity, "keep", after),
     "listing about to be sent": (MarketService, "list", before),

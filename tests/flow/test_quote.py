@@ -228,7 +228,7 @@ def test_check_issuers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         [IssuerShare(hospital, 4), IssuerShare(friend, 1)],
     ):
         root = issuers_root(shares, 100)
-        monkeypatch.setattr(listing, "_issuers", lambda *_, root=root: root)
+        monkeypatch.setattr(listing, "issuers_root", lambda *_, root=root: root)
         false = world.list_dataset(**offer)
         with pytest.raises(QuoteInvalid, match="what their records weigh") as caught:
             world["researcher"].check_quote(world.quote(false), "quote", PURPOSE)

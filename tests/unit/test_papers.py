@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from medibloc_py.errors import DocumentInvalid, InvalidValue
 from medibloc_py.flows import papers
-from medibloc_py.flows.listing import KeptListing
+from medibloc_py.flows.kept import KeptListing
 from medibloc_py.model import (
     Address,
     Contribution,
