@@ -131,12 +131,11 @@ def check_contribution(
         ConsentNotCovering: the consent on chain no longer permits the listing's terms.
     """
     terms = signed.terms
-    leaf = leaf_of(exchange, signed)
-    flaw = lasting_flaw(exchange, signed, listing) or _present_flaw(exchange, signed, listing, leaf)
+    flaw = lasting_flaw(exchange, signed, listing) or _present_flaw(exchange, signed, listing)
     if flaw:
         raise ContributionInvalid(patient=terms.patient, record=terms.record, reason=flaw)
     require_cover(exchange, terms.patient, listing.terms, terms.record)
-    return leaf
+    return leaf_of(exchange, signed)
 
 
 def lasting_flaw(exchange: Exchange, signed: SignedContribution, listing: Listing) -> str | None:
@@ -150,8 +149,8 @@ def lasting_flaw(exchange: Exchange, signed: SignedContribution, listing: Listin
     terms = signed.terms
     try:
         signer = exchange.market.recover_contribution_signer(signed)
-    except ContributionInvalid:
-        signer = None
+    except ContributionInvalid as error:
+        return str(error.values["reason"])
     if signer != terms.signer:
         return f"it is not signed by {terms.signer}"
     if not _ever_sold_for(exchange, terms):
@@ -173,9 +172,7 @@ def lasting_flaw(exchange: Exchange, signed: SignedContribution, listing: Listin
     return None
 
 
-def _present_flaw(
-    exchange: Exchange, signed: SignedContribution, listing: Listing, leaf: Contribution
-) -> str | None:
+def _present_flaw(exchange: Exchange, signed: SignedContribution, listing: Listing) -> str | None:
     """Says why a contribution may not stand in a listing now; the chain can change it."""
     terms = signed.terms
     if not _may_sell(exchange, terms):
@@ -184,7 +181,7 @@ def _present_flaw(
         return "it was given for other terms of use"
     if terms.weight < 1:
         return "its weight is zero"
-    if exchange.market.withdrawn_at(ids.contribution_leaf(leaf)):
+    if exchange.market.withdrawn_at(ids.contribution_leaf(leaf_of(exchange, signed))):
         return "its patient has withdrawn it"
     return None
 
