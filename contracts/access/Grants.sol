@@ -98,10 +98,11 @@ contract Grants is IGrants, EIP712, Batches {
     }
 
     /// @inheritdoc IGrants
+    /// @dev `proof` in memory: in calldata it takes the slot of the stack that unoptimized code, as coverage needs it, lacks.
     function grantMany(
         address issuer,
         bytes32[] calldata blinds,
-        bytes32[] calldata proof,
+        bytes32[] memory proof,
         bool[] calldata flags,
         address grantee,
         uint64 purpose,
