@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from medibloc_py.model import Order
+from medibloc_py.model import GENERAL, Order
 from support.clock import YEAR, now, pass_to
 from support.desk import SECRET, TERMS, Dataset, Desk
 
@@ -34,7 +34,7 @@ def sold(desk: Desk, dataset: Dataset) -> Dataset:
 @pytest.fixture
 def consenting(consents: Any, patient: Any) -> Any:
     """The patient, whose consent covers the terms of listings."""
-    consents.set(TERMS, now() + 5 * YEAR, bytes(32), {"from": patient})
+    consents.set(GENERAL, TERMS, now() + 5 * YEAR, bytes(32), {"from": patient})
     return patient
 
 

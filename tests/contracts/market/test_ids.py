@@ -10,12 +10,13 @@ from brownie import chain
 from brownie.test import given
 from hypothesis import strategies as st
 
-from medibloc_py.chain import typed_digest
 from medibloc_py.crypto import ids
 from medibloc_py.model import (
     Address,
+    Bond,
     Contribution,
     ContributionTerms,
+    IssuerShare,
     KeyCommitment,
     Listing,
     ListingId,
@@ -26,23 +27,6 @@ from medibloc_py.model import (
 )
 from support.desk import Desk
 from support.plain import plain
-
-TYPES = {
-    "Contribution": (
-        ("address", "patient"),
-        ("address", "steward"),
-        ("address", "token"),
-        ("uint64", "terms"),
-        ("uint96", "minPrice"),
-        ("uint16", "maxFeeBps"),
-        ("address", "payee"),
-        ("bytes32", "record"),
-        ("bytes32", "keyCommitment"),
-        ("uint96", "weight"),
-        ("uint96", "maxTotalWeight"),
-        ("uint40", "expiresAt"),
-    )
-}
 
 
 def uint(bits: int) -> st.SearchStrategy[int]:
@@ -55,7 +39,9 @@ BYTES32 = st.binary(min_size=32, max_size=32)
 
 @given(listing=st.builds(
     Listing, steward=ADDRESS, root=BYTES32.map(Root), token=ADDRESS, price=uint(96),
-    total_weight=uint(96), terms=uint(64), fee_bps=uint(16), closes_at=uint(40), salt=BYTES32,
+    total_weight=uint(96), terms=uint(64), fee_bps=uint(16), issuer_bps=uint(16),
+    issuers=BYTES32.map(Root), bond=uint(96), closes_at=uint(40),
+    salt=st.binary(min_size=8, max_size=8),
 ))  # fmt: skip
 def test_listingId_is_the_librarys(market: Any, listing: Listing) -> None:
     expected = ids.listing_id(chain.id, Address(market.address), listing)
@@ -74,7 +60,7 @@ def test_orderId_is_the_librarys(market: Any, order: Order) -> None:
 
 @given(contribution=st.builds(
     Contribution, patient=ADDRESS, payee=ADDRESS, record=BYTES32.map(RecordId),
-    key_commitment=BYTES32.map(KeyCommitment), weight=uint(96), consent_digest=BYTES32,
+    weight=uint(96), consent_digest=BYTES32,
 ))  # fmt: skip
 def test_leafOf_is_the_librarys(market: Any, contribution: Contribution) -> None:
     expected = ids.contribution_leaf(contribution)
@@ -82,22 +68,19 @@ def test_leafOf_is_the_librarys(market: Any, contribution: Contribution) -> None
 
 
 @given(terms=st.builds(
-    ContributionTerms, patient=ADDRESS, steward=ADDRESS, token=ADDRESS, terms=uint(64),
-    min_price=uint(96), max_fee_bps=uint(16), payee=ADDRESS, record=BYTES32.map(RecordId),
-    key_commitment=BYTES32.map(KeyCommitment), weight=uint(96), max_total_weight=uint(96),
-    expires_at=uint(40),
+    ContributionTerms, patient=ADDRESS, signer=ADDRESS, steward=ADDRESS, token=ADDRESS,
+    terms=uint(64), min_price=uint(96), max_fee_bps=uint(16), payee=ADDRESS,
+    record=BYTES32.map(RecordId), key_commitment=BYTES32.map(KeyCommitment), weight=uint(96),
+    max_total_weight=uint(96), expires_at=uint(40),
 ))  # fmt: skip
-def test_contributionDigest_is_eip_712(market: Any, terms: ContributionTerms) -> None:
-    domain = {
-        "name": "MediBloc Market",
-        "version": "1",
-        "chainId": chain.id,
-        "verifyingContract": market.address,
-    }
-    names = (name for _, name in TYPES["Contribution"])
-    message = dict(zip(names, astuple(terms), strict=True))
-    expected = typed_digest(domain, TYPES, "Contribution", message)
+def test_contributionDigest_is_eip_712(market: Any, desk: Desk, terms: ContributionTerms) -> None:
+    expected = desk.digest("Contribution", *astuple(terms))
     assert plain(market.contributionDigest(astuple(terms))) == expected
+
+
+@given(share=st.builds(IssuerShare, issuer=ADDRESS, weight=uint(96)))
+def test_issuerLeafOf_is_the_librarys(market: Any, share: IssuerShare) -> None:
+    assert plain(market.issuerLeafOf(astuple(share))) == ids.issuer_leaf(share)
 
 
 def test_eip712Domain_names_the_market(market: Any) -> None:
@@ -108,7 +91,7 @@ def test_eip712Domain_names_the_market(market: Any) -> None:
 
 def test_state_is_zero_given_unknown_ids(market: Any, desk: Desk) -> None:
     unknown = secrets.token_bytes(32)
-    assert plain(market.stateOf(unknown)) == (0, 0, 0)
+    assert plain(market.stateOf(unknown)) == (0, 0, 0, Bond.NONE)
     assert market.orderState(unknown) == OrderState.NONE
     assert market.withdrawnAt(unknown) == 0
     assert market.claimed(unknown, unknown) == 0

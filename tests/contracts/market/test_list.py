@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from medibloc_py import purpose
-from medibloc_py.model import ZERO_ADDRESS
+from medibloc_py.model import ZERO_ADDRESS, Bond
 from support.clock import next_block_at, now
 from support.desk import Dataset, Desk
 from support.expect import emits, reverts_with
@@ -26,7 +26,7 @@ def test_list_emits_Listed(market: Any, desk: Desk, steward: Any) -> None:
     found = desk.listing_id(dataset)
     emits(done, market, "Listed", id=found, steward=steward, listing=dataset.listing)
     assert plain(done.return_value) == found
-    assert plain(market.stateOf(found)) == (0, 0, dataset.listing.closes_at)
+    assert plain(market.stateOf(found)) == (0, 0, dataset.listing.closes_at, Bond.NONE)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,9 @@ def test_list_reverts_when_sender_is_not_the_steward(
         {"total_weight": 0},
         {"fee_bps": 10_001},
         {"fee_bps": 2**16 - 1},
+        {"issuer_bps": 9_001, "issuers": b"\x01" * 32},
+        {"issuer_bps": 1},
+        {"issuers": b"\x01" * 32},
         {"token": ZERO_ADDRESS},
     ],
     ids=lambda fields: f"{next(iter(fields))} {next(iter(fields.values()))!r:.8}",
@@ -115,6 +118,6 @@ def test_list_reverts_given_withdrawn(
 def test_list_works_again_when_salt_is_new(
     market: Any, desk: Desk, steward: Any, dataset: Dataset
 ) -> None:
-    again = dataset.changed(salt=bytes(32))
+    again = dataset.changed(salt=bytes(8))
     market.list(again.struct, {"from": steward})
     assert plain(market.stateOf(desk.listing_id(again)))[2] == dataset.listing.closes_at

@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 
 from medibloc_py import purpose
 from medibloc_py.crypto import sale
-from medibloc_py.model import WHOLE_BPS, Order, OrderState
+from medibloc_py.model import GENERAL, WHOLE_BPS, Bond, Order, OrderState
 from support.clock import YEAR, next_block_at, now, pass_to
 from support.desk import TERMS, Dataset, Desk
 from support.expect import reverts_with
@@ -232,7 +232,8 @@ class MarketMachine(RuleBasedStateMachine):
 
     @rule(terms=st.sampled_from([TERMS, TERMS, purpose.GRU, TERMS | purpose.IRB]))
     def consent(self, terms: int) -> None:
-        self.consents.set(terms, now() + 100 * YEAR, bytes(32), {"from": self.desk.patient})
+        until = now() + 100 * YEAR
+        self.consents.set(GENERAL, terms, until, bytes(32), {"from": self.desk.patient})
         self.terms = terms
 
     @rule(span=SPANS)
@@ -247,7 +248,7 @@ class MarketMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         for sold in self.listings:
-            expected = sold.earned, sold.earned - sold.owed, sold.closes_at
+            expected = sold.earned, sold.earned - sold.owed, sold.closes_at, Bond.NONE
             assert plain(self.market.stateOf(self.desk.listing_id(sold.dataset))) == expected
             for number in range(len(sold.dataset.contributions)):
                 contribution = sold.dataset.member(number)[1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from medibloc_py.crypto import sale
 from medibloc_py.crypto.curve import ORDER
-from medibloc_py.model import Order, OrderState
+from medibloc_py.model import Bond, Order, OrderState
 from support.clock import next_block_at, now, pass_to
 from support.desk import PRICE, SECRET, Dataset, Desk
 from support.expect import emits, reverts_with
@@ -25,7 +25,7 @@ def test_settle_emits_Settled(
     listing = desk.listing_id(dataset)
     emits(done, market, "Settled", orderId=desk.order_id(order), listing=listing, secret=SECRET)
     assert market.orderState(desk.order_id(order)) == OrderState.SETTLED
-    assert plain(market.stateOf(listing)) == (PRICE, 0, dataset.listing.closes_at)
+    assert plain(market.stateOf(listing)) == (PRICE, 0, dataset.listing.closes_at, Bond.NONE)
     assert token.balanceOf(market) == PRICE
 
 

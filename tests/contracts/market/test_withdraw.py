@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from medibloc_py import purpose
+from medibloc_py.model import GENERAL
 from support.clock import YEAR, next_block_at, now, pass_to
 from support.desk import TERMS, Dataset, Desk
 from support.expect import emits, reverts_with
@@ -69,20 +70,20 @@ def test_withdraw_keeps_the_first_time_given_withdrawal(
 
 
 def never(consents: Any, patient: Any) -> None:
-    consents.revoke({"from": patient})
+    consents.revoke(GENERAL, {"from": patient})
 
 
 def narrowed(consents: Any, patient: Any) -> None:
-    consents.set(TERMS | purpose.IRB, now() + YEAR, bytes(32), {"from": patient})
+    consents.set(GENERAL, TERMS | purpose.IRB, now() + YEAR, bytes(32), {"from": patient})
 
 
 def other(consents: Any, patient: Any) -> None:
-    consents.set(purpose.DS, now() + YEAR, bytes(32), {"from": patient})
+    consents.set(GENERAL, purpose.DS, now() + YEAR, bytes(32), {"from": patient})
 
 
 def expired(consents: Any, patient: Any) -> None:
     until = now() + 1000
-    consents.set(TERMS, until, bytes(32), {"from": patient})
+    consents.set(GENERAL, TERMS, until, bytes(32), {"from": patient})
     pass_to(until + 1)
 
 
@@ -129,7 +130,7 @@ def test_withdraw_reverts_when_sender_is_anyone_given_consent(
 def test_withdraw_reverts_when_sender_is_anyone_given_wider_consent(
     market: Any, consents: Any, desk: Desk, patient: Any, stranger: Any, dataset: Dataset
 ) -> None:
-    consents.set(purpose.GRU, now() + YEAR, bytes(32), {"from": patient})
+    consents.set(GENERAL, purpose.GRU, now() + YEAR, bytes(32), {"from": patient})
     with reverts_with("WithdrawalNotAllowed", desk.listing_id(dataset), patient, stranger):
         market.withdraw(*dataset.member(), {"from": stranger})
 

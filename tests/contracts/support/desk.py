@@ -10,11 +10,14 @@ from typing import Any
 from brownie import chain
 
 from medibloc_py import purpose
+from medibloc_py.chain import Signer, typed_digest
 from medibloc_py.crypto import ids, sale
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.model import (
     Address,
     Contribution,
+    ContributionTerms,
+    IssuerShare,
     KeyCommitment,
     Listing,
     ListingId,
@@ -31,15 +34,44 @@ TERMS = purpose.HMB | purpose.NCU
 PURPOSE = purpose.HMB | purpose.NONCOMMERCIAL
 PRICE = 1_000_003
 FEE_BPS = 1_000
+ISSUER_BPS = 300
+BOND = 70_000_001
 WINDOW_S = 86_400
+TYPES = {
+    "Contribution": (
+        ("address", "patient"),
+        ("address", "signer"),
+        ("address", "steward"),
+        ("address", "token"),
+        ("uint64", "terms"),
+        ("uint96", "minPrice"),
+        ("uint16", "maxFeeBps"),
+        ("address", "payee"),
+        ("bytes32", "record"),
+        ("bytes32", "keyCommitment"),
+        ("uint96", "weight"),
+        ("uint96", "maxTotalWeight"),
+        ("uint40", "expiresAt"),
+    ),
+    "Withdrawal": (("bytes32", "listing"), ("bytes32", "leaf"), ("uint40", "deadline")),
+    "Claim": (
+        ("bytes32", "listing"),
+        ("bytes32", "leaf"),
+        ("address", "to"),
+        ("uint256", "claimed"),
+        ("uint40", "deadline"),
+    ),
+}
+"""What is signed for the market, by EIP-712."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A listing and the contributions whose root it has."""
+    """A listing, and the contributions and issuers whose roots it has."""
 
     listing: Listing
     contributions: tuple[Contribution, ...]
+    issuers: tuple[IssuerShare, ...] = ()
 
     @property
     def struct(self) -> tuple[Any, ...]:
@@ -54,6 +86,12 @@ class Dataset:
         tree = MerkleTree([ids.contribution_leaf(each) for each in self.contributions])
         leaf = self.leaf(number)
         return self.struct, astuple(self.contributions[number]), tree.proof(leaf)
+
+    def share(self, number: int = 0) -> tuple[Any, ...]:
+        """What an issuer's claim takes: listing, share, proof."""
+        leaves = [ids.issuer_leaf(each) for each in self.issuers]
+        proof = MerkleTree(leaves).proof(leaves[number])
+        return self.struct, astuple(self.issuers[number]), proof
 
     def changed(self, **fields: Any) -> Dataset:
         """The same contributions under other terms; another id."""
@@ -78,7 +116,6 @@ class Desk:
                 patient=Address(self.patient.address),
                 payee=Address(self.payee.address),
                 record=RecordId(secrets.token_bytes(32)),
-                key_commitment=KeyCommitment(secrets.token_bytes(32)),
                 weight=weight,
                 consent_digest=secrets.token_bytes(32),
             )
@@ -93,10 +130,71 @@ class Desk:
             total_weight=sum(weights),
             terms=TERMS,
             fee_bps=FEE_BPS,
+            issuer_bps=0,
+            issuers=Root(bytes(32)),
+            bond=0,
             closes_at=now() + YEAR,
-            salt=secrets.token_bytes(32),
+            salt=secrets.token_bytes(8),
         )
         return Dataset(replace(listing, **fields), contributions)
+
+    def issued(self, issuers: Sequence[Any], **fields: Any) -> Dataset:
+        """A listed dataset whose issuers share a part of the price, weighted 1, 2, and so on."""
+        shares = tuple(
+            IssuerShare(Address(each.address), weight) for weight, each in enumerate(issuers, 1)
+        )
+        root = Root(MerkleTree([ids.issuer_leaf(share) for share in shares]).root)
+        parts = {"issuer_bps": ISSUER_BPS, "issuers": root, **fields}
+        return replace(self.listed(**parts), issuers=shares)
+
+    def agreed(self, signer: Signer, **fields: Any) -> ContributionTerms:
+        """What a patient with a key of its own agrees to: just what `dataset` offers."""
+        terms = ContributionTerms(
+            patient=signer.address,
+            signer=signer.address,
+            steward=Address(self.steward.address),
+            token=Address(self.token.address),
+            terms=TERMS,
+            min_price=PRICE,
+            max_fee_bps=FEE_BPS,
+            payee=Address(self.payee.address),
+            record=RecordId(secrets.token_bytes(32)),
+            key_commitment=KeyCommitment(secrets.token_bytes(32)),
+            weight=1,
+            max_total_weight=1,
+            expires_at=now() + 2 * YEAR,
+        )
+        return replace(terms, **fields)
+
+    def joined(self, terms: ContributionTerms, signature: bytes, **fields: Any) -> Dataset:
+        """A listed dataset of one contribution, with that evidence."""
+        digest = ids.consent_digest(self.digest("Contribution", *astuple(terms)), signature)
+        contribution = Contribution(terms.patient, terms.payee, terms.record, terms.weight, digest)
+        root = Root(ids.contribution_leaf(contribution))
+        dataset = self.dataset((terms.weight,), root=root, **fields)
+        dataset = replace(dataset, contributions=(contribution,))
+        self.market.list(dataset.struct, {"from": self.steward})
+        return dataset
+
+    def typed(self, primary: str, *values: Any) -> tuple[Any, ...]:
+        """Domain, types, primary type and message of what is signed for the market."""
+        domain = {
+            "name": "MediBloc Market",
+            "version": "1",
+            "chainId": chain.id,
+            "verifyingContract": self.market.address,
+        }
+        names = [name for _, name in TYPES[primary]]
+        message = dict(zip(names, values, strict=True))
+        return domain, {primary: TYPES[primary]}, primary, message
+
+    def digest(self, primary: str, *values: Any) -> bytes:
+        """The 32 bytes that are signed."""
+        return typed_digest(*self.typed(primary, *values))
+
+    def signature(self, signer: Signer, primary: str, *values: Any) -> bytes:
+        """A key's signature over them."""
+        return signer.sign_typed(*self.typed(primary, *values))[1]
 
     def listed(self, weights: Sequence[int] = (1, 2, 3), **fields: Any) -> Dataset:
         """A dataset that its steward has listed."""
