@@ -89,7 +89,11 @@ def test_a_sale(world: World, medibloc: Medibloc, listing: str) -> None:
     assert settled["events"][0]["name"] == "Settled"
     shown = medibloc("dataset", "show", listing, "--json").json
     assert [each["state"] for each in shown["orders"]] == ["SETTLED"]
-    assert shown["state"] == {"earned": PRICE, "paid": 0, "closes_at": shown["state"]["closes_at"]}
+    assert (shown["state"]["earned"], shown["state"]["paid"], shown["state"]["bond"]) == (
+        PRICE,
+        0,
+        0,
+    )
 
     saved = medibloc(
         "dataset", "open", order, "--as", "researcher", "--out", "data", "--arrays", "--json"
@@ -270,11 +274,66 @@ def test_list_where_claim_files_cannot_be_written(
 
 def test_claim_given_nothing_or_both(medibloc: Medibloc, listing: str) -> None:
     done = medibloc("dataset", "claim", "--as", "alice", "--json", code=3)
-    assert done.json["values"]["given"] == "given nothing"
+    assert done.json["values"]["given"] == "given 0 files"
     done = medibloc(
         "dataset", "claim", "c.json", "--fee-of", listing, "--as", "alice", "--json", code=3
     )
-    assert done.json["values"]["given"] == "given both"
+    assert done.json["values"]["given"] == "given 1 files and --fee-of"
+    medibloc("dataset", "claim", "a.json", "b.json", "--to", "bob", "--as", "alice", code=3)
+
+
+def test_a_bond_relisted_claimed_together_and_closed_out(
+    world: World, medibloc: Medibloc, contributions: list[Path]
+) -> None:
+    world.token.mint(world.me("governance").signer, world.address("hospital"), PRICE)
+    first = medibloc(
+        "dataset", "list", *contributions, "--as", "hospital", "--price", "1000", "--bond", "250",
+        "--fee-bps", "300", "--issuer-bps", "200", "--until", "60d", "--json",
+    ).json  # fmt: skip
+    assert len(first["claims"]) == 3
+    shown = medibloc("dataset", "show", first["listing_id"]).out
+    assert "bond     250 tUSD, held" in shown
+    assert "steward 300 bps, issuers 200 bps" in shown
+    medibloc("dataset", "withdraw", claim_of(world, "bob"), "--as", "bob")
+    shutil.rmtree("claims")
+    again = medibloc(
+        "dataset", "relist", first["listing_id"], "--as", "hospital", "--until", "50d", "--json"
+    ).json
+    assert [left["record"] for left in again["left_out"]] == [hexed(world.records["bob"])]
+    order = purchase(medibloc, again["listing_id"])
+    medibloc("dataset", "settle", order, "--as", "hospital")
+    done = medibloc("dataset", "claim", *again["claims"], "--as", "stranger", "--json").json
+    assert done["amount"] == PRICE * 9_700 // 10_000
+    assert len(done["receipts"]) == 2
+    listing = first["listing_id"]
+    refused = medibloc("dataset", "close-out", listing, "--as", "stranger", "--json", code=4)
+    assert refused.json["error"] == "CloseOutTooEarly"
+    world.chain.increase_time(31 * DAY)
+    assert "Paid 250 tUSD" in medibloc("dataset", "close-out", listing, "--as", "stranger").out
+
+
+def test_challenges_of_what_is_signed_are_refused(
+    world: World, medibloc: Medibloc, contributions: list[Path], listing: str
+) -> None:
+    file = quote(medibloc, listing)
+    done = medibloc("dataset", "challenge", file, "--as", "researcher", "--json", code=4)
+    assert done.json["error"] == "ContributionValid"
+    done = medibloc(
+        "dataset", "challenge", claim_of(world, "alice"), "--evidence", contributions[0],
+        "--as", "stranger", "--json", code=4,
+    )  # fmt: skip
+    assert done.json["error"] == "ContributionValid"
+
+
+def test_a_share_goes_elsewhere_by_the_payees_word(
+    world: World, medibloc: Medibloc, listing: str
+) -> None:
+    medibloc("dataset", "settle", purchase(medibloc, listing), "--as", "hospital")
+    before = world.token.balance(world.address("rival"))
+    to = ("dataset", "claim", claim_of(world, "alice"), "--to", "rival", "--json")
+    assert medibloc(*to, "--as", "bob", code=4).json["error"] == "NotPayee"
+    amount = medibloc(*to, "--as", "alice").json["amount"]
+    assert world.token.balance(world.address("rival")) == before + amount
 
 
 def test_ids_that_are_none(medibloc: Medibloc) -> None:
