@@ -254,7 +254,8 @@ contract Grants is IGrants, EIP712, Batches {
         Grant memory entry = grantOf[recordId][grantee];
         // A grant that is missing or was revoked has expired at second 0.
         if (entry.expiresAt < block.timestamp) return false;
-        (Purpose.Answer answer,) = _answer(patient, recordId, grantee, entry.purpose);
+        if (entry.purpose == Purpose.TREATMENT) return true;
+        (Purpose.Answer answer,) = consents.check(patient, recordId, grantee, entry.purpose);
         return answer == Purpose.Answer.PERMIT;
     }
 
@@ -272,11 +273,13 @@ contract Grants is IGrants, EIP712, Batches {
         Expiry.requireAhead(expiresAt);
     }
 
+    /// @dev Treatment is the patient's own to give; for the rest there is the consent.
     function _requirePermitted(address patient, bytes32 recordId, address grantee, uint64 purpose)
         private
         view
     {
-        (Purpose.Answer answer, uint8 bit) = _answer(patient, recordId, grantee, purpose);
+        if (purpose == Purpose.TREATMENT) return;
+        (Purpose.Answer answer, uint8 bit) = consents.check(patient, recordId, grantee, purpose);
         if (answer != Purpose.Answer.PERMIT) revert PurposeNotPermitted(patient, purpose, answer, bit);
     }
 
@@ -292,16 +295,6 @@ contract Grants is IGrants, EIP712, Batches {
     function _requireRole(IAccounts.Role role) private view {
         (uint40 until,) = accounts.accreditation(msg.sender, role);
         if (until < block.timestamp) revert IAccounts.NotAccredited(msg.sender, role, until);
-    }
-
-    /// @dev Whether `patient` may give `purpose` now, and the bit that decides.
-    function _answer(address patient, bytes32 recordId, address grantee, uint64 purpose)
-        private
-        view
-        returns (Purpose.Answer, uint8)
-    {
-        if (purpose == Purpose.TREATMENT) return (Purpose.Answer.PERMIT, Purpose.NO_BIT);
-        return consents.check(patient, recordId, grantee, purpose);
     }
 
     /// @dev EIP-712 `hashStruct` of a grant as it would be made now.

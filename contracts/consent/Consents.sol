@@ -67,7 +67,8 @@ contract Consents is IConsents, EIP712, Batches {
 
     /// @inheritdoc IConsents
     function set(bytes32 record, uint64 terms, uint40 expiresAt, bytes32 form) external {
-        _set(msg.sender, record, terms, expiresAt, form, _next(msg.sender, record), msg.sender);
+        Consent storage consent = consentOf[msg.sender][record];
+        _set(consent, msg.sender, record, terms, expiresAt, form, consent.version + 1, msg.sender);
     }
 
     /// @inheritdoc IConsents
@@ -79,17 +80,18 @@ contract Consents is IConsents, EIP712, Batches {
         bytes32 form,
         Signatures.Signed calldata by
     ) external {
-        uint32 version = _next(patient, record);
+        Consent storage consent = consentOf[patient][record];
+        uint32 version = consent.version + 1;
         bytes32 content = keccak256(
             abi.encode(CONSENT_TYPEHASH, patient, record, terms, expiresAt, form, version, by.deadline)
         );
         _requireWord(patient, by, expiresAt, content);
-        _set(patient, record, terms, expiresAt, form, version, by.signer);
+        _set(consent, patient, record, terms, expiresAt, form, version, by.signer);
     }
 
     /// @inheritdoc IConsents
     function revoke(bytes32 record) external {
-        _revoke(msg.sender, record, _next(msg.sender, record), msg.sender);
+        _revoke(msg.sender, record, msg.sender);
     }
 
     /// @inheritdoc IConsents
@@ -97,12 +99,12 @@ contract Consents is IConsents, EIP712, Batches {
         uint32 version = _next(patient, record);
         bytes32 content = keccak256(abi.encode(REVOCATION_TYPEHASH, patient, record, version, by.deadline));
         _requireWord(patient, by, 0, content);
-        _revoke(patient, record, version, by.signer);
+        _revoke(patient, record, by.signer);
     }
 
     /// @inheritdoc IConsents
     function lift(bytes32 record) external {
-        _lift(msg.sender, record, _next(msg.sender, record), msg.sender);
+        _lift(msg.sender, record, msg.sender);
     }
 
     /// @inheritdoc IConsents
@@ -111,7 +113,7 @@ contract Consents is IConsents, EIP712, Batches {
         bytes32 content = keccak256(abi.encode(LIFT_TYPEHASH, patient, record, version, by.deadline));
         // A lift gives what the general consent permits, for as long as that holds.
         _requireWord(patient, by, consentOf[patient][0].expiresAt, content);
-        _lift(patient, record, version, by.signer);
+        _lift(patient, record, by.signer);
     }
 
     /// @inheritdoc IConsents
@@ -199,6 +201,7 @@ contract Consents is IConsents, EIP712, Batches {
     }
 
     function _set(
+        Consent storage consent,
         address patient,
         bytes32 record,
         uint64 terms,
@@ -209,23 +212,33 @@ contract Consents is IConsents, EIP712, Batches {
     ) private {
         Purpose.requireTerms(terms);
         Expiry.requireAhead(expiresAt);
-        consentOf[patient][record] =
-            Consent({terms: terms, expiresAt: expiresAt, version: version, barred: false});
+        _write(consent, terms, expiresAt, version, false);
         emit ConsentSet(patient, record, terms, expiresAt, version, form, by);
     }
 
-    function _revoke(address patient, bytes32 record, uint32 version, address by) private {
+    function _revoke(address patient, bytes32 record, address by) private {
         Consent storage consent = consentOf[patient][record];
         // A record can be barred before it ever had a consent of its own; a bar is not revoked twice.
         if (consent.terms == 0 && (record == 0 || consent.barred)) revert ConsentMissing(patient);
-        consentOf[patient][record] = Consent({terms: 0, expiresAt: 0, version: version, barred: record != 0});
+        uint32 version = consent.version + 1;
+        _write(consent, 0, 0, version, record != 0);
         emit ConsentRevoked(patient, record, version, by);
     }
 
-    function _lift(address patient, bytes32 record, uint32 version, address by) private {
-        if (record == 0 || !_overrides(consentOf[patient][record])) revert OverrideMissing(patient, record);
-        consentOf[patient][record] = Consent({terms: 0, expiresAt: 0, version: version, barred: false});
+    function _lift(address patient, bytes32 record, address by) private {
+        Consent storage consent = consentOf[patient][record];
+        if (record == 0 || !_overrides(consent)) revert OverrideMissing(patient, record);
+        uint32 version = consent.version + 1;
+        _write(consent, 0, 0, version, false);
         emit ConsentLifted(patient, record, version, by);
+    }
+
+    /// @dev The slot's next state, which makes void whatever was signed for an earlier one.
+    function _write(Consent storage consent, uint64 terms, uint40 expiresAt, uint32 version, bool barred)
+        private
+    {
+        (consent.terms, consent.expiresAt, consent.version, consent.barred) =
+        (terms, expiresAt, version, barred);
     }
 
     function _setDelegate(address patient, address delegate, uint8 scope, uint40 until, uint32 version)

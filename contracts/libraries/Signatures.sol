@@ -32,23 +32,37 @@ library Signatures {
 
     /// @notice Reverts unless the signer sends this transaction or signed `digest`.
     function requireFrom(Signed calldata by, bytes32 digest) internal view {
-        if (by.signer == msg.sender) return;
-        if (by.deadline < block.timestamp) revert SignatureExpired(by.signer, by.deadline);
-        if (signedBy(by.signer, digest, by.signature)) return;
-        if (by.signer.code.length == 0) {
-            bool waits = by.signature.length >= 32
-                && bytes32(by.signature[by.signature.length - 32:]) == UNDEPLOYED_MARK;
-            if (waits) revert SignerUndeployed(by.signer);
-            revert SignatureInvalid(by.signer);
+        address signer = by.signer;
+        if (signer == msg.sender) return;
+        if (by.deadline < block.timestamp) revert SignatureExpired(signer, by.deadline);
+        bytes calldata signature = by.signature;
+        if (signedBy(signer, digest, signature)) return;
+        if (signer.code.length == 0) {
+            if (_waits(signature)) revert SignerUndeployed(signer);
+            revert SignatureInvalid(signer);
         }
-        if (!_walletAgrees(by.signer, digest, by.signature)) revert SignatureInvalid(by.signer);
+        if (!_walletAgrees(signer, digest, signature)) revert SignatureInvalid(signer);
     }
 
     /// @notice Tells whether the key of `signer` signed `digest`: for ever the same answer, whatever the chain does.
     /// @dev The key is asked before any code: an account that delegates to code (EIP-7702) still has its key.
     function signedBy(address signer, bytes32 digest, bytes calldata signature) internal pure returns (bool) {
-        (address found, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, signature);
+        if (signature.length != 65) return false;
+        bytes32 r;
+        bytes32 s;
+        uint8 v;
+        assembly ("memory-safe") {
+            r := calldataload(signature.offset)
+            s := calldataload(add(signature.offset, 0x20))
+            v := byte(0, calldataload(add(signature.offset, 0x40)))
+        }
+        (address found, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, v, r, s);
         return failure == ECDSA.RecoverError.NoError && found == signer;
+    }
+
+    /// @dev Whether the signature is one of a wallet that is to be deployed first.
+    function _waits(bytes calldata signature) private pure returns (bool) {
+        return signature.length >= 32 && bytes32(signature[signature.length - 32:]) == UNDEPLOYED_MARK;
     }
 
     /// @dev Takes one word of the answer, however long it is.
