@@ -27,26 +27,32 @@ from medibloc_py.errors import (
     InvalidValue,
 )
 from medibloc_py.flows import (
+    access,
     buyer,
     challenge,
     contribute,
+    glass,
     keyring,
     papers,
     publish,
+    relay,
     shares,
     steward,
 )
-from medibloc_py.flows import grant as access
+from medibloc_py.flows import grant as grants
 from medibloc_py.flows import listing as listings
+from medibloc_py.flows.decisions import Decisions
 from medibloc_py.flows.ledger import Ledger, Reading, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.model import (
+    GENERAL,
     Address,
     Listing,
     ListingId,
     OrderId,
     Receipt,
     RecordId,
+    Scope,
     SignedContribution,
 )
 from medibloc_py.storage import KuboStore, LocalStore, Store
@@ -156,41 +162,94 @@ class Client:
         """Seals, stores and registers studies: `flows.publish.publish`."""
         return publish.publish(self.exchange, self.me, studies, progress)
 
-    def hand_over(self, record: RecordId) -> bytes:
-        """Seals a record's file to its patient: `flows.publish.hand_over`."""
-        return publish.hand_over(self.exchange, self.me, record)
+    def hand_over(
+        self, record: RecordId, to: Address | None = None, fingerprint: bytes | None = None
+    ) -> bytes:
+        """Seals a record's file to its patient or a delegate: `flows.publish.hand_over`."""
+        return publish.hand_over(self.exchange, self.me, record, to, fingerprint)
 
     # Patient
 
+    def deciding(self, patient: Address | None = None) -> Decisions:
+        """The account's own acts, or those of `patient`, whose delegate it is.
+
+        Each comes prepared: `send` it, or `sign` it for anyone to send (`relay`).
+        """
+        return Decisions(self.exchange, self.me, patient or self.me.address)
+
     def publish_key(self) -> Receipt:
-        """Announces the account's encryption key: `flows.keyring.publish_key`."""
-        return keyring.publish_key(self.exchange, self.me)
+        """Announces the account's encryption key."""
+        return self.deciding().publish_key().send()
 
     def import_record(self, data: bytes, path: object) -> RecordId:
         """Proves and keeps a record file: `flows.publish.take_over`."""
         return publish.id_of(publish.take_over(self.exchange, self.me, data, path))
 
-    def set_consent(self, terms: str, expires_at: int, form: str) -> Receipt:
-        """Sets the account's consent; `form` is the text and language agreed to."""
-        return self.exchange.consent.set(
-            self.me.signer, read_terms(terms), expires_at, ids.keccak256(form.encode())
-        )
+    def set_consent(
+        self,
+        terms: str,
+        expires_at: int,
+        form: str,
+        record: RecordId = GENERAL,
+        patient: Address | None = None,
+    ) -> Receipt:
+        """Sets a consent; `form` is the text and language agreed to."""
+        digest = ids.keccak256(form.encode())
+        by = self.deciding(patient)
+        return by.set_consent(read_terms(terms), expires_at, digest, record).send()
 
-    def revoke_consent(self) -> Receipt:
-        """Takes the account's consent back."""
-        return self.exchange.consent.revoke(self.me.signer)
+    def revoke_consent(self, record: RecordId = GENERAL, patient: Address | None = None) -> Receipt:
+        """Takes a consent back; of a record: bars it."""
+        return self.deciding(patient).revoke_consent(record).send()
+
+    def lift_consent(self, record: RecordId, patient: Address | None = None) -> Receipt:
+        """Ends a record's own consent or bar: the general consent counts again."""
+        return self.deciding(patient).lift_consent(record).send()
+
+    def name_delegate(self, delegate: Address, scope: Scope, until: int) -> Receipt:
+        """Lets an account act for this one; `Scope(0)` dismisses it."""
+        return self.deciding().name_delegate(delegate, scope, until).send()
+
+    def name_custodian(
+        self, custodian: Address, until: int, patient: Address | None = None
+    ) -> Receipt:
+        """Names who gives a clinician the key in an emergency; the zero address for nobody."""
+        return self.deciding(patient).name_custodian(custodian, until).send()
 
     def grant(
-        self, record: RecordId, grantee: Address, purpose_text: str, expires_at: int
-    ) -> access.GrantMade:
+        self,
+        record: RecordId,
+        grantee: Address,
+        purpose_text: str,
+        expires_at: int,
+        *,
+        patient: Address | None = None,
+        fingerprint: bytes | None = None,
+    ) -> grants.GrantMade:
         """Grants one reader access to one record: `flows.grant.grant_access`."""
-        return access.grant_access(
-            self.exchange, self.me, record, grantee, read_request(purpose_text), expires_at
-        )
+        request, by = read_request(purpose_text), self.deciding(patient)
+        return grants.grant_access(by, record, grantee, request, expires_at, fingerprint)
 
-    def revoke_grant(self, record: RecordId, grantee: Address) -> Receipt:
+    def grant_many(
+        self,
+        records: Sequence[RecordId],
+        grantee: Address,
+        purpose_text: str,
+        expires_at: int,
+        *,
+        patient: Address | None = None,
+        fingerprint: bytes | None = None,
+    ) -> list[grants.GrantMade]:
+        """Grants one reader access to records in one transaction: `flows.grant.send_grants`."""
+        request, by = read_request(purpose_text), self.deciding(patient)
+        ready = grants.prepare_grants(by, records, grantee, request, expires_at, fingerprint)
+        return grants.send_grants(by, ready)
+
+    def revoke_grant(
+        self, record: RecordId, grantee: Address, patient: Address | None = None
+    ) -> Receipt:
         """Stops a grant: `flows.grant.revoke_access`."""
-        return access.revoke_access(self.exchange, self.me, record, grantee)
+        return grants.revoke_access(self.deciding(patient), record, grantee).send()
 
     def contribute(
         self,
@@ -225,8 +284,38 @@ class Client:
     # Reader
 
     def open_granted(self, record: RecordId) -> access.OpenedRecord:
-        """Opens a record granted to the account: `flows.grant.open_granted`."""
+        """Opens a record the account may read: `flows.access.open_granted`."""
         return access.open_granted(self.exchange, self.me, record)
+
+    # Emergencies
+
+    def card_of(self, record: RecordId) -> bytes:
+        """Writes a record's card: `flows.glass.make_card`."""
+        return glass.make_card(self.exchange, self.me, record)
+
+    def break_glass(self, card: bytes, path: object, reason: str) -> glass.GlassBroken:
+        """Opens a record in an emergency: `flows.glass.break_glass`."""
+        read = glass.read_card(self.exchange, card, path)
+        return glass.break_glass(self.exchange, self.me, read, reason)
+
+    def deliver(
+        self, record: RecordId, clinician: Address, fingerprint: bytes | None = None
+    ) -> glass.Delivered:
+        """Gives a clinician the key in an emergency: `flows.glass.deliver`."""
+        return glass.deliver(self.exchange, self.me, record, clinician, fingerprint)
+
+    def review(
+        self,
+        card: bytes,
+        path: object,
+        clinician: Address,
+        justified: bool,
+        finding: str,
+        epoch: int | None = None,
+    ) -> Receipt:
+        """Judges an emergency access: `flows.glass.review`."""
+        read = glass.read_card(self.exchange, card, path)
+        return glass.review(self.exchange, self.me, read, clinician, justified, finding, epoch)
 
     # Steward
 
@@ -337,6 +426,12 @@ class Client:
         return buyer.open_dataset(self.exchange, self.me, order)
 
     # Anyone
+
+    def relay(
+        self, files: Sequence[tuple[str, bytes]], progress: Progress = silent
+    ) -> list[relay.Outcome]:
+        """Sends signed acts of others, each with its path, and pays: `flows.relay.send_acts`."""
+        return relay.send_acts(self.exchange, self.me, files, progress)
 
     def refund(self, order: OrderId) -> Receipt:
         """Sends an unsettled order's payment back to its buyer: `flows.buyer.refund`."""

@@ -179,6 +179,25 @@ class Network:
         mined = self._transact(signer, contract.address, data, value)
         return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
 
+    def simulate(self, sender: Address, contract: Contract, data: bytes) -> None:
+        """Runs a call as anybody, in the next block, and changes nothing.
+
+        Args:
+            sender: whom the contract sees; no key of it is needed.
+            contract: which.
+            data: selector and arguments.
+
+        Raises:
+            ContractRefusal: the contract would revert; the class of its custom error.
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: an impossible answer.
+        """
+        self._execute(_question(sender, contract, data), "pending")
+
+    def gas_of(self, sender: Address, contract: Contract, data: bytes) -> int:
+        """Estimates the gas of a call, with a quarter more; arguments and errors as `simulate`."""
+        return self.outbox.estimate(_question(sender, contract, data))
+
     def multicall(
         self,
         signer: Signer,
@@ -349,6 +368,39 @@ class Network:
 
     def _missing(self, contract: Contract) -> ContractMissing:
         return ContractMissing(name=contract.name, address=contract.address, chain_id=self.chain_id)
+
+
+def _question(sender: Address, contract: Contract, data: bytes) -> dict[str, str]:
+    return {"from": sender, "to": contract.address, "data": "0x" + data.hex()}
+
+
+def encode_call(contract: Contract, function: str, args: tuple[object, ...]) -> bytes:
+    """Writes a call of a function as selector and arguments.
+
+    Raises:
+        InvalidValue: no such function, or a value that does not fit its type.
+        InvalidAddress: a malformed address.
+    """
+    return _calldata(contract, _function(contract, function), args)
+
+
+def decode_call(contract: Contract, data: bytes) -> tuple[str, tuple[Any, ...]]:
+    """Reads selector and arguments back into the function's name and plain values.
+
+    Raises:
+        InvalidValue: they call no function of the contract, or are not canonical.
+    """
+    for name, item in contract.artifact.functions.items():
+        if abi.hash_of(item)[:4] == data[:4]:
+            try:
+                return name, abi.decode(item["inputs"], data[4:])
+            except abi.Undecodable:
+                break
+    raise InvalidValue(
+        name="calldata",
+        given=f"{len(data)} bytes",
+        allowed=f"a call of a function of {contract.name}",
+    )
 
 
 def _function(contract: Contract, function: str) -> Mapping[str, Any]:

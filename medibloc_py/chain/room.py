@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, over
 from medibloc_py.acts import VERSION, Act
 from medibloc_py.chain.accounts import Signer, TypedData, recover_typed, typed_digest
 from medibloc_py.chain.artifacts import Contract
-from medibloc_py.chain.network import Network
+from medibloc_py.chain.network import Network, decode_call, encode_call
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.errors import ContractRefusal, InvalidValue
 from medibloc_py.model import Address, Event, Receipt, Signed
@@ -85,6 +85,51 @@ class Room:
             },
         )
 
+    def send(self, signer: Signer, call: Call) -> Receipt:
+        """Sends a call as `signer`, who pays; waits until it is mined.
+
+        Raises:
+            ContractRefusal: the contract refused.
+            MediBlocError: as `Network.send`.
+        """
+        return self._network.send(signer, self._contract, call.function, *call.arguments)
+
+    def simulate(self, sender: Address, call: Call) -> None:
+        """Asks whether the contract would take a call from `sender` now; changes nothing.
+
+        Raises:
+            ContractRefusal: it would refuse.
+        """
+        self._network.simulate(sender, self._contract, self.encode(call))
+
+    def gas_of(self, sender: Address, call: Call) -> int:
+        """Estimates the gas of a call from `sender`, with a quarter more.
+
+        Raises:
+            ContractRefusal: the contract would refuse it.
+        """
+        return self._network.gas_of(sender, self._contract, self.encode(call))
+
+    def encode(self, call: Call) -> bytes:
+        """Writes a call as selector and arguments.
+
+        Raises:
+            InvalidValue, InvalidAddress: a value that does not fit.
+        """
+        return encode_call(self._contract, call.function, call.arguments)
+
+    def decode(self, data: bytes) -> Call:
+        """Reads selector and arguments back.
+
+        Raises:
+            InvalidValue: they call no function of this contract.
+        """
+        return Call(self.address, *decode_call(self._contract, data))
+
+    def inputs_of(self, function: str) -> tuple[Mapping[str, Any], ...]:
+        """Tells what a function of this contract takes, as its ABI does."""
+        return tuple(self._contract.artifact.functions[function]["inputs"])
+
     def _call(self, function: str, *arguments: object) -> Call:
         return Call(self.address, function, arguments)
 
@@ -132,9 +177,7 @@ class Sending(Generic[P]):
 
     def __call__(self, signer: Signer, /, *args: P.args, **kwargs: P.kwargs) -> Receipt:
         """Sends the call as `signer`, who pays; waits until it is mined."""
-        call = self.call(*args, **kwargs)
-        room = self._room
-        return room._network.send(signer, room._contract, call.function, *call.arguments)
+        return self._room.send(signer, self.call(*args, **kwargs))
 
 
 class sends(Generic[R, P]):  # noqa: N801 -- a decorator

@@ -12,7 +12,7 @@ from medibloc_py.errors import FileExists
 from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all
 
 if TYPE_CHECKING:
-    from medibloc_py.flows.grant import OpenedRecord
+    from medibloc_py.flows.access import OpenedRecord
 
 
 def require_writable(folder: Path) -> None:

@@ -20,7 +20,7 @@ from medibloc_py.errors import MediBlocError
 if TYPE_CHECKING:
     from medibloc_py.chain import LocalNode
     from medibloc_py.client import Client
-    from medibloc_py.flows.grant import OpenedRecord
+    from medibloc_py.flows.access import OpenedRecord
     from medibloc_py.model import Address, Cid, Listing, ListingId, OrderId, Receipt, RecordId
     from medibloc_py.storage import Store
 
@@ -278,7 +278,7 @@ class Walk:
     def _refuse_bad_openings(self, order_id: OrderId) -> None:
         """A key of another record, and a store that flips one bit."""
         from medibloc_py.client import Client
-        from medibloc_py.flows.grant import OpenedRecord
+        from medibloc_py.flows.access import OpenedRecord
         from medibloc_py.flows.parties import Exchange
         from medibloc_py.flows.publish import held_record
 

@@ -8,7 +8,7 @@ sorted order. `MerkleProof.sol` verifies every proof made here.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from eth_hash.auto import keccak
@@ -109,6 +109,34 @@ def root_of(leaf: bytes, proof: Sequence[bytes]) -> Root:
     for sibling in proof:
         leaf = _pair(leaf, sibling)
     return Root(leaf)
+
+
+def multiproof_of(proofs: Mapping[bytes, Sequence[bytes]]) -> MultiProof:
+    """Joins proofs of single leaves of one tree into one, without the tree's other leaves.
+
+    Args:
+        proofs: leaf and its siblings up to the root, as `MerkleTree.proof` gives them.
+
+    Raises:
+        Corrupted: they do not lead to one root, or are of no tree of this layout.
+    """
+    if len({root_of(leaf, proof) for leaf, proof in proofs.items()}) != 1:
+        raise Corrupted(name="the proofs", reason="they do not lead to one root")
+    leaves = tuple(sorted(proofs))  # the smallest hash is deepest, and stands last in the tree
+    queue = deque((leaf, tuple(proofs[leaf])) for leaf in leaves)
+    proof, flags = [], []
+    while queue[0][1]:
+        node, (sibling, *rest) = queue.popleft()
+        paired = bool(queue) and queue[0][0] == sibling
+        flags.append(paired)
+        if paired:
+            queue.popleft()
+        else:
+            proof.append(sibling)
+        queue.append((_pair(node, sibling), tuple(rest)))
+    if len(queue) != 1:
+        raise Corrupted(name="the proofs", reason="they are of no tree of this layout")
+    return MultiProof(leaves, tuple(proof), tuple(flags))
 
 
 def root_of_multiproof(

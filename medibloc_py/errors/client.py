@@ -212,6 +212,53 @@ class LedgerBehind(RefusedError):
     )
 
 
+class ActNotRelayed(RefusedError):
+    """A function that nobody may have sent by another."""
+
+    what = "{path} would call {function} of {contract}, which is no signed act; nothing was sent."
+    fix = "Do not send it by any other way: it would be done in your own name."
+
+
+class ActOfSender(RefusedError):
+    """A signed act of the very account that would send it."""
+
+    what = (
+        "{path} is an act of {signer}, who would send it: the contract takes what an account "
+        "sends for its word, and asks for no signature."
+    )
+    fix = "Let another account relay it."
+
+
+class KeyMismatched(RefusedError):
+    """Another key than the one that was asked for."""
+
+    what = "The key that the node shows for {account} has the fingerprint {found}, not {expected}."
+    fix = (
+        "Nothing was wrapped for it. Ask the account's owner for the fingerprint by another way; "
+        "if it is as you gave it, the node lies: use another."
+    )
+
+
+class KeyNotDelivered(RefusedError):
+    """An emergency access whose key has not come yet."""
+
+    what = (
+        "The emergency access to record {record} holds until {until:time}, "
+        "but its custodian {custodian} has not delivered the key."
+    )
+    fix = "Reach the custodian, who runs `medibloc access deliver`; then open again."
+
+
+class HandOverRefused(RefusedError):
+    """A record file that its holder may not pass on."""
+
+    what = (
+        "{holder} is neither the issuer nor the patient of record {record}, "
+        "so its file is not passed on to {to}."
+    )
+    fix = "Ask the issuer or the patient to hand it over."
+
+
 class GrantNotFound(RefusedError):
     """No grant for this reader."""
 

@@ -23,8 +23,8 @@ from medibloc_py.errors import (
     RefusedError,
 )
 from medibloc_py.flows import papers
+from medibloc_py.flows.access import OpenedRecord
 from medibloc_py.flows.funds import approve, require_tokens
-from medibloc_py.flows.grant import OpenedRecord
 from medibloc_py.flows.listing import check_contributions
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import record_id_of

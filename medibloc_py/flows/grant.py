@@ -1,74 +1,34 @@
-"""One record for one reader: the patient grants, the reader finds and opens."""
+"""Records for one reader: a patient or its delegate grants, and revokes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from medibloc_py import imaging
-from medibloc_py.crypto import envelope, hpke, ids, keys
-from medibloc_py.crypto.documents import GrantObject
-from medibloc_py.crypto.manifest import Manifest
-from medibloc_py.errors import GrantMissing, GrantNotFound, InvalidValue, RecordMismatch
-from medibloc_py.flows.parties import (
-    Exchange,
-    Identity,
-    Progress,
-    open_with_versions,
-    silent,
-    unwrap_for_versions,
-)
-from medibloc_py.flows.publish import blind_of, held_record, record_id_of, scalar_of
+from medibloc_py.chain import Call
+from medibloc_py.crypto import hpke, keys
+from medibloc_py.crypto.documents import GrantObject, RecordFile
+from medibloc_py.crypto.merkle import multiproof_of, root_of
+from medibloc_py.errors import GrantMissing, InvalidValue
+from medibloc_py.flows.access import Standing, bound
+from medibloc_py.flows.decisions import Decisions
+from medibloc_py.flows.parties import Exchange, Identity
+from medibloc_py.flows.publish import blind_of, held_record, scalar_of
+from medibloc_py.flows.relay import Prepared
 from medibloc_py.model import (
     Address,
-    Blind,
     Cid,
-    GrantEvent,
     GrantRequest,
     Locator,
+    PublishedKey,
     Receipt,
     RecordId,
+    Root,
 )
-from medibloc_py.storage import Store, cid_bytes, digest_of, raw_cid
+from medibloc_py.storage import digest_of
 
-if TYPE_CHECKING:
-    import numpy as np
-
-
-class OpenedRecord:
-    """A record whose key is known: its files and arrays, verified while they stream."""
-
-    def __init__(
-        self, store: Store, record: RecordId, cid: Cid, size_bytes: int, cek: bytes, salt: bytes
-    ) -> None:
-        self.record = record
-        self._reader = envelope.RecordReader(
-            lambda offset, length: store.get(cid, offset, length), size_bytes, cek, salt
-        )
-
-    @property
-    def manifest(self) -> Manifest:
-        """Names, sizes and imaging attributes of the files."""
-        return self._reader.manifest
-
-    def stream(self, index: int) -> Iterator[bytes]:
-        """Plaintext of one file in buffers; the last one comes only if all of it verified."""
-        return self._reader.stream(index)
-
-    def read(self, index: int) -> bytes:
-        """Plaintext of one file, the very bytes that were published."""
-        return self._reader.read(index)
-
-    def arrays(self, progress: Progress = silent) -> dict[str, np.ndarray]:
-        """Pixel arrays of all files that have pixels, by file name."""
-        files = self.manifest.files
-        result: dict[str, np.ndarray] = {}
-        for index, file in enumerate(files):
-            if file.meta.get("has_pixels"):
-                result[file.name] = imaging.arrays(self.read(index), file.name)
-            progress("open", index + 1, len(files))
-        return result
+NOWHERE = Locator(bytes(32), bytes(32), bytes(16))
+"""In the place of a locator, to ask a contract before anything is stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,30 +41,160 @@ class GrantMade:
     receipt: Receipt
 
 
+@dataclass(frozen=True, slots=True)
+class GrantReady:
+    """A grant whose object is stored, ready to be sent or signed."""
+
+    record: RecordId
+    grant_object: Cid
+    request: GrantRequest
+    prepared: Prepared
+
+
+def prepare_grants(
+    by: Decisions,
+    records: Sequence[RecordId],
+    grantee: Address,
+    purpose: int,
+    expires_at: int,
+    fingerprint: bytes | None = None,
+) -> list[GrantReady]:
+    """Wraps the keys of records for one reader and stores them; the grants are to be sent.
+
+    The contracts are asked first: what they would refuse is neither wrapped nor stored.
+
+    Args:
+        by: who grants, for which patient.
+        records: whose files the actor holds; each once.
+        grantee: the reader.
+        purpose: request word.
+        expires_at: last second the grants hold.
+        fingerprint: of the reader's key, if known.
+
+    Raises:
+        InvalidValue: no record, or one twice.
+        RecordNotHeld: the actor does not hold a record file.
+        KeyUnpublished: the reader has published no key.
+        KeyMismatched: its key has another fingerprint.
+        RecordUnknown: a record is not the patient's.
+        PurposeNotPermitted: the patient's own consent forbids the purpose.
+        ExpiryInPast: the time is not in the future.
+        MandateMissing, MandateTooShort: a delegate may not, or not for as long.
+    """
+    if not records or len(set(records)) != len(records):
+        raise InvalidValue(
+            name="records", given=f"{len(records)} of them", allowed="one or more, each once"
+        )
+    held = [held_record(by.actor, record) for record in records]
+    key = by.exchange.published_key(grantee, fingerprint)
+    terms = (grantee, purpose, expires_at)
+    for record, file in zip(records, held, strict=True):
+        _prepared(by, record, _request(file, *terms, NOWHERE)).check()
+    ready = []
+    for record, file in zip(records, held, strict=True):
+        standing = Standing(record, by.patient, by.patient, *terms, ())
+        body = object_of(file, scalar_of(by.actor, file))
+        cid, locator = wrap_object(by.exchange, by.actor, standing, body, key)
+        request = _request(file, *terms, locator)
+        ready.append(GrantReady(record, cid, request, _prepared(by, record, request)))
+    return ready
+
+
+def send_grants(by: Decisions, ready: Sequence[GrantReady]) -> list[GrantMade]:
+    """Sends prepared grants to one reader in one transaction, all or none.
+
+    Records of one batch share one multiproof, if the patient itself sends.
+
+    Raises:
+        ContractRefusal: the contract refused one.
+        MediBlocError: as `Network.send`.
+    """
+    access, signer = by.exchange.access, by.actor.signer
+    calls = _batched(by, ready) if by.own else [each.prepared.call for each in ready]
+    if len(calls) == 1:
+        receipt = access.send(signer, calls[0])
+    else:
+        receipt = access.multicall(signer, calls).receipt
+    return [
+        GrantMade(each.record, each.request.grantee, each.grant_object, receipt) for each in ready
+    ]
+
+
 def grant_access(
-    exchange: Exchange,
-    patient: Identity,
+    by: Decisions,
     record: RecordId,
     grantee: Address,
     purpose: int,
     expires_at: int,
+    fingerprint: bytes | None = None,
 ) -> GrantMade:
     """Grants one reader access to one record until a time, for a purpose.
 
     The wrapped key goes to the store, its sealed locator into the event: the reader
-    needs the chain and the store, nothing else.
-
-    Raises:
-        RecordNotHeld: the patient does not hold the record file.
-        KeyUnpublished: the reader has published no key.
-        PurposeNotPermitted: the patient's own consent forbids the purpose.
-        ExpiryInPast: the time is not in the future.
+    needs the chain and the store, nothing else. Arguments and errors as `prepare_grants`.
     """
-    held = held_record(patient, record)
-    key = exchange.published_key(grantee)
-    terms = (exchange.chain_id, exchange.access.address, record, patient.address, grantee)
-    body = GrantObject(
-        cek=keys.cek(keys.record_point(scalar_of(patient, held)), held.salt),
+    ready = prepare_grants(by, [record], grantee, purpose, expires_at, fingerprint)
+    return send_grants(by, ready)[0]
+
+
+def _batched(by: Decisions, ready: Sequence[GrantReady]) -> list[Call]:
+    """The calls that make grants of the patient: one for each batch."""
+    batches: dict[tuple[Address, Root], dict[bytes, GrantRequest]] = {}
+    for each in ready:
+        root = root_of(each.record, each.request.proof)
+        batches.setdefault((each.request.issuer, root), {})[each.record] = each.request
+    calls = []
+    for requests in batches.values():
+        first = next(iter(requests.values()))
+        if len(requests) == 1:
+            calls.append(by.exchange.access.grant.call(first))
+            continue
+        joined = multiproof_of({record: each.proof for record, each in requests.items()})
+        calls.append(
+            by.exchange.access.grant_many.call(
+                first.issuer,
+                [requests[leaf].blind for leaf in joined.leaves],
+                joined.proof,
+                joined.flags,
+                first.grantee,
+                first.purpose,
+                first.expires_at,
+                [requests[leaf].locator for leaf in joined.leaves],
+            )
+        )
+    return calls
+
+
+def _prepared(by: Decisions, record: RecordId, request: GrantRequest) -> Prepared:
+    access, signer, patient = by.exchange.access, by.actor.signer, by.patient
+    return Prepared(
+        by.exchange,
+        access,
+        by.actor,
+        access.grant.call(request) if by.own else None,
+        lambda until: access.sign_grant(signer, patient, record, request, until),
+        lambda word: access.grant_for.call(patient, request, word),
+    )
+
+
+def _request(
+    held: RecordFile, grantee: Address, purpose: int, expires_at: int, locator: Locator
+) -> GrantRequest:
+    return GrantRequest(
+        issuer=held.issuer,
+        blind=blind_of(held),
+        proof=held.proof,
+        grantee=grantee,
+        purpose=purpose,
+        expires_at=expires_at,
+        locator=locator,
+    )
+
+
+def object_of(held: RecordFile, scalar: int) -> GrantObject:
+    """What a reader of a record gets, from its file and its secret scalar."""
+    return GrantObject(
+        cek=keys.cek(keys.record_point(scalar), held.salt),
         salt=held.salt,
         cid=held.cid,
         size_bytes=held.size_bytes,
@@ -114,105 +204,54 @@ def grant_access(
         patient=held.patient,
         proof=held.proof,
     )
-    info = hpke.grant_info(*terms, key.version, purpose, expires_at)
+
+
+def wrap_object(
+    exchange: Exchange,
+    actor: Identity,
+    standing: Standing,
+    body: GrantObject,
+    key: PublishedKey,
+) -> tuple[Cid, Locator]:
+    """Wraps a grant object for its reader, stores it, and seals where it is.
+
+    The actor keeps a list of all that a reader was ever given, from before it is on chain:
+    revoking finds every object.
+
+    Returns:
+        Where it is stored, and the locator that says so to the reader alone.
+    """
+    info = hpke.grant_info(*bound(exchange, standing, key.version))
     blob = exchange.store.put([hpke.wrap(body.encode(), key.bundle, info)])
-    locator = hpke.seal_locator(
-        digest_of(blob.cid),
-        key.bundle,
-        hpke.locator_info(*terms, key.version, purpose, expires_at),
-    )
-    # On our list before it is on chain: revoking finds every object this reader was ever given.
-    _keep_objects(patient, record, grantee, [*_kept_objects(patient, record, grantee), blob.cid])
-    request = GrantRequest(
-        issuer=held.issuer,
-        blind=blind_of(held),
-        proof=held.proof,
-        grantee=grantee,
-        purpose=purpose,
-        expires_at=expires_at,
-        locator=Locator.of(locator),
-    )
-    receipt = exchange.access.grant(patient.signer, request)
-    return GrantMade(record, grantee, blob.cid, receipt)
+    info = hpke.locator_info(*bound(exchange, standing, key.version))
+    locator = Locator.of(hpke.seal_locator(digest_of(blob.cid), key.bundle, info))
+    given = _kept_objects(actor, standing.record, standing.reader)
+    _keep_objects(actor, standing.record, standing.reader, [*given, blob.cid])
+    return blob.cid, locator
 
 
-def find_grant(exchange: Exchange, reader: Address, record: RecordId) -> GrantEvent:
-    """The grant that stands for a reader on a record, from the chain alone.
+def revoke_access(by: Decisions, record: RecordId, grantee: Address) -> Prepared:
+    """The end of a grant, from the next block on. What was read before cannot be unseen.
+
+    Once it is sent or signed, the reader's grant objects are let go of in the store: when it
+    has collected them, the locator on chain leads nowhere, whatever the reader's client
+    believes.
 
     Raises:
-        GrantNotFound: none was given, or it was revoked, expired, or forbidden since.
+        RecordNotHeld: the actor does not hold the record.
     """
-    current = exchange.access.grant_of(record, reader)
-    events = exchange.access.grants(record=record, grantee=reader)
-    newest = max(events, key=lambda event: event.epoch, default=None)
-    if (
-        newest is None
-        or newest.epoch != current.epoch
-        or current.expires_at < exchange.network.now()
-    ):
-        raise GrantNotFound(record=record, grantee=reader)
-    return newest
-
-
-def open_granted(exchange: Exchange, reader: Identity, record: RecordId) -> OpenedRecord:
-    """Opens a record the reader was granted: chain, then store, then keys.
-
-    Raises:
-        GrantNotFound: no grant stands (never given, revoked, expired, consent narrowed).
-        BlobMissing: the store lost the grant object or the record.
-        WrongKey: the grant was made for other keys than the reader holds.
-        RecordMismatch: the grant object opens another record.
-        IssuerNotAccredited: the record's issuer is not accredited.
-    """
-    event = find_grant(exchange, reader.address, record)
-    terms = (exchange.chain_id, exchange.access.address, record, event.patient, reader.address)
-    newest = exchange.published_key(reader.address).version
-
-    def locator_info(version: int) -> bytes:
-        return hpke.locator_info(*terms, version, event.purpose, event.expires_at)
-
-    def grant_info(version: int) -> bytes:
-        return hpke.grant_info(*terms, version, event.purpose, event.expires_at)
-
-    digest = open_with_versions(
-        newest,
-        lambda version: hpke.open_locator(event.locator, reader.keys, locator_info(version)),
-        "locator",
+    access, signer, patient = by.exchange.access, by.actor.signer, by.patient
+    blind = blind_of(held_record(by.actor, record))
+    return Prepared(
+        by.exchange,
+        access,
+        by.actor,
+        access.revoke.call(blind, grantee) if by.own else None,
+        lambda until: access.sign_revocation(signer, patient, record, grantee, until),
+        lambda word: access.revoke_for.call(patient, blind, grantee, word),
+        after=lambda: _let_go(by.exchange, by.actor, record, grantee),
+        moot=(GrantMissing,),  # a try before may have got no further than the chain
     )
-    wrapped = b"".join(exchange.store.get(raw_cid(digest)))
-    body = GrantObject.decode(
-        unwrap_for_versions(wrapped, reader.keys, newest, grant_info, "grant object")
-    )
-    blind = _checked_blind(body, event)
-    if not exchange.access.is_active(event.patient, blind, reader.address):
-        raise GrantNotFound(record=record, grantee=reader.address)
-    exchange.records.open(body.issuer, event.patient, blind, body.proof)
-    exchange.require_issuer(body.issuer)
-    if exchange.store.size(body.cid) != body.size_bytes:
-        raise RecordMismatch(record=record, reason="the grant object tells another size")
-    return OpenedRecord(exchange.store, record, body.cid, body.size_bytes, body.cek, body.salt)
-
-
-def revoke_access(
-    exchange: Exchange, patient: Identity, record: RecordId, grantee: Address
-) -> Receipt:
-    """Stops a grant from the next block on. What was read before cannot be unseen.
-
-    The reader's grant objects are let go of in the store: once it has collected them, the
-    locator on chain leads nowhere, whatever the reader's client believes.
-
-    Raises:
-        RecordNotHeld: the patient does not hold the record.
-        GrantMissing: there is nothing to revoke.
-    """
-    blind = blind_of(held_record(patient, record))
-    try:
-        receipt = exchange.access.revoke(patient.signer, blind, grantee)
-    except GrantMissing:
-        _let_go(exchange, patient, record, grantee)  # a try before may have got no further
-        raise
-    _let_go(exchange, patient, record, grantee)
-    return receipt
 
 
 def _let_go(exchange: Exchange, patient: Identity, record: RecordId, grantee: Address) -> None:
@@ -235,15 +274,3 @@ def _keep_objects(patient: Identity, record: RecordId, grantee: Address, cids: l
 
 def _objects_name(record: RecordId, grantee: Address) -> str:
     return f"granted-{record.hex()}-{grantee.lower()}"
-
-
-def _checked_blind(body: GrantObject, event: GrantEvent) -> Blind:
-    try:
-        opened = record_id_of(event.patient, body.salt, body.cid, body.key_commitment, body.kind)
-    except InvalidValue as error:
-        raise RecordMismatch(record=event.record, reason=error.message.rstrip(".")) from None
-    if opened != event.record:
-        raise RecordMismatch(record=event.record, reason="the grant object opens another record")
-    return ids.blind(
-        body.salt, ids.content_digest(cid_bytes(body.cid)), body.key_commitment, body.kind
-    )

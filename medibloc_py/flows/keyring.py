@@ -18,8 +18,8 @@ from medibloc_py.chain import Signer, key_file_address, load_key_file, save_key_
 from medibloc_py.crypto.keyfile import open_key_file, seal_key_file
 from medibloc_py.crypto.keys import EncryptionKeys
 from medibloc_py.errors import AccountExists, AccountUnknown, InvalidValue, KeyFileCorrupt
-from medibloc_py.flows.parties import Exchange, Identity
-from medibloc_py.model import Address, Receipt
+from medibloc_py.flows.parties import Identity
+from medibloc_py.model import Address
 from medibloc_py.storage import Vault
 from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
 
@@ -161,11 +161,6 @@ def rotate_key(home: Path, name: str, password: str, *, work: int | None = None)
     cost = {} if work is None else {"n": work}
     write_atomic(_files(home, name)[1], seal_key_file(keys, password, **cost))
     return replace(identity, keys=keys)
-
-
-def publish_key(exchange: Exchange, identity: Identity) -> Receipt:
-    """Announces the identity's encryption key, so that others can wrap for it."""
-    return exchange.accounts.publish_key(identity.signer, identity.keys.current.bundle)
 
 
 def _files(home: Path, name: str) -> tuple[Path, Path]:

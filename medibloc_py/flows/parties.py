@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from medibloc_py.chain import Deployment, Network, Signer
-from medibloc_py.crypto import hpke
+from medibloc_py.crypto import hpke, ids
 from medibloc_py.crypto.keys import EncryptionKeys
-from medibloc_py.errors import IssuerNotAccredited, KeyUnpublished, WrongKey
+from medibloc_py.errors import IssuerNotAccredited, KeyMismatched, KeyUnpublished, WrongKey
 from medibloc_py.model import Address, PublishedKey, Role
 from medibloc_py.services import (
     AccessService,
@@ -23,6 +23,11 @@ MOST_VERSIONS = 1_000
 """Key versions that are tried; what was wrapped for an older one must be granted again."""
 Progress = Callable[[str, int, int], None]
 """Told `(step, done, total)`; totals are bytes or items, whichever the step counts."""
+
+
+def fingerprint_of(bundle: bytes) -> bytes:
+    """Fingerprint of a public key bundle: its keccak256, 32 bytes, as the chain stores it."""
+    return ids.keccak256(bundle)
 
 
 def silent(step: str, done: int, total: int) -> None:
@@ -49,15 +54,24 @@ class Exchange:
         """The id of the chain."""
         return self.network.chain_id
 
-    def published_key(self, account: Address) -> PublishedKey:
+    def published_key(self, account: Address, fingerprint: bytes | None = None) -> PublishedKey:
         """The key to wrap for an account.
+
+        Args:
+            account: who will open it.
+            fingerprint: `fingerprint_of` the key that its owner told by another way than the
+                node; a node can invent a key, and read what is wrapped for it.
 
         Raises:
             KeyUnpublished: it has none.
+            KeyMismatched: it is another key.
         """
         key = self.accounts.published_key(account)
         if key.version == 0:
             raise KeyUnpublished(account=account)
+        found = fingerprint_of(key.bundle)
+        if fingerprint is not None and found != fingerprint:
+            raise KeyMismatched(account=account, found=found, expected=fingerprint)
         return key
 
     def require_issuer(self, account: Address) -> None:

@@ -14,6 +14,7 @@ from medibloc_py.crypto.documents import MOST_LABEL, RecordFile
 from medibloc_py.crypto.merkle import MerkleTree, root_of
 from medibloc_py.errors import (
     DocumentInvalid,
+    HandOverRefused,
     InvalidValue,
     MediBlocError,
     NotAccredited,
@@ -32,6 +33,7 @@ from medibloc_py.model import (
     RecordId,
     Role,
     Root,
+    Scope,
 )
 from medibloc_py.storage import cid_bytes
 
@@ -213,20 +215,41 @@ def _vault_name(record: RecordId) -> str:
     return f"record-{record.hex()}"
 
 
-def hand_over(exchange: Exchange, holder: Identity, record: RecordId) -> bytes:
-    """Seals a held record's file to its patient, for the hospital to hand over.
+def hand_over(
+    exchange: Exchange,
+    holder: Identity,
+    record: RecordId,
+    to: Address | None = None,
+    fingerprint: bytes | None = None,
+) -> bytes:
+    """Seals a held record's file to its patient, or to a delegate of the patient.
+
+    Args:
+        exchange: the deployment.
+        holder: who holds the record file.
+        record: the record.
+        to: the patient if not given; else a delegate for `Scope.GRANT`.
+        fingerprint: of the key that it must be sealed to, if known.
 
     Returns:
-        A `record-file` paper; only the patient's key opens it.
+        A `record-file` paper; only the addressee's key opens it.
 
     Raises:
         RecordNotHeld: the identity does not hold the record.
-        KeyUnpublished: the patient has published no key yet.
+        HandOverRefused: a delegate would get it from neither issuer nor patient.
+        MandateMissing: the addressee may not grant for the patient.
+        KeyUnpublished: the addressee has published no key yet.
+        KeyMismatched: its key has another fingerprint.
     """
     held = held_record(holder, record)
-    key = exchange.published_key(held.patient)
+    to = to or held.patient
+    if to != held.patient:
+        if holder.address not in (held.issuer, held.patient):
+            raise HandOverRefused(holder=holder.address, record=record, to=to)
+        exchange.consent.require_mandate(held.patient, to, Scope.GRANT, 0)
+    key = exchange.published_key(to, fingerprint)
     body = replace(held, x=scalar_of(holder, held), r=None, label="")
-    info = hpke.record_file_info(exchange.chain_id, exchange.records.address, record, held.patient)
+    info = hpke.record_file_info(exchange.chain_id, exchange.records.address, record, to)
     return papers.write(
         "record-file",
         papers.Sealed(
@@ -234,7 +257,7 @@ def hand_over(exchange: Exchange, holder: Identity, record: RecordId) -> bytes:
             contract=exchange.records.address,
             subject=papers.Bytes32(record),
             sender=holder.address,
-            addressee=held.patient,
+            addressee=to,
             sealed=hpke.wrap(body.encode(), key.bundle, info),
         ),
     )
@@ -247,6 +270,7 @@ def take_over(exchange: Exchange, owner: Identity, data: bytes, path: object) ->
         DocumentInvalid: not a record file of this deployment.
         WrongKey: it was sealed to somebody else.
         RecordMismatch: its parts do not open the record it names.
+        MandateMissing: it is another's record, and the owner may not grant for its patient.
         RecordUnknown: its issuer never registered it.
         IssuerNotAccredited: the issuer is not accredited.
     """
@@ -256,13 +280,15 @@ def take_over(exchange: Exchange, owner: Identity, data: bytes, path: object) ->
     record = RecordId(paper.subject)
     info = hpke.record_file_info(exchange.chain_id, exchange.records.address, record, owner.address)
     held = RecordFile.decode(hpke.unwrap(paper.sealed, owner.keys, info, "record file"))
-    prove_record(exchange, held, record, owner.address)
+    prove_record(exchange, held, record)
+    if held.patient != owner.address:
+        exchange.consent.require_mandate(held.patient, owner.address, Scope.GRANT, 0)
     keep_record(owner, held)
     return held
 
 
-def prove_record(exchange: Exchange, held: RecordFile, record: RecordId, patient: Address) -> None:
-    """Proves that a record file is the very one its issuer registered for this patient.
+def prove_record(exchange: Exchange, held: RecordFile, record: RecordId) -> None:
+    """Proves that a record file is the very one its issuer registered for its patient.
 
     Raises:
         RecordMismatch: key, content or patient do not open the record.
@@ -277,7 +303,7 @@ def prove_record(exchange: Exchange, held: RecordFile, record: RecordId, patient
         opened = id_of(held)
     except InvalidValue as error:
         raise RecordMismatch(record=record, reason=error.message.rstrip(".")) from None
-    if held.patient != patient or opened != record:
+    if opened != record:
         raise RecordMismatch(record=record, reason="its parts open another record")
     if root_of(record, held.proof) != held.root:
         raise RecordMismatch(record=record, reason="its proof leads to another root")

@@ -313,6 +313,17 @@ class ConsentService(Room):
         """
         return int(self._read("mayAct", patient, actor, int(scope)))
 
+    def require_mandate(
+        self, patient: Address, actor: Address, scope: Scope, expires_at: int
+    ) -> None:
+        """Asks whether `actor` may act for a patient now and up to `expires_at`.
+
+        Raises:
+            MandateMissing: it may not now.
+            MandateTooShort: not for as long.
+        """
+        self._read("requireMandate", patient, actor, int(scope), expires_at)
+
     def mandates(
         self, patient: Address | None = None, delegate: Address | None = None
     ) -> list[Mandate]:

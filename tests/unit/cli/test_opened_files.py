@@ -13,7 +13,7 @@ import pytest
 from medibloc_py.cli.files import require_writable, save_arrays, save_files
 from medibloc_py.crypto import envelope
 from medibloc_py.errors import Corrupted, FileExists, StoreFailed
-from medibloc_py.flows.grant import OpenedRecord
+from medibloc_py.flows.access import OpenedRecord
 from medibloc_py.flows.parties import silent
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId

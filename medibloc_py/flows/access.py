@@ -1,0 +1,216 @@
+"""A reader's way in: find what stands on chain, open the grant object, open the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from medibloc_py import imaging
+from medibloc_py.crypto import envelope, hpke, ids
+from medibloc_py.crypto.documents import GrantObject
+from medibloc_py.crypto.manifest import Manifest
+from medibloc_py.errors import (
+    GrantNotFound,
+    InvalidValue,
+    KeyNotDelivered,
+    RecordMismatch,
+    WrongKey,
+)
+from medibloc_py.flows.parties import (
+    Exchange,
+    Identity,
+    Progress,
+    open_with_versions,
+    silent,
+    unwrap_for_versions,
+)
+from medibloc_py.flows.publish import record_id_of
+from medibloc_py.model import Address, Blind, Cid, GlassEvent, RecordId
+from medibloc_py.purpose import TREATMENT
+from medibloc_py.storage import Store, cid_bytes, raw_cid
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class OpenedRecord:
+    """A record whose key is known: its files and arrays, verified while they stream."""
+
+    def __init__(
+        self, store: Store, record: RecordId, cid: Cid, size_bytes: int, cek: bytes, salt: bytes
+    ) -> None:
+        self.record = record
+        self._reader = envelope.RecordReader(
+            lambda offset, length: store.get(cid, offset, length), size_bytes, cek, salt
+        )
+
+    @property
+    def manifest(self) -> Manifest:
+        """Names, sizes and imaging attributes of the files."""
+        return self._reader.manifest
+
+    def stream(self, index: int) -> Iterator[bytes]:
+        """Plaintext of one file in buffers; the last one comes only if all of it verified."""
+        return self._reader.stream(index)
+
+    def read(self, index: int) -> bytes:
+        """Plaintext of one file, the very bytes that were published."""
+        return self._reader.read(index)
+
+    def arrays(self, progress: Progress = silent) -> dict[str, np.ndarray]:
+        """Pixel arrays of all files that have pixels, by file name."""
+        files = self.manifest.files
+        result: dict[str, np.ndarray] = {}
+        for index, file in enumerate(files):
+            if file.meta.get("has_pixels"):
+                result[file.name] = imaging.arrays(self.read(index), file.name)
+            progress("open", index + 1, len(files))
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A right to read that stands on chain: a grant, or an emergency whose key was delivered.
+
+    Attributes:
+        granter: who wrapped the key: the patient's side, or the custodian.
+        locators: 80 bytes each, the newest first; a grant has one.
+    """
+
+    record: RecordId
+    patient: Address
+    granter: Address
+    reader: Address
+    purpose: int
+    expires_at: int
+    locators: tuple[bytes, ...]
+
+
+def bound(
+    exchange: Exchange, standing: Standing, version: int
+) -> tuple[int, Address, RecordId, Address, Address, int, int, int]:
+    """What the wrapping of a grant object is bound to."""
+    return (
+        exchange.chain_id,
+        exchange.access.address,
+        standing.record,
+        standing.granter,
+        standing.reader,
+        version,
+        standing.purpose,
+        standing.expires_at,
+    )
+
+
+def find_access(exchange: Exchange, reader: Address, record: RecordId) -> Standing:
+    """The right to read that stands for a reader on a record, from the chain alone.
+
+    Raises:
+        GrantNotFound: none was given, or it was revoked, or expired.
+        KeyNotDelivered: it is an emergency whose custodian has not delivered the key.
+    """
+    current = exchange.access.grant_of(record, reader)
+    if current.purpose == 0 or current.expires_at < exchange.network.now():
+        raise GrantNotFound(record=record, grantee=reader)
+    for grant in exchange.access.grants(record=record, grantee=reader):
+        if grant.epoch == current.epoch:
+            told = (grant.purpose, grant.expires_at)
+            return Standing(record, grant.patient, grant.patient, reader, *told, (grant.locator,))
+    for glass in exchange.access.emergencies(record=record, clinician=reader):
+        if glass.epoch == current.epoch:
+            return _delivered(exchange, glass)
+    raise GrantNotFound(record=record, grantee=reader)
+
+
+def _delivered(exchange: Exchange, glass: GlassEvent) -> Standing:
+    deliveries = exchange.access.deliveries(record=glass.record, clinician=glass.clinician)
+    ours = [each.locator for each in deliveries if each.epoch == glass.epoch]
+    if not ours:
+        raise KeyNotDelivered(
+            record=glass.record, custodian=glass.custodian, until=glass.expires_at
+        )
+    return Standing(
+        record=glass.record,
+        patient=glass.patient,
+        granter=glass.custodian,
+        reader=glass.clinician,
+        purpose=TREATMENT,
+        expires_at=glass.expires_at,
+        locators=tuple(reversed(ours)),
+    )
+
+
+def open_granted(exchange: Exchange, reader: Identity, record: RecordId) -> OpenedRecord:
+    """Opens a record the reader was granted: chain, then store, then keys.
+
+    In an emergency it opens as soon as the custodian has delivered the key.
+
+    Raises:
+        GrantNotFound: no grant stands (never given, revoked, expired, consent narrowed).
+        KeyNotDelivered: an emergency access stands, but its key has not come.
+        BlobMissing: the store lost the grant object or the record.
+        WrongKey: the grant was made for other keys than the reader holds.
+        RecordMismatch: the grant object opens another record.
+        IssuerNotAccredited: the record's issuer is not accredited.
+    """
+    body = open_object(exchange, reader, record)
+    if exchange.store.size(body.cid) != body.size_bytes:
+        raise RecordMismatch(record=record, reason="the grant object tells another size")
+    return OpenedRecord(exchange.store, record, body.cid, body.size_bytes, body.cek, body.salt)
+
+
+def open_object(exchange: Exchange, reader: Identity, record: RecordId) -> GrantObject:
+    """Opens the grant object of a record and proves it against the chain.
+
+    Raises:
+        MediBlocError: as `open_granted`.
+    """
+    standing = find_access(exchange, reader.address, record)
+    body = _unwrapped(exchange, reader, standing)
+    blind = blind_of_object(body, standing)
+    if not exchange.access.is_active(standing.patient, blind, reader.address):
+        raise GrantNotFound(record=record, grantee=reader.address)
+    exchange.records.open(body.issuer, standing.patient, blind, body.proof)
+    exchange.require_issuer(body.issuer)
+    return body
+
+
+def _unwrapped(exchange: Exchange, reader: Identity, standing: Standing) -> GrantObject:
+    newest = exchange.published_key(reader.address).version
+
+    def locator_info(version: int) -> bytes:
+        return hpke.locator_info(*bound(exchange, standing, version))
+
+    def grant_info(version: int) -> bytes:
+        return hpke.grant_info(*bound(exchange, standing, version))
+
+    def digest(version: int) -> bytes:
+        for locator in standing.locators:  # a custodian may have delivered more than once
+            with suppress(WrongKey):
+                return hpke.open_locator(locator, reader.keys, locator_info(version))
+        raise WrongKey(what_for="locator")
+
+    wrapped = b"".join(exchange.store.get(raw_cid(open_with_versions(newest, digest, "locator"))))
+    return GrantObject.decode(
+        unwrap_for_versions(wrapped, reader.keys, newest, grant_info, "grant object")
+    )
+
+
+def blind_of_object(body: GrantObject, standing: Standing) -> Blind:
+    """The blind that opens the record of a grant object.
+
+    Raises:
+        RecordMismatch: its parts open another record.
+    """
+    parts = (body.salt, body.cid, body.key_commitment, body.kind)
+    try:
+        opened = record_id_of(standing.patient, *parts)
+    except InvalidValue as error:
+        raise RecordMismatch(record=standing.record, reason=error.message.rstrip(".")) from None
+    if opened != standing.record:
+        raise RecordMismatch(record=standing.record, reason="the grant object opens another record")
+    return ids.blind(
+        body.salt, ids.content_digest(cid_bytes(body.cid)), body.key_commitment, body.kind
+    )
