@@ -68,7 +68,7 @@ contract GasTest is MarketWorld {
             calls[i] = _consentCall(nameOf(i));
         }
         consents.multicall(calls, false);
-        _assertGas("consentFor, 100 by multicall", MANY * 39_000);
+        _assertGas("consentFor, 100 by multicall", MANY * 37_500);
         for (uint256 i = 0; i < MANY; ++i) {
             assertTrue(consents.covers(vm.addr(keyOf(nameOf(i))), 0, Purpose.GRU));
         }
@@ -111,7 +111,7 @@ contract GasTest is MarketWorld {
         records.register(root, 131_072);
         vm.prank(PATIENT);
         grants.grantMany(HOSPITAL, blinds, siblings, flags, RESEARCHER, Purpose.TREATMENT, LATER, locators);
-        _assertGas("grantMany, 100", MANY * 31_200);
+        _assertGas("grantMany, 100", MANY * 31_000);
         for (uint256 i = 0; i < MANY; ++i) {
             assertTrue(grants.isActive(PATIENT, blinds[i], RESEARCHER));
         }
