@@ -51,14 +51,16 @@ abstract contract ConsentHandler is Handler {
             _people[i] = _account(string.concat("person ", vm.toString(i)));
         }
         for (uint256 i = 0; i < PATIENTS; ++i) {
-            delegate(i, 2, Scopes.CONSENT, 8 * 21 + 1, 0);
+            delegate(i, 2, Scopes.CONSENT, 1, 0);
         }
-        accreditReviewer(4, 8 * 21 + 1);
+        accreditReviewer(4, 1);
     }
 
     // Acts.
 
     function set(uint256 place, uint256 speaker, uint256 terms, uint256 span, uint256 luck) external {
+        span = _dice(span);
+        luck = _dice(luck);
         (address patient, bytes32 record) = _place(place);
         address by = _speaker(patient, speaker);
         terms %= 5;
@@ -82,6 +84,7 @@ abstract contract ConsentHandler is Handler {
     }
 
     function revoke(uint256 place, uint256 speaker, uint256 luck) external {
+        luck = _dice(luck);
         (address patient, bytes32 record) = _place(place);
         address by = _speaker(patient, speaker);
         Will storage will = _wills[patient][record];
@@ -101,6 +104,7 @@ abstract contract ConsentHandler is Handler {
     }
 
     function lift(uint256 place, uint256 speaker, uint256 luck) external {
+        luck = _dice(luck);
         (address patient, bytes32 record) = _place(place);
         address by = _speaker(patient, speaker);
         Will storage will = _wills[patient][record];
@@ -121,6 +125,8 @@ abstract contract ConsentHandler is Handler {
 
     /// Scopes above 7 do not exist. Anyone may be named, the patient itself too, which is refused.
     function delegate(uint256 patient, uint256 person, uint8 scope, uint256 span, uint256 luck) public {
+        span = _dice(span);
+        luck = _dice(luck);
         address by = _people[patient % PATIENTS];
         address to = _people[person % PEOPLE];
         scope %= 9;
@@ -152,19 +158,20 @@ abstract contract ConsentHandler is Handler {
     function clear(uint256 person, uint256 place, uint256 asker, uint256 request, uint256 span, uint256 luck)
         external
     {
-        address reviewer = _people[person % PEOPLE];
+        span = _dice(span);
+        luck = _dice(luck);
+        address reviewer = luck / 64 % 4 == 0 ? _people[person % PEOPLE] : _people[4 + person % 2];
         address requester = _requesterOf(asker % PATIENTS);
         uint64 word = _requestOf(request % REQUESTS);
         (address patient, bytes32 record) = _place(place);
         uint32 acts = _wills[patient][record].acts;
         acts = luck % 8 == 0 ? acts + 1 : luck % 8 == 1 && acts > 0 ? acts - 1 : acts;
         Clearance storage entry = _clearances[_matter(patient, record, acts, requester, word)];
-        uint40 until = luck / 8 % 8 == 0 ? 0 : _ahead(span);
+        uint40 until = luck / 8 % 8 == 0 ? 0 : _now() + _span(span);
         bytes4 foretold = DONE;
         if (_accredited[reviewer] < _now()) foretold = IAccounts.NotAccredited.selector;
         else if (requester == reviewer) foretold = IConsents.ReviewerInvolved.selector;
         else if (until == 0 && entry.until == 0) foretold = IConsents.ClearanceMissing.selector;
-        else if (until != 0 && until <= _now()) foretold = Expiry.ExpiryInPast.selector;
         else if (until > _accredited[reviewer]) foretold = IConsents.ClearanceTooLong.selector;
         bytes32 subject = keccak256(abi.encode(block.chainid, consents, patient, record, acts));
         bytes memory data = abi.encodeCall(IConsents.clear, (subject, requester, word, until));
@@ -175,14 +182,16 @@ abstract contract ConsentHandler is Handler {
 
     /// A reviewer is accredited, or loses the accreditation.
     function accreditReviewer(uint256 person, uint256 span) public {
+        span = _dice(span);
         address reviewer = _people[4 + person % 2];
-        uint40 until = span % 8 == 0 ? 0 : _ahead(span);
+        uint40 until = _lease(span);
         bytes memory data = abi.encodeCall(IAccounts.accredit, (reviewer, IAccounts.Role.REVIEWER, until));
         if (_act(ACCREDITOR, address(accounts), data, DONE)) _accredited[reviewer] = until;
     }
 
     /// To the last second of a consent or a mandate, or the one after it.
     function passToTheEnd(uint256 place, bool ofMandate, uint256 luck) external {
+        luck = _dice(luck);
         (address patient, bytes32 record) = _place(place);
         _passTo(ofMandate ? _mandates[patient][_people[2]].until : _wills[patient][record].until, luck);
     }
@@ -299,9 +308,10 @@ abstract contract ConsentHandler is Handler {
         return by == patient ? type(uint40).max : _mandates[patient][by].until;
     }
 
-    /// Every second word is the patient's own.
+    /// Every second word is the patient's own, most others are those of a delegate.
     function _speaker(address patient, uint256 speaker) private view returns (address) {
-        return speaker % 2 == 0 ? patient : _people[speaker / 2 % PEOPLE];
+        if (speaker % 2 == 0) return patient;
+        return speaker % 8 < 6 ? _people[2] : _people[speaker / 8 % PEOPLE];
     }
 
     function _place(uint256 place) internal view returns (address patient, bytes32 record) {

@@ -21,7 +21,7 @@ abstract contract Floor is Handler {
     uint256 internal constant ISSUERS = 2;
     uint256 internal constant TOKENS = 3;
     uint256 internal constant PURPOSES = 4;
-    uint256 internal constant MOST_LISTINGS = 6;
+    uint256 internal constant MOST_LISTINGS = 8;
     address internal constant NOBODY = 0x000000000000000000000000000000000000dEaD;
 
     /// How a contribution is signed: as it must be, by an agent who may or may not, or badly.
@@ -123,6 +123,8 @@ abstract contract Floor is Handler {
 
     /// One time in four without covering what is sold, one time in eight revoked.
     function consentToSale(uint256 member, uint256 span, uint256 luck) public {
+        span = _dice(span);
+        luck = _dice(luck);
         address patient = _patients[member % MEMBERS];
         Will storage will = _wills[patient];
         if (luck % 8 == 0) {
@@ -132,7 +134,7 @@ abstract contract Floor is Handler {
             return;
         }
         bool sells = luck % 4 != 1;
-        uint40 until = _now() + _span(span);
+        uint40 until = span % 8 == 0 ? _now() + 1 : _ahead(span);
         uint64 terms = sells ? Purpose.GRU : Purpose.POA;
         bytes memory data = abi.encodeCall(IConsents.set, (bytes32(0), terms, until, bytes32("form")));
         if (_act(patient, address(consents), data, DONE)) (will.sells, will.until) = (sells, until);
@@ -140,7 +142,6 @@ abstract contract Floor is Handler {
 
     /// A patient bars one of its records, or lifts the bar.
     function bar(uint256 index, bool barred) external {
-        if (_members.length == 0) return;
         Listings.Contribution memory contribution = _members[index % _members.length].contribution;
         (address patient, bytes32 record) = (contribution.patient, contribution.recordId);
         bool same = _barred[patient][record] == barred;
@@ -152,8 +153,9 @@ abstract contract Floor is Handler {
     }
 
     function appoint(uint256 member, uint256 span) public {
+        span = _dice(span);
         address patient = _patients[member % MEMBERS];
-        uint40 until = span % 8 == 0 ? 0 : _now() + _span(span / 8);
+        uint40 until = _lease(span);
         uint8 scope = until == 0 ? 0 : Scopes.SELL;
         bytes memory data = abi.encodeCall(IConsents.setDelegate, (_agent, scope, until));
         if (!_act(patient, address(consents), data, DONE)) return;
@@ -162,21 +164,23 @@ abstract contract Floor is Handler {
     }
 
     function accreditBuyer(uint256 index, uint256 span, bool approved) public {
+        span = _dice(span);
         address buyer = _buyers[index % 2];
-        uint40 until = span % 8 == 0 ? 0 : _now() + _span(span / 8);
+        uint40 until = _lease(span);
         accredit(buyer, IAccounts.Role.RESEARCHER, until);
         attest(buyer, approved ? Purpose.HAS_IRB : 0);
         (_accredited[buyer], _approvedByBoard[buyer]) = (until, approved);
     }
 
     function accreditReviewer(uint256 span) public {
-        _reviewerUntil = span % 8 == 0 ? 0 : _now() + _span(span / 8);
+        span = _dice(span);
+        _reviewerUntil = _lease(span);
         accredit(_reviewer, IAccounts.Role.REVIEWER, _reviewerUntil);
     }
 
     /// The reviewer clears a purpose for a buyer on a listing.
     function clear(uint256 index, uint256 buyer, uint256 purpose, uint256 span) external {
-        if (_books.length == 0) return;
+        span = _dice(span);
         bytes32 listing = _books[index % _books.length].id;
         address requester = _buyers[buyer % 2];
         uint64 word = _purposeOf(purpose % PURPOSES);
@@ -196,6 +200,7 @@ abstract contract Floor is Handler {
     }
 
     function blockAccount(uint256 luck, bool blocked) external {
+        luck = _dice(luck);
         address[4] memory accounts_ = [address(market), _payees[0], _stewards[0], _buyers[0]];
         _hostile.setBlocked(accounts_[luck % 4], blocked);
     }

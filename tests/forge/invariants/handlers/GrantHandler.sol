@@ -65,14 +65,14 @@ abstract contract GrantHandler is Handler {
         vm.prank(HOSPITAL);
         records.register(Tree.rootOf(_leaves()), uint32(RECORDS));
         for (uint256 i = 0; i < PATIENTS; ++i) {
-            delegate(i, 8 * 21 + 1);
-            research(i, 8 * 21 + 1);
-            name(i, 0, 3, 8 * 21 + 1, 0);
-            grant(2 * i, 0, 3, true, 8 * 21 + 1, 0);
+            delegate(i, 1);
+            research(i, 1);
+            name(i, 0, 3, 1, 0);
+            grant(2 * i, 0, 3, true, 1, 0);
         }
         for (uint256 i = 4; i < PEOPLE; ++i) {
-            accreditPerson(i, true, 8 * 21 + 1);
-            accreditPerson(i, false, 8 * 21 + 1);
+            accreditPerson(i - 4, true, 1);
+            accreditPerson(i - 4, false, 1);
         }
     }
 
@@ -86,6 +86,8 @@ abstract contract GrantHandler is Handler {
         uint256 span,
         uint256 luck
     ) public {
+        span = _dice(span);
+        luck = _dice(luck);
         record %= RECORDS;
         address patient = _patientOf(record);
         address by = _speaker(patient, speaker);
@@ -104,6 +106,7 @@ abstract contract GrantHandler is Handler {
 
     /// Both records of a patient at once.
     function grantBoth(uint256 number, uint256 reader, bool treatment, uint256 span) external {
+        span = _dice(span);
         number %= PATIENTS;
         address patient = _people[number];
         IGrants.Request memory request =
@@ -119,6 +122,7 @@ abstract contract GrantHandler is Handler {
     }
 
     function revoke(uint256 record, uint256 speaker, uint256 reader, uint256 luck) external {
+        luck = _dice(luck);
         record %= RECORDS;
         address patient = _patientOf(record);
         address by = _speaker(patient, speaker);
@@ -140,6 +144,8 @@ abstract contract GrantHandler is Handler {
 
     /// One name in eight is nobody's.
     function name(uint256 number, uint256 speaker, uint256 person, uint256 span, uint256 luck) public {
+        span = _dice(span);
+        luck = _dice(luck);
         address patient = _people[number % PATIENTS];
         address by = _speaker(patient, speaker);
         address custodian = person % 8 == 7 ? address(0) : _people[person % PEOPLE];
@@ -162,9 +168,10 @@ abstract contract GrantHandler is Handler {
     }
 
     function breakGlass(uint256 person, uint256 record, uint256 luck) external {
+        luck = _dice(luck);
         if (_cases.length == MOST_EMERGENCIES) return;
         record %= RECORDS;
-        address clinician = luck % 4 == 0 ? _people[person % PEOPLE] : _people[4 + person % 2];
+        address clinician = luck % 8 == 0 ? _people[person % PEOPLE] : _people[4 + person % 2];
         address patient = _patientOf(record);
         address custodian = _keepers[patient].custodian;
         bytes32 reason = luck / 4 % 8 == 0 ? bytes32(0) : bytes32("reason");
@@ -198,6 +205,7 @@ abstract contract GrantHandler is Handler {
     }
 
     function deliver(uint256 index, uint256 person, uint256 luck) external {
+        luck = _dice(luck);
         if (_cases.length == 0) return;
         Case memory case_ = _cases[index % _cases.length];
         address sender = luck % 4 == 0 ? _people[person % PEOPLE] : case_.custodian;
@@ -210,9 +218,10 @@ abstract contract GrantHandler is Handler {
 
     /// One epoch in eight is that of no emergency.
     function review(uint256 index, uint256 person, uint256 luck) external {
+        luck = _dice(luck);
         if (_cases.length == 0) return;
         Case storage case_ = _cases[index % _cases.length];
-        address reviewer = _people[person % PEOPLE];
+        address reviewer = luck / 8 % 4 == 0 ? _people[person % PEOPLE] : _people[4 + person % 2];
         uint32 epoch = luck % 8 == 0 ? case_.epoch + 1000 : case_.epoch;
         bytes4 foretold = DONE;
         if (_accredited[reviewer][IAccounts.Role.REVIEWER] < _now()) {
@@ -231,8 +240,9 @@ abstract contract GrantHandler is Handler {
 
     /// The patient lets the delegate act, or ends it.
     function delegate(uint256 number, uint256 span) public {
+        span = _dice(span);
         address patient = _people[number % PATIENTS];
-        uint40 until = span % 8 == 0 ? 0 : _ahead(span);
+        uint40 until = _lease(span);
         uint8 scope = until == 0 ? 0 : span % 16 == 1 ? Scopes.CONSENT | Scopes.SELL : Scopes.GRANT;
         bytes memory data = abi.encodeCall(IConsents.setDelegate, (_people[2], scope, until));
         _act(patient, address(consents), data, DONE);
@@ -241,8 +251,9 @@ abstract contract GrantHandler is Handler {
 
     /// The patient consents to research, or takes it back.
     function research(uint256 number, uint256 span) public {
+        span = _dice(span);
         address patient = _people[number % PATIENTS];
-        uint40 until = span % 8 == 0 ? 0 : _ahead(span);
+        uint40 until = _lease(span);
         bool nothing = _researchUntil[patient] == 0;
         bytes memory data = until == 0
             ? abi.encodeCall(IConsents.revoke, (bytes32(0)))
@@ -252,14 +263,16 @@ abstract contract GrantHandler is Handler {
     }
 
     function accreditPerson(uint256 person, bool clinician, uint256 span) public {
-        address account = _people[person % PEOPLE];
+        span = _dice(span);
+        address account = _people[person % 4 == 3 ? person / 4 % PEOPLE : 4 + person % 2];
         IAccounts.Role role = clinician ? IAccounts.Role.CLINICIAN : IAccounts.Role.REVIEWER;
-        uint40 until = span % 8 == 0 ? 0 : _ahead(span);
+        uint40 until = _lease(span);
         accredit(account, role, until);
         _accredited[account][role] = until;
     }
 
     function passToTheEnd(uint256 record, uint256 reader, bool ofMandate, uint256 luck) external {
+        luck = _dice(luck);
         record %= RECORDS;
         uint40 end = _given[record][_people[reader % PEOPLE]].until;
         _passTo(ofMandate ? _mandates[_patientOf(record)] : end, luck);
@@ -364,7 +377,7 @@ abstract contract GrantHandler is Handler {
     /// The patient half of the time, the delegate as often as all others together.
     function _speaker(address patient, uint256 speaker) private view returns (address) {
         if (speaker % 2 == 0) return patient;
-        return speaker % 4 == 1 ? _people[2] : _people[speaker / 4 % PEOPLE];
+        return speaker % 8 < 6 ? _people[2] : _people[speaker / 8 % PEOPLE];
     }
 
     function _word(address by, bytes32 content) private view returns (Signatures.Signed memory) {

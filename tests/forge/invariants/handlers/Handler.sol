@@ -25,9 +25,11 @@ abstract contract Handler is World {
         keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)");
 
     mapping(address account => uint256) private _keys;
+    bool private _rolls;
 
     /// @dev Lets forge call these functions and no others.
     function _target(bytes4[] memory acts) internal {
+        _rolls = true;
         targetContract(address(this));
         targetSelector(FuzzSelector({addr: address(this), selectors: acts}));
     }
@@ -36,9 +38,9 @@ abstract contract Handler is World {
         if (!holds) revert Broken(invariant);
     }
 
-    /// Time passes: a second up to three weeks, short spans as often as long ones.
+    /// Time passes: a second up to nine hours, short spans as often as long ones.
     function pass(uint256 seed) external {
-        skip(_span(seed));
+        skip(1 << (seed % 16));
     }
 
     function _account(string memory name) internal returns (address account) {
@@ -61,6 +63,12 @@ abstract contract Handler is World {
         if (!asForetold) revert Unforetold(target, data, found, foretold);
     }
 
+    /// @dev Forge draws small numbers more often than large ones, and their high digits are all zero. In the set-up a number
+    /// is what it is.
+    function _dice(uint256 seed) internal view returns (uint256) {
+        return _rolls ? uint256(keccak256(abi.encode(seed))) : seed;
+    }
+
     /// @dev Goes to the second `moment` or, by luck, to the one after it, unless they have passed.
     function _passTo(uint40 moment, uint256 luck) internal {
         uint256 to = uint256(moment) + luck % 2;
@@ -71,14 +79,21 @@ abstract contract Handler is World {
         return uint40(block.timestamp);
     }
 
+    /// @dev A time ahead: months away half of the time, else a second up to three weeks; one time in eight the
+    /// present second, which is not ahead.
+    function _ahead(uint256 seed) internal view returns (uint40) {
+        if (seed % 8 == 0) return _now();
+        return seed % 8 < 5 ? _now() + 100 days + uint40(seed / 8 % 100 days) : _now() + _span(seed / 8);
+    }
+
+    /// @dev A time ahead, or zero one time in eight: never.
+    function _lease(uint256 seed) internal view returns (uint40) {
+        return seed % 8 == 0 ? 0 : _ahead(seed);
+    }
+
     /// @dev One second to three weeks.
     function _span(uint256 seed) internal pure returns (uint40) {
         return uint40(1 << (seed % 22));
-    }
-
-    /// @dev A time ahead; the present second, which is not ahead, one time in eight.
-    function _ahead(uint256 seed) internal view returns (uint40) {
-        return seed % 8 == 0 ? _now() : _now() + _span(seed / 8);
     }
 
     function _sign(address signer, bytes32 digest) internal view returns (bytes memory) {

@@ -18,18 +18,20 @@ abstract contract MarketHandler is Floor {
     function setUp() public virtual override {
         super.setUp();
         for (uint256 i = 0; i < 2; ++i) {
-            accreditBuyer(i, 8 * 21 + 1, i == 0);
+            accreditBuyer(i, 1, i == 0);
         }
         for (uint256 i = 0; i < MEMBERS; ++i) {
-            consentToSale(i, 21, 2);
+            consentToSale(i, 1, 2);
             // The last patient never had an agent, at first.
-            if (i + 1 < MEMBERS) appoint(i, 8 * 21 + 1);
+            if (i + 1 < MEMBERS) appoint(i, 1);
         }
-        accreditReviewer(8 * 21 + 1);
+        accreditReviewer(1);
+        // With bond, fee and issuers: a good one, one that was forged, one whose weights exceed the whole.
+        uint256[TOKENS] memory kinds = [uint256(0x9210), 0x020000009211, 0x9010];
         for (uint256 i = 0; i < TOKENS; ++i) {
-            list(i, 21 * 8 + 1, uint256(keccak256(abi.encode(i))) << 8 | 7, 1);
-            sell(i, 0, 0, 1);
-            purchase(i, 0, 0, 8 * 21 + 1, 5);
+            list(i, 1, kinds[i], 1);
+            sell(2 * i, 0, 1, 1);
+            purchase(2 * i, 0, 1, 3, 5);
         }
     }
 
@@ -37,20 +39,22 @@ abstract contract MarketHandler is Floor {
 
     /// Kinds by luck: token, price, parts, bond, weights that exceed the whole, evidence that is none.
     function list(uint256 index, uint256 span, uint256 luck, uint256 fault) public {
+        span = _dice(span);
+        luck = _dice(luck);
         if (_books.length == MOST_LISTINGS) return;
         Listings.Listing memory listing;
         listing.steward = _stewards[luck / 8 % 2];
         listing.token = _tokens[index % TOKENS];
-        listing.price = [1, 3, 1_000_003, 7_777_777_777][luck / 16 % 4];
-        listing.totalWeight = luck / 64 % 4 == 0 ? 2 : luck / 64 % 4 == 1 ? 9 : 6;
-        listing.terms = _termsOf(luck / 256 % 3);
-        listing.feeBps = luck / 1024 % 4 == 0 ? 9_300 : 333;
-        listing.issuerBps = luck / 4096 % 2 == 0 ? 700 : 0;
-        listing.bond = luck / 8192 % 4 == 0 ? 0 : 5_000_001;
+        listing.price = luck / 16 % 4 == 0 ? uint96(1 + luck / 64 % 3) : 7_777_777_777;
+        listing.totalWeight = luck / 256 % 4 == 0 ? 2 : luck / 256 % 4 == 1 ? 9 : 6;
+        listing.terms = _termsOf(luck / 1024 % 3);
+        listing.feeBps = luck / 4096 % 4 == 0 ? 9_300 : 333;
+        listing.issuerBps = luck / 16384 % 2 == 0 ? 700 : 0;
+        listing.bond = luck / 32768 % 4 == 0 ? 0 : 5_000_001;
         listing.closesAt = _ahead(span);
         listing.salt = bytes8(uint64(_books.length));
         uint256 first = _members.length;
-        _addMembers(listing.steward, listing.token, listing.terms, luck >> 16, luck % 2 == 1);
+        _addMembers(listing.steward, listing.token, listing.terms, luck >> 32, luck % 4 == 0);
         listing.root = Tree.rootOf(_leavesFrom(first));
         if (listing.issuerBps != 0) listing.issuers = Tree.rootOf(_issuerLeaves());
         _offer(listing, first, index % TOKENS, fault);
@@ -58,7 +62,9 @@ abstract contract MarketHandler is Floor {
 
     /// The same contributions under a new id; one time in four, unchanged: refused.
     function listAgain(uint256 index, uint256 span, uint256 luck) external {
-        if (_books.length == 0 || _books.length == MOST_LISTINGS) return;
+        span = _dice(span);
+        luck = _dice(luck);
+        if (_books.length == MOST_LISTINGS) return;
         Book storage old = _books[index % _books.length];
         Listings.Listing memory listing = old.listing;
         if (luck % 4 != 0) {
@@ -71,9 +77,9 @@ abstract contract MarketHandler is Floor {
     // Orders.
 
     function purchase(uint256 index, uint256 who, uint256 purpose, uint256 window, uint256 luck) public {
-        if (_books.length == 0) return;
-        index %= _books.length;
-        purpose %= PURPOSES;
+        luck = _dice(luck);
+        index = _pick(index, _takesOrders);
+        purpose = _fittingPurpose(_books[index].listing.terms, purpose);
         uint256 secret = luck % 16 == 0 ? 0 : 1 + luck % 64;
         Listings.Order memory order = Listings.Order({
             listing: _books[index].id,
@@ -98,17 +104,18 @@ abstract contract MarketHandler is Floor {
 
     /// A purchase that is settled at once.
     function sell(uint256 index, uint256 who, uint256 purpose, uint256 luck) public {
+        luck = _dice(luck);
         uint256 before = _slips.length;
-        purchase(index, who, purpose, 8 * 20 + 1, luck);
-        if (_slips.length > before) settle(before, 0);
+        purchase(index, who, purpose, 3, luck);
+        if (_slips.length > before) settle(2 * before, 1);
     }
 
-    /// Half of the time with a wrong secret: another one, none, or the same one beyond the group's order.
+    /// One time in four with a wrong secret: another one, none, or the same one beyond the group's order.
     function settle(uint256 index, uint256 luck) public {
-        if (_slips.length == 0) return;
-        Slip storage slip = _slips[index % _slips.length];
+        luck = _dice(luck);
+        Slip storage slip = _slips[_openSlip(index)];
         uint256[3] memory wrong = [slip.secret + 1, 0, slip.secret + N];
-        uint256 secret = luck % 2 == 0 ? slip.secret : wrong[luck / 2 % 3];
+        uint256 secret = luck % 4 != 0 ? slip.secret : wrong[luck / 4 % 3];
         bytes4 foretold = DONE;
         if (slip.state != IMarket.OrderState.OPEN) foretold = IMarket.OrderNotOpen.selector;
         else if (slip.order.deadline < _now()) foretold = IMarket.DeadlinePassed.selector;
@@ -119,8 +126,7 @@ abstract contract MarketHandler is Floor {
     }
 
     function refund(uint256 index) external {
-        if (_slips.length == 0) return;
-        Slip storage slip = _slips[index % _slips.length];
+        Slip storage slip = _slips[_openSlip(index)];
         uint256 token_ = _books[slip.book].token;
         bytes4 foretold = _foretellPayment(token_, slip.order.buyer, slip.order.price);
         if (slip.state != IMarket.OrderState.OPEN) foretold = IMarket.OrderNotOpen.selector;
@@ -133,8 +139,8 @@ abstract contract MarketHandler is Floor {
 
     /// Ways by luck: to the payee, to another address by the payee's word, or with a weight that is not in the tree.
     function claim(uint256 index, uint256 who, uint256 luck) external {
-        if (_books.length == 0) return;
-        Book storage book = _books[index % _books.length];
+        luck = _dice(luck);
+        Book storage book = _books[_pick(index, _owesMembers)];
         who %= MEMBERS;
         bool greedy = luck % 8 == 0;
         bool redirected = luck % 8 < 3 && !greedy;
@@ -149,8 +155,7 @@ abstract contract MarketHandler is Floor {
 
     /// Two listings at once; refused if one of both is, or if nothing is due.
     function claimMany(uint256 first, uint256 second, uint256 who) external {
-        if (_books.length == 0) return;
-        uint256[2] memory picks = [first % _books.length, second % _books.length];
+        uint256[2] memory picks = [_pick(first, _owesMembers), _pick(second, _owesMembers)];
         who %= MEMBERS;
         Listings.Claim[] memory claims = new Listings.Claim[](2);
         uint256[2] memory amounts;
@@ -178,8 +183,7 @@ abstract contract MarketHandler is Floor {
     }
 
     function claimIssuer(uint256 index, uint256 who) external {
-        if (_books.length == 0) return;
-        Book storage book = _books[index % _books.length];
+        Book storage book = _books[_pick(index, _owesIssuers)];
         who %= ISSUERS;
         Listings.IssuerShare memory share = _issuerShare(who);
         (, uint256 part,) = _partsOf(book);
@@ -200,8 +204,7 @@ abstract contract MarketHandler is Floor {
     }
 
     function claimFee(uint256 index) external {
-        if (_books.length == 0) return;
-        Book storage book = _books[index % _books.length];
+        Book storage book = _books[_pick(index, _owesFee)];
         (,, uint256 fee) = _partsOf(book);
         uint256 amount = fee - book.fee;
         bytes4 foretold = _foretellPayment(book.token, book.listing.steward, amount);
@@ -214,7 +217,8 @@ abstract contract MarketHandler is Floor {
     // Ends of listings. Rare, so that listings live to sell.
 
     function withdraw(uint256 index, uint256 who, uint256 luck) external {
-        if (_books.length == 0 || luck % 4 != 0) return;
+        luck = _dice(luck);
+        if (luck % 4 != 0) return;
         Book storage book = _books[index % _books.length];
         who %= MEMBERS;
         address patient = _patients[who];
@@ -235,7 +239,8 @@ abstract contract MarketHandler is Floor {
 
     /// By the word of the patient, the agent or a steward; late one time in four.
     function withdrawFor(uint256 index, uint256 who, uint256 luck) external {
-        if (_books.length == 0 || luck % 4 != 0) return;
+        luck = _dice(luck);
+        if (luck % 4 != 0) return;
         Book storage book = _books[index % _books.length];
         who %= MEMBERS;
         Listings.Contribution memory contribution = _members[book.first + who].contribution;
@@ -261,9 +266,10 @@ abstract contract MarketHandler is Floor {
 
     /// With the true evidence, or one time in four with another.
     function challenge(uint256 index, uint256 who, uint256 luck) external {
-        if (_books.length == 0) return;
-        Book storage book = _books[index % _books.length];
-        Member memory member = _members[book.first + who % MEMBERS];
+        luck = _dice(luck);
+        Book storage book = _books[_pick(index, _deserves)];
+        who = _badMember(book, who);
+        Member memory member = _members[book.first + who];
         bool changed = luck % 4 == 0;
         if (changed) member.terms.minPrice += 1;
         bytes4 foretold = DONE;
@@ -275,7 +281,7 @@ abstract contract MarketHandler is Floor {
             foretold = IMarket.ContributionValid.selector;
         }
         address challenger = luck / 4 % 2 == 0 ? STRANGER : book.listing.steward;
-        bytes32[] memory proof = Tree.proofOf(_leavesFrom(book.first), who % MEMBERS);
+        bytes32[] memory proof = Tree.proofOf(_leavesFrom(book.first), who);
         bytes memory data = abi.encodeCall(
             IMarket.challenge, (book.listing, member.contribution, member.terms, member.signature, proof)
         );
@@ -286,8 +292,7 @@ abstract contract MarketHandler is Floor {
     }
 
     function closeOut(uint256 index) external {
-        if (_books.length == 0) return;
-        Book storage book = _books[index % _books.length];
+        Book storage book = _books[_pick(index, _lostItsBond)];
         bool forfeited = book.bond == IMarket.Bond.FORFEITED;
         address to = forfeited ? book.challenger : book.listing.steward;
         uint256 burned = forfeited ? book.listing.bond - book.listing.bond / 2 : 0;
@@ -309,20 +314,89 @@ abstract contract MarketHandler is Floor {
 
     /// To the last second of an order or a listing, or the one after it.
     function passToTheEnd(uint256 index, uint256 luck) external {
-        if (luck / 2 % 2 == 0 && _slips.length != 0) {
+        luck = _dice(luck);
+        if (luck / 2 % 8 != 0) {
             _passTo(_slips[index % _slips.length].order.deadline, luck);
-        } else if (_books.length != 0) {
+        } else {
             uint40 closesAt = _books[index % _books.length].closesAt;
-            _passTo(luck / 4 % 2 == 0 ? closesAt : closesAt + 1 + 30 days, luck);
+            _passTo(luck / 16 % 2 == 0 ? closesAt : closesAt + 1 + 30 days, luck);
         }
     }
 
     // Books.
 
-    /// One in eight is the longest there is, one in eight longer.
+    /// Hours, mostly; else the longest there is, more than that, or any.
     function _windowOf(uint256 seed) private pure returns (uint40) {
-        if (seed % 8 > 1) return _span(seed / 8);
-        return seed % 8 == 0 ? 30 days : 31 days;
+        if (seed % 8 == 0) return 30 days;
+        if (seed % 8 == 1) return 30 days + 1;
+        return seed % 8 == 2 ? _span(seed / 8) : 10 minutes + uint40(seed / 8 % 3 hours);
+    }
+
+    // Choices that make acts meet what they are about more often than chance would.
+
+    /// A listing; every second time the first one from there on that is `such`, if there is one.
+    function _pick(uint256 seed, function(Book memory) view returns (bool) such)
+        private
+        view
+        returns (uint256 index)
+    {
+        index = seed / 2 % _books.length;
+        for (uint256 i = 0; seed % 2 != 0 && i < _books.length; ++i) {
+            uint256 next = (index + i) % _books.length;
+            if (such(_books[next])) return next;
+        }
+    }
+
+    function _takesOrders(Book memory book) private view returns (bool) {
+        return book.closesAt >= _now();
+    }
+
+    function _owesMembers(Book memory book) private view returns (bool) {
+        return _dueOf(book, 0) + _dueOf(book, 1) != 0;
+    }
+
+    function _owesIssuers(Book memory book) private view returns (bool) {
+        (, uint256 part,) = _partsOf(book);
+        return part > book.issuerShares[0] + book.issuerShares[1] + 1;
+    }
+
+    function _owesFee(Book memory book) private view returns (bool) {
+        (,, uint256 fee) = _partsOf(book);
+        return fee != book.fee;
+    }
+
+    function _lostItsBond(Book memory book) private view returns (bool) {
+        return book.bond == IMarket.Bond.FORFEITED;
+    }
+
+    function _deserves(Book memory book) private view returns (bool) {
+        bool held = book.bond == IMarket.Bond.HELD;
+        return held && _members[book.first + _badMember(book, 1)].evidence != Evidence.BY_PATIENT;
+    }
+
+    /// An order; every second time the first one from there on that is open.
+    function _openSlip(uint256 seed) private view returns (uint256 index) {
+        index = seed / 2 % _slips.length;
+        for (uint256 i = 0; seed % 2 != 0 && i < _slips.length; ++i) {
+            uint256 next = (index + i) % _slips.length;
+            if (_slips[next].state == IMarket.OrderState.OPEN) return next;
+        }
+    }
+
+    /// A member of a listing; every second time one that is not signed by its patient, if there is one.
+    function _badMember(Book memory book, uint256 seed) private view returns (uint256 who) {
+        who = seed / 2 % MEMBERS;
+        for (uint256 i = 0; seed % 2 != 0 && i < MEMBERS; ++i) {
+            if (_members[book.first + i].evidence != Evidence.BY_PATIENT) return i;
+        }
+    }
+
+    /// A purpose; every second time the first one that the terms permit.
+    function _fittingPurpose(uint64 terms, uint256 seed) private pure returns (uint256 purpose) {
+        purpose = seed / 2 % PURPOSES;
+        for (uint256 i = 0; seed % 2 != 0 && i < PURPOSES; ++i) {
+            if (_answerOf(terms, i) == "P") return i;
+        }
     }
 
     /// What is due on a contribution, were there no other.

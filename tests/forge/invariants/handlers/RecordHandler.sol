@@ -14,7 +14,7 @@ import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 abstract contract RecordHandler is Handler {
     uint256 internal constant PEOPLE = 4;
     uint256 internal constant ROLES = 4;
-    uint256 internal constant ROOTS = 5;
+    uint256 internal constant ROOTS = 4;
     bytes32 internal constant BLIND = "blind";
 
     struct Root {
@@ -43,20 +43,21 @@ abstract contract RecordHandler is Handler {
         for (uint256 i = 0; i < PEOPLE; ++i) {
             _people[i] = _account(string.concat("person ", vm.toString(i)));
         }
-        nameAccreditor(0, 2, true);
-        nameAccreditor(0, 3, true);
+        nameAccreditor(0, 2, 1);
+        nameAccreditor(0, 3, 1);
         for (uint256 i = 0; i < PEOPLE; ++i) {
-            accreditPerson(3, i, 0, 8 * 21 + 1);
+            accreditPerson(3, i, 0, 1);
         }
     }
 
     // Acts.
 
-    function register(uint256 person, uint256 number, uint32 count) external {
+    function register(uint256 person, uint256 number, uint256 luck) external {
+        luck = _dice(luck);
         address issuer = _people[person % PEOPLE];
         bytes32 root = _root(number % ROOTS);
         Root storage entry = _roots[issuer][root];
-        count %= 4;
+        uint32 count = uint32(luck % 8);
         bytes4 foretold = DONE;
         if (_standings[issuer].untils[0] < _now()) foretold = IAccounts.NotAccredited.selector;
         else if (count == 0) foretold = IRecords.RecordCountInvalid.selector;
@@ -67,7 +68,7 @@ abstract contract RecordHandler is Handler {
 
     function supersede(uint256 person, uint256 older, uint256 newer) external {
         address issuer = _people[person % PEOPLE];
-        (bytes32 oldRoot, bytes32 newRoot) = (_root(older % ROOTS), _root(newer % ROOTS));
+        (bytes32 oldRoot, bytes32 newRoot) = (_pick(issuer, older), _pick(issuer, newer));
         Root storage entry = _roots[issuer][oldRoot];
         bytes4 foretold = DONE;
         if (entry.since == 0 || _roots[issuer][newRoot].since == 0) foretold = IRecords.RootUnknown.selector;
@@ -76,8 +77,10 @@ abstract contract RecordHandler is Handler {
         if (_act(issuer, address(records), data, foretold)) entry.superseded = true;
     }
 
-    /// By governance, one time in four by someone else.
-    function nameAccreditor(uint256 luck, uint256 person, bool allowed) public {
+    /// By governance, one time in four by someone else; one time in four a dismissal.
+    function nameAccreditor(uint256 luck, uint256 person, uint256 choice) public {
+        luck = _dice(luck);
+        bool allowed = choice % 4 != 0;
         address account = _people[person % PEOPLE];
         bool byOther = luck % 4 == 1;
         address sender = byOther ? _people[luck / 4 % PEOPLE] : _governor;
@@ -87,9 +90,10 @@ abstract contract RecordHandler is Handler {
     }
 
     function accreditPerson(uint256 by, uint256 person, uint256 role, uint256 span) public {
+        span = _dice(span);
         (address sender, address account) = (_people[by % PEOPLE], _people[person % PEOPLE]);
-        role %= ROLES;
-        uint40 until = span % 16 == 0 ? 0 : _ahead(span / 2);
+        role = role % 2 == 0 ? 0 : role / 2 % ROLES;
+        uint40 until = span % 16 == 8 ? _now() : _lease(span);
         bytes4 foretold = DONE;
         if (!_standings[sender].accreditor) foretold = IAccounts.NotAccreditor.selector;
         else if (until != 0 && until <= _now()) foretold = Expiry.ExpiryInPast.selector;
@@ -98,6 +102,7 @@ abstract contract RecordHandler is Handler {
     }
 
     function attestPerson(uint256 by, uint256 person, uint256 luck) external {
+        luck = _dice(luck);
         (address sender, address account) = (_people[by % PEOPLE], _people[person % PEOPLE]);
         uint64 evidence = luck % 2 == 0 ? Purpose.HAS_IRB : luck % 4 == 1 ? Purpose.NONPROFIT : 0;
         if (luck / 4 % 4 == 0) evidence |= Purpose.HMB;
@@ -110,6 +115,7 @@ abstract contract RecordHandler is Handler {
 
     /// Sent by the account, or as its word by a stranger; one word in four is old, one bundle in eight too short.
     function publish(uint256 person, uint256 luck) external {
+        luck = _dice(luck);
         address account = _people[person % PEOPLE];
         Standing storage entry = _standings[account];
         bool direct = luck % 2 == 0;
@@ -131,6 +137,7 @@ abstract contract RecordHandler is Handler {
 
     /// Governance is handed over to one of the people, or back, in two steps.
     function handOver(uint256 luck) external {
+        luck = _dice(luck);
         address next = luck % 2 == 0 ? GOVERNANCE : address(uint160(0x60F));
         vm.prank(_governor);
         records.transferOwnership(next);
@@ -141,7 +148,17 @@ abstract contract RecordHandler is Handler {
     }
 
     function passToTheEnd(uint256 person, uint256 role, uint256 luck) external {
+        luck = _dice(luck);
         _passTo(_standings[_people[person % PEOPLE]].untils[role % ROLES], luck);
+    }
+
+    /// A root; every second time the first one from there on that `issuer` registered.
+    function _pick(address issuer, uint256 seed) private view returns (bytes32 root) {
+        root = _root(seed / 2 % ROOTS);
+        for (uint256 i = 0; seed % 2 != 0 && i < ROOTS; ++i) {
+            bytes32 next = _root((seed / 2 + i) % ROOTS);
+            if (_roots[issuer][next].since != 0) return next;
+        }
     }
 
     // Books.

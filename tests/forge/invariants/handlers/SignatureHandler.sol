@@ -102,6 +102,8 @@ abstract contract SignatureHandler is Handler {
 
     /// Half of the words are without flaw; one in eight is for the state after the next change.
     function sign(uint256 kind, uint256 patient, uint256 span, uint256 luck) public {
+        span = _dice(span);
+        luck = _dice(luck);
         Word memory word;
         word.kind = Kind(kind % KINDS);
         word.patient = patient % PATIENTS;
@@ -120,6 +122,7 @@ abstract contract SignatureHandler is Handler {
     }
 
     function send(uint256 index, uint256 luck) external {
+        luck = _dice(luck);
         Word storage word = _words[index % _words.length];
         bool abroad = luck % 8 == 0;
         bytes4 foretold = abroad ? REFUSED : _foretell(word);
@@ -162,6 +165,7 @@ abstract contract SignatureHandler is Handler {
 
     /// A sale, so that claims have something to pay.
     function earn(uint256 luck) external {
+        luck = _dice(luck);
         uint256 secret = 1 + luck % 1000;
         token.mint(RESEARCHER, _selling.price);
         vm.startPrank(RESEARCHER);
@@ -185,6 +189,7 @@ abstract contract SignatureHandler is Handler {
     }
 
     function passToTheEnd(uint256 index, uint256 luck) external {
+        luck = _dice(luck);
         _passTo(_words[index % _words.length].deadline, luck);
     }
 
