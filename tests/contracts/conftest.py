@@ -86,8 +86,22 @@ def stranger() -> Any:
 
 
 @pytest.fixture(scope="session")
+def clinician(accounts: Any, accreditor: Any) -> Any:
+    """An accredited clinician."""
+    accounts.accredit(people[8], Role.CLINICIAN, now() + 10 * YEAR, {"from": accreditor})
+    return people[8]
+
+
+@pytest.fixture(scope="session")
+def reviewer(accounts: Any, accreditor: Any) -> Any:
+    """An accredited reviewer."""
+    accounts.accredit(people[9], Role.REVIEWER, now() + 10 * YEAR, {"from": accreditor})
+    return people[9]
+
+
+@pytest.fixture(scope="session")
 def accounts(governance: Any, accreditor: Any, hospital: Any, researcher: Any) -> Any:
-    contract = _deploy("Accounts", governance)
+    contract = _deploy("Records", governance)
     contract.setAccreditor(accreditor, True, {"from": governance})
     until = now() + 10 * YEAR
     contract.accredit(hospital, Role.ISSUER, until, {"from": accreditor})
@@ -97,17 +111,18 @@ def accounts(governance: Any, accreditor: Any, hospital: Any, researcher: Any) -
 
 @pytest.fixture(scope="session")
 def records(accounts: Any) -> Any:
-    return _deploy("Records", accounts)
+    """The same contract: records stand beside the accounts that tell who is an issuer."""
+    return accounts
 
 
 @pytest.fixture(scope="session")
-def consents() -> Any:
-    return _deploy("Consents")
+def consents(accounts: Any) -> Any:
+    return _deploy("Consents", accounts)
 
 
 @pytest.fixture(scope="session")
 def grants(records: Any, consents: Any) -> Any:
-    return _deploy("Grants", records, consents)
+    return _deploy("Grants", records, consents, records)
 
 
 @pytest.fixture(scope="session")
@@ -129,8 +144,8 @@ def desk(market: Any, token: Any, steward: Any, researcher: Any, patient: Any, p
 
 
 @pytest.fixture(autouse=True)
-def isolated(accounts: Any, records: Any, grants: Any, desk: Desk) -> Iterator[None]:
-    """Takes the chain back after every test. Asking for all contracts deploys them before."""
+def isolated(grants: Any, clinician: Any, reviewer: Any, desk: Desk) -> Iterator[None]:
+    """Takes the chain back after every test. Asking for all that is kept makes it before."""
     chain.snapshot()
     yield
     chain.revert()

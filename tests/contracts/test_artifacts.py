@@ -41,7 +41,7 @@ def test_compiler_settings_equal_foundrys() -> None:
     assert compiler["solc"]["version"] in shipped("Market")["compiler"]["version"]
 
 
-SHIPPED = ("Accounts", "Records", "Consents", "Grants", "Market")
+SHIPPED = ("Records", "Consents", "Grants", "Market")
 # Of OpenZeppelin's EIP712: its name and version are constants, and short.
 UNREACHABLE = {"EIP712DomainChanged", "InvalidShortString", "StringTooLong"}
 

@@ -13,6 +13,7 @@ from medibloc_py.crypto import ids
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.model import Address, Blind, RecordId
 from support.clock import YEAR, now
+from support.locators import parts
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Opening:
     locator: bytes
 
     @property
-    def arguments(self) -> tuple[Any, ...]:
-        """The arguments of `grant`."""
+    def request(self) -> tuple[Any, ...]:
+        """What `grant` takes."""
         opening = self.issuer, self.blind, self.proof
-        return *opening, self.grantee, self.purpose, self.expires_at, self.locator
+        return *opening, self.grantee, self.purpose, self.expires_at, parts(self.locator)
 
     def changed(self, **fields: Any) -> Opening:
         return replace(self, **fields)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from medibloc_py import purpose
+from medibloc_py.model import GENERAL
 from support.clock import YEAR, now, pass_to
 
 TERMS = purpose.HMB | purpose.NCU
@@ -15,16 +16,16 @@ PURPOSE = purpose.HMB | purpose.NONCOMMERCIAL
 
 @pytest.fixture
 def treated(grants: Any, patient: Any, opening: Any) -> Any:
-    grants.grant(*opening.arguments, {"from": patient})
+    grants.grant(opening.request, {"from": patient})
     return opening
 
 
 @pytest.fixture
 def studied(grants: Any, consents: Any, patient: Any, opening: Any) -> Any:
     """A grant for a purpose that the consent permits."""
-    consents.set(TERMS, now() + 2 * YEAR, bytes(32), {"from": patient})
+    consents.set(GENERAL, TERMS, now() + 2 * YEAR, bytes(32), {"from": patient})
     granted = opening.changed(purpose=PURPOSE)
-    grants.grant(*granted.arguments, {"from": patient})
+    grants.grant(granted.request, {"from": patient})
     return granted
 
 
@@ -54,8 +55,8 @@ def test_isActive_is_false_when_reader_or_patient_is_another(
 def test_isActive_stays_given_treatment_and_revoked_consent(
     grants: Any, consents: Any, patient: Any, treated: Any
 ) -> None:
-    consents.set(TERMS, now() + YEAR, bytes(32), {"from": patient})
-    consents.revoke({"from": patient})
+    consents.set(GENERAL, TERMS, now() + YEAR, bytes(32), {"from": patient})
+    consents.revoke(GENERAL, {"from": patient})
     assert grants.isActive(patient, treated.blind, treated.grantee) is True
 
 
@@ -63,7 +64,7 @@ def test_isActive_ends_given_revoked_consent(
     grants: Any, consents: Any, patient: Any, studied: Any
 ) -> None:
     assert grants.isActive(patient, studied.blind, studied.grantee) is True
-    consents.revoke({"from": patient})
+    consents.revoke(GENERAL, {"from": patient})
     assert grants.isActive(patient, studied.blind, studied.grantee) is False
 
 
@@ -71,9 +72,9 @@ def test_isActive_ends_and_returns_given_narrowed_consent(
     grants: Any, consents: Any, patient: Any, studied: Any
 ) -> None:
     until = now() + 2 * YEAR
-    consents.set(TERMS | purpose.IRB, until, bytes(32), {"from": patient})
+    consents.set(GENERAL, TERMS | purpose.IRB, until, bytes(32), {"from": patient})
     assert grants.isActive(patient, studied.blind, studied.grantee) is False
-    consents.set(purpose.GRU, until, bytes(32), {"from": patient})
+    consents.set(GENERAL, purpose.GRU, until, bytes(32), {"from": patient})
     assert grants.isActive(patient, studied.blind, studied.grantee) is True
 
 
@@ -81,7 +82,7 @@ def test_isActive_ends_given_expired_consent(
     grants: Any, consents: Any, patient: Any, studied: Any
 ) -> None:
     until = now() + 1000
-    consents.set(TERMS, until, bytes(32), {"from": patient})
+    consents.set(GENERAL, TERMS, until, bytes(32), {"from": patient})
     pass_to(until)
     assert grants.isActive(patient, studied.blind, studied.grantee) is True
     pass_to(until + 1)

@@ -81,7 +81,7 @@ def test_accredit_reverts_when_role_is_unknown(
     accounts: Any, accreditor: Any, stranger: Any
 ) -> None:
     with pytest.raises(VirtualMachineError):
-        accounts.accredit(stranger, 3, now() + YEAR, {"from": accreditor})
+        accounts.accredit(stranger, 4, now() + YEAR, {"from": accreditor})
 
 
 def test_accredit_keeps_other_roles_given_packed_slot(

@@ -14,9 +14,9 @@ def test_constructor_sets_governance(accounts: Any, governance: Any) -> None:
     assert not accounts.isAccreditor(governance)
 
 
-def test_constructor_reverts_when_governance_is_zero(Accounts: Any, stranger: Any) -> None:
+def test_constructor_reverts_when_governance_is_zero(Records: Any, stranger: Any) -> None:
     with reverts_with("OwnableInvalidOwner", ZERO_ADDRESS):
-        Accounts.deploy(ZERO_ADDRESS, {"from": stranger})
+        Records.deploy(ZERO_ADDRESS, {"from": stranger})
 
 
 def test_transferOwnership_waits_for_acceptance(

@@ -24,10 +24,6 @@ def other_hospital(accounts: Any, accreditor: Any, stranger: Any) -> Any:
     return stranger
 
 
-def test_constructor_keeps_its_neighbour(records: Any, accounts: Any) -> None:
-    assert records.accounts() == accounts.address
-
-
 @pytest.mark.parametrize("count", [1, 100_000, 2**32 - 1])
 def test_register_emits_Registered(records: Any, hospital: Any, root: bytes, count: int) -> None:
     done = records.register(root, count, {"from": hospital})
