@@ -19,7 +19,7 @@ from multiprocessing import Pipe
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from medibloc_py.errors import InvalidValue, MediBlocError, TransportError
+from medibloc_py.errors import InvalidValue, MediBlocError
 
 if TYPE_CHECKING:
     from multiprocessing import connection
@@ -39,13 +39,6 @@ sys.path[:] = parent.recv()
 from medibloc_py.crypto.workers import serve
 serve(parent)
 """
-
-
-class WorkerLost(TransportError):
-    """A worker process ended before its work was done."""
-
-    what = "A worker process ended with status {status} before its work was done."
-    fix = "Check that the machine has memory to spare and try again, or work with one process."
 
 
 class _Worker(NamedTuple):

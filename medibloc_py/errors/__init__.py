@@ -139,6 +139,7 @@ from medibloc_py.errors.edges import (
     StoreUnreachable,
     TransactionFailed,
     TransactionPending,
+    WorkerLost,
     WrongKey,
     WrongPassword,
 )
@@ -269,6 +270,7 @@ __all__ = [
     "TransactionPending",
     "TransportError",
     "WithdrawalNotAllowed",
+    "WorkerLost",
     "WrongKey",
     "WrongPassword",
     "WrongSecret",

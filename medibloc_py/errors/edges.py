@@ -76,6 +76,13 @@ class StoreFailed(TransportError):
     fix = "Nothing half-written was kept. Check space and rights, then try again."
 
 
+class WorkerLost(TransportError):
+    """A worker process ended before its work was done."""
+
+    what = "A worker process ended with status {status} before its work was done."
+    fix = "Check that the machine has memory to spare and try again, or work with one process."
+
+
 # Keys and passwords.
 
 
