@@ -37,6 +37,8 @@ from multiprocessing.connection import Connection
 parent = Connection(int(sys.argv[1]))
 sys.path[:] = parent.recv()
 from medibloc_py.crypto.workers import serve
+
+from medibloc_py.errors import WorkerLost
 serve(parent)
 """
 

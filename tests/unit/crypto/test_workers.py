@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from medibloc_py.crypto import curve, keys, table, workers
-from medibloc_py.crypto.workers import WorkerLost, crew
-from medibloc_py.errors import InvalidValue
+from medibloc_py.crypto.workers import crew
+from medibloc_py.errors import InvalidValue, WorkerLost
 
 LISTING = os.urandom(32)
 COUNT = 2000
