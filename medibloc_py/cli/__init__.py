@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli import access, account, chain, consent, dataset, demo, record
+from medibloc_py.cli import access, account, chain, consent, dataset, demo, record, relay
 from medibloc_py.cli.options import Session
 from medibloc_py.cli.output import Output
 from medibloc_py.errors import MediBlocError
@@ -30,6 +30,7 @@ app.add_typer(record.app, name="record")
 app.add_typer(consent.app, name="consent")
 app.add_typer(access.app, name="access")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(relay.app, name="relay")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)

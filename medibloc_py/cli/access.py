@@ -1,19 +1,34 @@
-"""`medibloc access`: one record for one reader."""
+"""`medibloc access`: records for one reader, and what happens in an emergency."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from medibloc_py.cli import glass
+from medibloc_py.cli.acting import act, deciding, read_key, sign_acts
 from medibloc_py.cli.files import save_opened
-from medibloc_py.cli.options import Arrays, As, Json, Session
+from medibloc_py.cli.options import (
+    WEEK,
+    Arrays,
+    As,
+    Json,
+    KeyPrint,
+    OnBehalfOf,
+    Session,
+    Sign,
+    ValidFor,
+)
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32, read_time
 from medibloc_py.errors.words import time as as_time
 
-app = typer.Typer(no_args_is_help=True, help="Access: one record for one reader, until a time.")
+app = typer.Typer(
+    no_args_is_help=True, help="Access: records for one reader, until a time; and emergencies."
+)
 
 Record = Annotated[str, typer.Argument(help="Record id.")]
 
@@ -21,25 +36,48 @@ Record = Annotated[str, typer.Argument(help="Record id.")]
 @app.command("grant")
 def grant(
     context: typer.Context,
-    record: Record,
+    records: Annotated[list[str], typer.Argument(help="Record ids, one or more.")],
     account: As,
     to: Annotated[str, typer.Option(help="Reader: name or address.")],
     purpose_text: Annotated[
         str, typer.Option("--for", help="TREATMENT, or a purpose the consent permits.")
     ] = "TREATMENT",
     until: Annotated[str, typer.Option(help="A span like 30d or a date.")] = "30d",
+    key: KeyPrint = None,
+    on_behalf_of: OnBehalfOf = None,
+    sign: Sign = None,
+    valid_for: ValidFor = WEEK,
     json: Json = False,
 ) -> None:
-    """Grant a reader access to a record the account holds."""
+    """Grant a reader access to records the account holds, in one transaction.
+
+    A delegate needs the record files, too: see `medibloc record hand-over --to`. With
+    --sign each record is an act of its own.
+    """
+    from medibloc_py.client import read_request
+    from medibloc_py.flows.grant import prepare_grants, send_grants
     from medibloc_py.model import RecordId
 
     session: Session = context.obj
-    record_id, reader = RecordId(read_bytes32(record, "record")), session.address(to)
-    client = session.acting_as(account)
+    ids = [RecordId(read_bytes32(record, "record")) for record in records]
+    reader, request, fingerprint = session.address(to), read_request(purpose_text), read_key(key)
+    client, by = deciding(session, account, on_behalf_of)
+    console = Output(json)
     time = read_time(until, client.exchange.network.now())
-    made = client.grant(record_id, reader, purpose_text, time)
-    Output(json).result(
-        made, [f"{reader} may read until {as_time(time)}, gas {made.receipt.gas_used:,}."]
+    ready = prepare_grants(by, ids, reader, request, time, fingerprint)
+    if sign is not None:
+        sign_acts(console, client, [each.prepared for each in ready], sign, valid_for)
+        return
+    made = send_grants(by, ready)
+    receipt = made[0].receipt
+    console.result(
+        {
+            "records": [each.record for each in made],
+            "grantee": reader,
+            "grant_objects": [each.grant_object for each in made],
+            "receipt": receipt,
+        },
+        [f"{reader} may read until {as_time(time)}, gas {receipt.gas_used:,}."],
     )
 
 
@@ -49,21 +87,20 @@ def revoke(
     record: Record,
     account: As,
     to: Annotated[str, typer.Option(help="Reader: name or address.")],
+    on_behalf_of: OnBehalfOf = None,
+    sign: Sign = None,
+    valid_for: ValidFor = WEEK,
     json: Json = False,
 ) -> None:
-    """Stop a grant. What was read before cannot be unseen."""
+    """Stop a grant, or an emergency access. What was read before cannot be unseen."""
+    from medibloc_py.flows.grant import revoke_access
     from medibloc_py.model import RecordId
 
     session: Session = context.obj
     record_id, reader = RecordId(read_bytes32(record, "record")), session.address(to)
-    receipt = session.acting_as(account).revoke_grant(record_id, reader)
-    Output(json).result(
-        receipt,
-        [
-            f"{reader} is refused from the next block on, gas {receipt.gas_used:,}.",
-            "What was read before cannot be unseen.",
-        ],
-    )
+    client, by = deciding(session, account, on_behalf_of)
+    said = f"{reader} is refused from the next block on. What was read cannot be unseen"
+    act(Output(json), client, revoke_access(by, record_id, reader), sign, valid_for, said)
 
 
 @app.command("list")
@@ -112,7 +149,10 @@ def open_(
     arrays: Arrays = False,
     json: Json = False,
 ) -> None:
-    """Open a record granted to the account: from the chain and the store alone."""
+    """Open a record the account may read: from the chain and the store alone.
+
+    In an emergency it opens as soon as the custodian has delivered the key.
+    """
     from medibloc_py.model import RecordId
 
     session: Session = context.obj
@@ -123,3 +163,16 @@ def open_(
     with console.progress() as progress:
         files = save_opened(opened, out, progress, arrays=arrays)
     console.result({"record": record_id, "files": files}, [f"{len(files)} files in {out}."])
+
+
+_EMERGENCIES: dict[str, Callable[..., None]] = {
+    "custodian": glass.custodian,
+    "card": glass.card,
+    "break-glass": glass.break_glass,
+    "emergencies": glass.emergencies,
+    "deliver": glass.deliver,
+    "review": glass.review,
+    "statement": glass.statement,
+}
+for _name, _command in _EMERGENCIES.items():
+    app.command(_name)(_command)

@@ -8,10 +8,14 @@ from typing import Annotated
 
 import typer
 
+from medibloc_py.cli.acting import act
 from medibloc_py.cli.options import (
+    WEEK,
     As,
     Json,
     Session,
+    Sign,
+    ValidFor,
     ask,
     at_terminal,
     read_text,
@@ -105,27 +109,42 @@ def show(
     account: Annotated[str, typer.Argument(help="Name or address.")],
     json: Json = False,
 ) -> None:
-    """Show an account's balance, published key and accreditations."""
+    """Show an account's balance, published key, accreditations and custodian.
+
+    The node tells what is shown. Compare the fingerprint with what the key's owner reads
+    out (`medibloc account fingerprint`) before you give --key to other commands.
+    """
     from medibloc_py import purpose
-    from medibloc_py.model import Role
+    from medibloc_py.flows.parties import fingerprint_of
+    from medibloc_py.model import ZERO_ADDRESS, Role
 
     session: Session = context.obj
     address = session.address(account)
     exchange = session.client().exchange
     key = exchange.accounts.published_key(address)
     held = [exchange.accounts.accreditation(address, role) for role in Role]
+    custodian = exchange.access.custodian_of(address)
+    fingerprint = fingerprint_of(key.bundle) if key.version else None
     balance = exchange.network.balance(address)
     Output(json).result(
         {
             "address": address,
             "balance_wei": balance,
             "key_version": key.version,
+            "key_fingerprint": fingerprint,
+            "custodian": custodian,
             "accreditations": held,
         },
         [
             f"address       {address}",
             f"balance       {balance / 10**18:.6f} coins",
             f"key version   {key.version or 'none published'}",
+            *([f"fingerprint   0x{fingerprint.hex()}"] if fingerprint else []),
+            *(
+                [f"custodian     {custodian.custodian} until {as_time(custodian.until)}"]
+                if custodian.custodian != ZERO_ADDRESS
+                else []
+            ),
             *(
                 f"{one.role.name.lower():13} until {as_time(one.until)}"
                 for one in held
@@ -170,10 +189,13 @@ def publish_key(
         bool,
         typer.Option("--rotate", help="Make a new key first; the old ones still open theirs."),
     ] = False,
+    sign: Sign = None,
+    valid_for: ValidFor = WEEK,
     json: Json = False,
 ) -> None:
     """Announce the account's encryption key, so that others can wrap for it."""
     from medibloc_py.flows import keyring
+    from medibloc_py.flows.parties import fingerprint_of
 
     session: Session = context.obj
     if rotate:
@@ -184,8 +206,22 @@ def publish_key(
         )
     else:
         client = session.acting_as(account)
-    receipt = client.publish_key()
-    Output(json).result(receipt, [f"Published in {receipt.transaction}, gas {receipt.gas_used:,}."])
+    prepared = client.deciding().publish_key()
+    printed = fingerprint_of(client.me.keys.current.bundle).hex()
+    act(Output(json), client, prepared, sign, valid_for, f"Published key 0x{printed}")
+
+
+@app.command("fingerprint")
+def fingerprint(context: typer.Context, name: Name, json: Json = False) -> None:
+    """Show the fingerprint of the account's own encryption key, from its key file.
+
+    Read it out to who will send you records: no node can put another key in its place then.
+    """
+    from medibloc_py.flows.parties import fingerprint_of
+
+    session: Session = context.obj
+    found = fingerprint_of(session.identity(name).keys.current.bundle)
+    Output(json).result({"name": name, "fingerprint": found}, [f"0x{found.hex()}"])
 
 
 @app.command("accreditor")

@@ -25,6 +25,29 @@ As = Annotated[
 Arrays = Annotated[
     bool, typer.Option("--arrays", help="Save pixel arrays (.npy) beside the DICOM files.")
 ]
+OnBehalfOf = Annotated[
+    str | None,
+    typer.Option("--on-behalf-of", help="Act as the delegate of this patient: name or address."),
+]
+Sign = Annotated[
+    Path | None,
+    typer.Option(
+        "--sign",
+        help="Send nothing: write the signed act to this file, for anyone to relay.",
+    ),
+]
+ValidFor = Annotated[
+    str, typer.Option("--valid-for", help="With --sign: how long it may be relayed.")
+]
+KeyPrint = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        help="Fingerprint of the addressee's key, from the addressee: another key is refused.",
+    ),
+]
+WEEK = "7d"
+"""How long a signed act may be relayed, if not said."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medibloc_py.cli.acting import read_key
 from medibloc_py.cli.files import require_writable
-from medibloc_py.cli.options import As, Json, Session, read_bytes
+from medibloc_py.cli.options import As, Json, KeyPrint, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client
-    from medibloc_py.model import RecordId
+    from medibloc_py.model import Address, RecordId
 
 app = typer.Typer(no_args_is_help=True, help="Records: sealed studies and who holds them.")
 
@@ -72,11 +73,18 @@ def publish(
     )
 
 
-def _hand_over(client: Client, record: RecordId, folder: Path) -> Path:
+def _hand_over(
+    client: Client,
+    record: RecordId,
+    folder: Path,
+    to: Address | None = None,
+    fingerprint: bytes | None = None,
+) -> Path:
     from medibloc_py.storage.files import write_atomic
 
-    target = folder / f"{record.hex()}.record.json"
-    write_atomic(target, client.hand_over(record))
+    whose = f".{to}" if to else ""
+    target = folder / f"{record.hex()}{whose}.record.json"
+    write_atomic(target, client.hand_over(record, to, fingerprint))
     return target
 
 
@@ -86,23 +94,35 @@ def hand_over(
     record: Annotated[str, typer.Argument(help="Record id.")],
     account: As,
     out: Annotated[Path, typer.Option(help="Folder for the record file.")],
+    to: Annotated[
+        str | None, typer.Option(help="A delegate of the patient who may grant; else the patient.")
+    ] = None,
+    key: KeyPrint = None,
     json: Json = False,
 ) -> None:
-    """Seal a published record's file to its patient, later than with `publish --out`."""
+    """Seal a record's file to its patient, or with --to to the patient's delegate.
+
+    Issuer or patient hand it to a delegate, whose mandate must allow it to grant: it can
+    read the record from then on.
+    """
     from medibloc_py.model import RecordId
 
     session: Session = context.obj
     record_id = RecordId(read_bytes32(record, "record"))
+    delegate, fingerprint = session.address(to) if to else None, read_key(key)
     client = session.acting_as(account)
     require_writable(out)
-    file = _hand_over(client, record_id, out)
-    Output(json).result({"record": record_id, "file": str(file)}, [f"Give {file} to the patient."])
+    file = _hand_over(client, record_id, out, delegate, fingerprint)
+    Output(json).result(
+        {"record": record_id, "file": str(file)},
+        [f"Give {file} to {delegate or 'the patient'}."],
+    )
 
 
 @app.command("import")
 def import_(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="Record file that a hospital handed over.")],
+    file: Annotated[Path, typer.Argument(help="Record file that was handed over.")],
     account: As,
     json: Json = False,
 ) -> None:
