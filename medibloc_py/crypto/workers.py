@@ -19,7 +19,7 @@ from multiprocessing import Pipe
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
-from medibloc_py.errors import InvalidValue, MediBlocError
+from medibloc_py.errors import InvalidValue, MediBlocError, WorkerLost
 
 if TYPE_CHECKING:
     from multiprocessing import connection
