@@ -136,6 +136,13 @@ differential: setup ## Solidity against Python on random cases
 bench-sale: setup ## Measure the sale's mathematics for 100,000 records
 	$(VENV)/bin/python benchmarks/sale.py
 
+.PHONY: bench-gas bench-gas-check
+bench-gas: setup ## Measure the gas of every act on a real chain
+	$(VENV)/bin/python benchmarks/gas.py
+
+bench-gas-check: setup ## Fail if the gas of an act is another than benchmarks/gas.json says
+	$(VENV)/bin/python benchmarks/gas.py --check
+
 PEERS := $(ROOT)/benchmarks/peers/node_modules
 $(PEERS)/.ready: benchmarks/peers/package-lock.json $(VENV)/.ready
 	cd benchmarks/peers && npm install --no-save --ignore-scripts --loglevel=error

@@ -90,7 +90,8 @@ class LocalNode:
         program = anvil or find_anvil()
         log = tempfile.TemporaryFile()  # noqa: SIM115 -- closed by stop()
         options = ["--host", "127.0.0.1", "--port", str(port or 0), "--chain-id", str(chain_id)]
-        options += ["--mnemonic", MNEMONIC]
+        # What fits in no transaction of a public chain fits in none here (EIP-7825).
+        options += ["--mnemonic", MNEMONIC, "--enable-tx-gas-limit"]
         if block_time_s is not None:
             # Without pruning the states of empty blocks fill the memory.
             options += ["--block-time", str(block_time_s), "--mixed-mining", "--prune-history"]
