@@ -45,7 +45,9 @@ def generate() -> None:
     _write("OpenPurpose", _replace(r"\blibrary Purpose\b", "library OpenPurpose", opened))
     merged = _replace(r"\blibrary Purpose\b", "library MergedPurpose", text)
     for name, body in MERGED.items():
-        merged = _replace(rf"(function {name}\([^{{]*\{{).*?\n    \}}", rf"\1\n{body}\n    }}", merged)
+        merged = _replace(
+            rf"(function {name}\([^{{]*\{{).*?\n    \}}", rf"\1\n{body}\n    }}", merged
+        )
     path = '"../../tests/halmos/PurposeExpressions.sol"'
     imported = f"import {{PurposeExpressions}} from {path};\n\nlibrary MergedPurpose"
     _write("MergedPurpose", _replace(r"library MergedPurpose", imported, merged))
@@ -111,7 +113,9 @@ def _read(contract: str, report: dict[str, object], output: str) -> tuple[list[s
 
 
 def _environment() -> dict[str, str]:
-    return {**os.environ, "FOUNDRY_PROFILE": "halmos"}
+    # Halmos calls forge by its name.
+    path = f"{ROOT / 'tools' / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "FOUNDRY_PROFILE": "halmos"}
 
 
 def main(names: list[str]) -> int:
