@@ -1,6 +1,7 @@
 """The market against a model in Python: any steps, in any order, at any time.
 
-After every step: escrow + owed == balance; state on chain == the model's; an order ends once.
+After every step: escrow + owed + bonds == balance; state on chain == the model's; an order ends
+once.
 """
 
 from __future__ import annotations
@@ -32,12 +33,14 @@ from support.plain import plain
 
 AMOUNTS = st.integers(1, 2**96 - 1) | st.integers(1, 1000)
 PICKS = st.integers(0, 11)
+MAX_WINDOW_S = 30 * 86_400
 SPANS = st.sampled_from([1, 599, 600, 86_400, 31 * 86_400])
 DATASETS = st.fixed_dictionaries(
     {
         "weights": st.lists(st.integers(1, 2**90) | st.integers(1, 5), min_size=1, max_size=3),
         "price": AMOUNTS,
         "fee_bps": st.integers(0, WHOLE_BPS),
+        "bond": st.sampled_from([0, 1, 5_000_001]),
         "open_for": st.sampled_from([600, 86_400, 31 * 86_400]),
     }
 )
@@ -49,6 +52,7 @@ class Sold:
 
     dataset: Dataset
     closes_at: int
+    bond: int
     earned: int = 0
     fee_paid: int = 0
     claimed: dict[int, int] = field(default_factory=dict)
@@ -108,10 +112,10 @@ class MarketMachine(RuleBasedStateMachine):
     @rule(data=DATASETS)
     def list_dataset(self, data: dict[str, Any]) -> None:
         closes_at = self.tick() + data["open_for"]
-        terms = {name: data[name] for name in ("weights", "price", "fee_bps")}
+        terms = {name: data[name] for name in ("weights", "price", "fee_bps", "bond")}
         dataset = self.desk.dataset(**terms, closes_at=closes_at)
         self.market.list(dataset.struct, {"from": self.desk.steward})
-        self.listings.append(Sold(dataset, closes_at))
+        self.listings.append(Sold(dataset, closes_at, data["bond"]))
 
     @rule(pick=PICKS, window=st.sampled_from([600, 86_400, 30 * 86_400]))
     def purchase(self, pick: int, window: int) -> None:
@@ -230,6 +234,22 @@ class MarketMachine(RuleBasedStateMachine):
             self.market.withdraw(*member, self.stranger)
         sold.closes_at = min(sold.closes_at, at - 1)
 
+    @rule(pick=PICKS)
+    def close_out(self, pick: int) -> None:
+        sold = self.listings[pick % len(self.listings)]
+        at, listing = self.tick(), self.desk.listing_id(sold.dataset)
+        until = sold.closes_at + 1 + MAX_WINDOW_S
+        if not sold.bond:
+            with reverts_with("BondNotHeld", listing, Bond.NONE):
+                self.market.closeOut(sold.dataset.struct, self.stranger)
+        elif at <= until:
+            with reverts_with("CloseOutTooEarly", listing, until):
+                self.market.closeOut(sold.dataset.struct, self.stranger)
+        else:
+            with self.pays(self.desk.steward, sold.bond):
+                self.market.closeOut(sold.dataset.struct, self.stranger)
+            sold.bond = 0
+
     @rule(terms=st.sampled_from([TERMS, TERMS, purpose.GRU, TERMS | purpose.IRB]))
     def consent(self, terms: int) -> None:
         until = now() + 100 * YEAR
@@ -241,14 +261,15 @@ class MarketMachine(RuleBasedStateMachine):
         pass_to(now() + span)
 
     @invariant()
-    def balance_is_escrow_and_owed(self) -> None:
+    def balance_is_escrow_and_owed_and_bonds(self) -> None:
         escrow = sum(each.order.price for each in self.orders if each.state is OrderState.OPEN)
-        owed = sum(sold.owed for sold in self.listings)
+        owed = sum(sold.owed + sold.bond for sold in self.listings)
         assert self.token.balanceOf(self.market) == escrow + owed
 
     def teardown(self) -> None:
         for sold in self.listings:
-            expected = sold.earned, sold.earned - sold.owed, sold.closes_at, Bond.NONE
+            bond = Bond.HELD if sold.bond else Bond.NONE
+            expected = sold.earned, sold.earned - sold.owed, sold.closes_at, bond
             assert plain(self.market.stateOf(self.desk.listing_id(sold.dataset))) == expected
             for number in range(len(sold.dataset.contributions)):
                 contribution = sold.dataset.member(number)[1]
@@ -258,6 +279,8 @@ class MarketMachine(RuleBasedStateMachine):
 
 
 def test_market_keeps_to_the_model(desk: Desk, consents: Any, stranger: Any) -> None:
+    desk.token.mint(desk.steward, 2**96, {"from": stranger})
+    desk.token.approve(desk.market, 2**256 - 1, {"from": desk.steward})
     chain.snapshot()
     run_state_machine_as_test(
         lambda: MarketMachine(desk, consents, stranger),
