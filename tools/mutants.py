@@ -5,9 +5,10 @@ python tools/mutants.py --only contracts/market       files whose path begins so
 python tools/mutants.py --sample 200 --seed 7         some of them
 python tools/mutants.py --survivors                   those that survived the last full run
 
-Results are kept in .cache/mutants.jsonl: a run that was cut off goes on where it was, and a mutant that a test killed
-stays killed while the contracts stay the same. `--fresh` forgets them. A full run writes tests/mutants/results.json;
-each survivor needs a line in tests/mutants/survivors.toml that says why no test can or need notice it.
+Results are kept in .cache/mutants.jsonl: a run that was cut off goes on where it was, and a mutant
+that a test killed stays killed while the contracts stay the same. `--fresh` forgets them. A full
+run writes tests/mutants/results.json; each survivor needs an entry in tests/mutants/survivors.toml
+that says why no test can or need notice it.
 """
 
 from __future__ import annotations
@@ -263,13 +264,12 @@ def _tell(found: dict[str, Any], seconds: float, *, as_json: bool) -> int:
     else:
         for one in found["survivors"]:
             print(f"{one['file']}:{one['line']} {one['function']}")
-            print(
-                f"    {one['original']}\n    {one['mutated']}\n    {one['reason'] or 'NOT EXPLAINED'}"
-            )
+            reason = one["reason"] or "NOT EXPLAINED"
+            print(f"    {one['original']}\n    {one['mutated']}\n    {reason}")
         print(
             f"{found['killed']} killed, {found['survived']} survived ({unexplained} unexplained), "
-            f"{found['equivalent_bytecode']} of equal bytecode, {found['not_compiling']} not compiling; "
-            f"score {found['score']:.4f} in {seconds:.0f} s"
+            f"{found['equivalent_bytecode']} of equal bytecode, "
+            f"{found['not_compiling']} not compiling; score {found['score']:.4f} in {seconds:.0f} s"
         )
     return 1 if unexplained or found["score"] < LEAST_SCORE else 0
 

@@ -2,8 +2,8 @@
 
 python tools/prove.py [CONTRACT ...]    all contracts of tests/halmos, or those named
 
-A proof counts only if halmos passes it without a warning: a cut path or a bound reached is a failure. Each query to
-the solver and the whole run have a limit of time.
+A proof counts only if halmos passes it without a warning: a cut path or a bound reached is a
+failure. Each query to the solver and the whole run have a limit of time.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ LOOP = 17
 QUERY_TIMEOUT_S = 60
 WHOLE_TIMEOUT_S = 240
 
-# Halmos follows each path by itself: the eleven lone `if`s of `_met` alone make 768. So `_met` is proved equal to an
-# expression without branches (`PurposeLemmas`) and `matches` is proved with that expression in its place. What
-# `_firstDenying` finds is the deciding bit, not the answer; that it always finds one is a lemma too.
+# Halmos follows each path by itself, and the lone `if`s of `_met` alone make 768. So `_met` is
+# proved equal to an expression without branches (`PurposeLemmas`), and `matches` is proved with
+# that expression in its place. `_firstDenying` and `_lowest` find the deciding bit, not the answer: that
+# they always find one is a lemma too, and the proofs of the answer do without it.
 MERGED = {
     "_met": "return PurposeExpressions.met(request, covered);",
     "_firstDenying": "unmet; return 0;",

@@ -1,7 +1,8 @@
-"""Whether a test notices a mutant: a copy of the project in which artifacts are exchanged, not sources.
+"""Whether a test notices a mutant, in a copy of the project whose artifacts are exchanged.
 
-Forge links the contracts of contracts/ when a test runs (`dynamic_test_linking`). So a mutant costs one warm compilation
-of the contracts that hold its code; the tests are compiled once, but for those that hold the code of a library.
+Forge links the contracts of contracts/ when a test runs (`dynamic_test_linking`). So a mutant costs
+one warm compilation of the contracts that hold its code; the tests are compiled once, but for those
+that hold the code of a library.
 """
 
 from __future__ import annotations
@@ -65,16 +66,18 @@ class Bench:
         """Tells what becomes of a mutant.
 
         Returns:
-            ("invalid", why), ("equivalent", ""), ("killed", by which test file) or ("survived", "").
+            ("invalid", why), ("equivalent", ""), ("killed", by which test file), or
+            ("survived", "").
         """
         text = {mutant.path: mutant.apply((self._home / mutant.path).read_bytes())}
         contracts = self._reach.of(mutant.declaration)
-        own = [one for one in contracts if Path(one[0]).name == f"{Path(mutant.path).stem}.t.sol"]
+        test = f"{Path(mutant.path).stem}.t.sol"
+        own = [one for one in contracts if Path(one[0]).name == test]
         try:
-            # A constant's change can mean another compilation of every test: ask the library's own test first.
+            # A constant can stand in every test: the library's own is compiled and asked first.
             if own and own != contracts:
                 _, killer = self._try(own, text)
-                if killer in {path for path, _ in own}:
+                if killer:
                     return "killed", killer
             equal, killer = self._try(contracts, text)
         except CompileError as error:
@@ -87,7 +90,7 @@ class Bench:
         """Exchanges the contracts' artifacts and runs the tests.
 
         Returns:
-            Whether no bytecode differs; which test file fails, the contracts' own before others.
+            Whether no bytecode differs; which test file fails, if any.
         """
         unknown = [contract for contract in contracts if contract not in self._plain]
         if unknown:
@@ -100,12 +103,11 @@ class Bench:
         try:
             for contract, code in changed.items():
                 self._exchange(contract, code)
-            failing = run_tests(self._home, stop_early=len(contracts) != 1)
+            failing = run_tests(self._home, stop_early=True)
         finally:
             for contract, content in saved.items():
                 self._artifact(contract).write_bytes(content)
-        preferred = {path for path, _ in contracts}
-        return False, min(failing, key=lambda path: path not in preferred, default="")
+        return False, next(iter(failing), "")
 
     def _compile(self, contracts: list[Contract], sources: dict[str, str]) -> dict[Contract, Code]:
         outputs: dict[str, dict[str, list[str]]] = {}

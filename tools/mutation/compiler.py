@@ -47,7 +47,7 @@ class Compiler:
         """Compiles.
 
         Args:
-            sources: text by path, for the files asked for and those that differ from what lies in the project.
+            sources: text by path, for the files asked for and those that differ from the project's.
             outputs: solc's `outputSelection`.
 
         Returns:
@@ -64,7 +64,8 @@ class Compiler:
             "sources": {path: {"content": text} for path, text in sources.items()},
             "settings": {**self._settings, "outputSelection": outputs},
         }
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(json.dumps(question) + "\n")
         self._process.stdin.flush()
         answer: dict[str, Any] = json.loads(self._process.stdout.readline())

@@ -16,7 +16,7 @@ MEMBERS = ("FunctionDefinition", "ModifierDefinition", "VariableDeclaration")
 class Reach:
     """Who holds whose code.
 
-    `new X` of a contract in contracts/ holds no code here: forge links such contracts when the tests run.
+    `new X` of a contract in contracts/ holds no code here: forge links it when a test runs.
 
     Args:
         trees: the syntax tree of every file.
