@@ -211,7 +211,7 @@ def test_list_dataset_takes_the_word_of_a_delegate_as_long_as_it_may_sell(world:
     refusals = [(Scope.GRANT, until), (Scope.SELL, until - 1), (Scope(0), 0)]
     for scope, last in refusals:
         name(scope, last)
-        with pytest.raises(ContributionInvalid, match="may not sell for|never was a delegate"):
+        with pytest.raises(ContributionInvalid, match=r"may not sell for|never was a delegate"):
             world.list_dataset(world.contribute("alice"), word)
     name(Scope.SELL, until)
     listed = world.list_dataset(world.contribute("alice"), word)

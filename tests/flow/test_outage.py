@@ -23,6 +23,7 @@ from medibloc_py.flows.deploy import deploy
 from medibloc_py.flows.publish import StudyToPublish, held_records, id_of
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import OrderId, RecordId
+from medibloc_py.services import TokenService
 from tests.fakes.cut_line import Line, line_to
 from tests.flow.world import DAY, PRICE, PURPOSE, World, build
 
@@ -87,11 +88,19 @@ def test_list_dataset(far: World, line: Line, delivered: bool) -> None:
     far.list_dataset(*both)
 
 
-@pytest.mark.parametrize(
-    ("transaction", "delivered"), [(1, False), (1, True), (2, False), (2, True)]
-)
-def test_purchase(far: World, line: Line, transaction: int, delivered: bool) -> None:
-    """The first transaction approves the price, the second locks it."""
+@pytest.mark.parametrize("delivered", [False, True])
+@pytest.mark.parametrize(("permits", "transaction"), [(True, 1), (False, 1), (False, 2)])
+def test_purchase(
+    far: World,
+    line: Line,
+    monkeypatch: pytest.MonkeyPatch,
+    permits: bool,
+    transaction: int,
+    delivered: bool,
+) -> None:
+    """One transaction pays; without permits, the first approves the price, the second locks it."""
+    if not permits:
+        monkeypatch.setattr(TokenService, "sign_permit", lambda *_: None)
     listed = far.list_dataset()
     quote = far.quote(listed)
     checked = far["researcher"].check_quote(quote, "quote", PURPOSE)
@@ -101,7 +110,7 @@ def test_purchase(far: World, line: Line, transaction: int, delivered: bool) -> 
     order = OrderId(bytes.fromhex(name.removeprefix("order-")))
     line.mend()
     again = far["researcher"].check_quote(quote, "quote", PURPOSE)
-    if (transaction, delivered) == (2, True):
+    if delivered and (permits or transaction == 2):
         with pytest.raises(OrderExists):
             far["researcher"].purchase(again)
     else:

@@ -141,10 +141,10 @@ def test_purchase_keeps_the_quote_before_it_sends(
         raise NodeUnreachable(url="http://node", reason="the connection failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.exchange.market, "purchase", dead)
+        patch.setattr(world.exchange.market, "purchase_with_permit", dead)
         with pytest.raises(NodeUnreachable):
             world["researcher"].purchase(checked)
-    bought = world["researcher"].purchase(checked)  # the approval stands
+    bought = world["researcher"].purchase(checked)
     assert bought.approval is None
     world["hospital"].settle(bought.order_id)
     assert len(list(world["researcher"].open_dataset(bought.order_id))) == 2
@@ -154,14 +154,14 @@ def test_a_purchase_whose_answer_was_lost_is_not_paid_twice(
     world: World, listed: DatasetListed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checked = check(world, listed)
-    send = world.exchange.market.purchase
+    send = world.exchange.market.purchase_with_permit
 
     def cut_off(*given: object) -> None:
         send(*given)  # type: ignore[arg-type]
         raise NodeUnreachable(url="http://node", reason="the connection failed")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.exchange.market, "purchase", cut_off)
+        patch.setattr(world.exchange.market, "purchase_with_permit", cut_off)
         with pytest.raises(NodeUnreachable):
             world["researcher"].purchase(checked)
     with pytest.raises(OrderExists) as caught:
