@@ -112,8 +112,8 @@ class ActRead:
     @property
     def terms(self) -> dict[str, str]:
         """All that it says, name by name, in words."""
-        inputs = self.room.inputs_of(self.call.function)[:-1]
-        return dict(_told(inputs, self.call.arguments))
+        inputs = self.room.inputs_of(self.call.function)
+        return dict(_told(inputs[:-1], self.call.arguments[:-1]))
 
 
 @dataclass(frozen=True, slots=True)
