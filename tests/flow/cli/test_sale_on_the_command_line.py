@@ -292,7 +292,7 @@ def test_a_bond_relisted_claimed_together_and_closed_out(
     ).json  # fmt: skip
     assert len(first["claims"]) == 3
     shown = medibloc("dataset", "show", first["listing_id"]).out
-    assert "bond     250 tUSD, held" in shown
+    assert "bond     250.000000 tUSD, held" in shown
     assert "steward 300 bps, issuers 200 bps" in shown
     medibloc("dataset", "withdraw", claim_of(world, "bob"), "--as", "bob")
     shutil.rmtree("claims")
@@ -309,7 +309,7 @@ def test_a_bond_relisted_claimed_together_and_closed_out(
     refused = medibloc("dataset", "close-out", listing, "--as", "stranger", "--json", code=4)
     assert refused.json["error"] == "CloseOutTooEarly"
     world.chain.increase_time(31 * DAY)
-    assert "Paid 250 tUSD" in medibloc("dataset", "close-out", listing, "--as", "stranger").out
+    assert "Paid 250.000000 tUSD" in medibloc("dataset", "close-out", listing, "--as", "stranger").out
 
 
 def test_challenges_of_what_is_signed_are_refused(
