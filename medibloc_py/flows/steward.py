@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from medibloc_py import purpose
-from medibloc_py.chain import Contract
 from medibloc_py.crypto import hpke, sale
 from medibloc_py.crypto.quote import Quote
 from medibloc_py.errors import (
@@ -273,10 +272,7 @@ def _secret_for(
 def _require_deep(exchange: Exchange, order_id: OrderId, needed: int) -> None:
     if not needed:
         return
-    market = Contract("Market", exchange.market.address, exchange.deployment.block)
-    purchases = exchange.network.events(market, "Purchased", {"orderId": order_id})
-    newest = exchange.network.block_number()
-    depth = max((newest - each.block for each in purchases), default=0)
+    depth = exchange.network.block_number() - exchange.market.purchased_at(order_id)
     if depth < needed:
         wait_s = (needed - depth) * _BLOCK_S
         raise PurchaseUnconfirmed(order=order_id, depth=depth, needed=needed, wait_s=wait_s)

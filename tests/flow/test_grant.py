@@ -22,6 +22,7 @@ from medibloc_py.errors import (
     GrantMissing,
     GrantNotFound,
     InvalidPurpose,
+    InvalidValue,
     IssuerNotAccredited,
     KeyUnpublished,
     MediBlocError,
@@ -32,9 +33,11 @@ from medibloc_py.errors import (
     RecordUnknown,
     WrongKey,
 )
-from medibloc_py.flows.publish import blind_of, held_record, scalar_of
+from medibloc_py.flows.grant import prepare_grants
+from medibloc_py.flows.publish import StudyToPublish, blind_of, held_record, id_of, scalar_of
+from medibloc_py.flows.relay import write_act
 from medibloc_py.imaging.samples import sample
-from medibloc_py.model import Cid, GrantRequest, KeyCommitment, Locator, Role
+from medibloc_py.model import Cid, GrantRequest, KeyCommitment, Locator, RecordId, Role, Scope
 from medibloc_py.purpose import TREATMENT
 from medibloc_py.storage import digest_of
 from tests.flow.world import DAY, World
@@ -282,8 +285,6 @@ def test_open_refuses_an_issuer_whose_accreditation_ended(world: World) -> None:
 
 
 def _study(world: World) -> Any:
-    from medibloc_py.flows.publish import StudyToPublish
-
     return StudyToPublish(sample("CT_small.dcm"), world.address("alice"))
 
 
@@ -305,3 +306,94 @@ def test_a_record_kept_under_the_name_of_another_is_not_used(world: World) -> No
     alice.keep(f"record-{record.hex()}", other.encode())
     with pytest.raises(RecordMismatch, match="under its name"):
         held_record(alice, record)
+
+
+# Several records at once.
+
+
+@pytest.fixture
+def three(world: World) -> list[RecordId]:
+    """Two more records of alice, of one batch with one of bob's; and her first one's batch."""
+    studies = [
+        StudyToPublish(sample(file), world.address(name))
+        for file, name in (
+            ("MR_small.dcm", "alice"), ("CT_small.dcm", "bob"), ("CT_small.dcm", "alice"),
+        )
+    ]  # fmt: skip
+    published = world["hospital"].publish(studies)
+    more = [id_of(held) for held in published.records if held.patient == world.address("alice")]
+    for record in more:
+        world["alice"].import_record(world["hospital"].hand_over(record), "file")
+    return [world.records["alice"], *more]
+
+
+def all_open(world: World, records: list[RecordId]) -> list[bytes]:
+    return [world["clinic"].open_granted(record).read(0) for record in records]
+
+
+def test_records_of_one_batch_are_granted_with_one_multiproof(
+    world: World, three: list[RecordId]
+) -> None:
+    batch, clinic = three[1:], world.address("clinic")
+    made = world["alice"].grant_many(batch, clinic, "TREATMENT", world.in_days(7))
+    assert [each.record for each in made] == batch
+    assert len({each.receipt.transaction for each in made}) == 1
+    assert [event.name for event in made[0].receipt.events] == ["Granted", "Granted"]
+    mr, ct = (sample(name).read_bytes() for name in ("MR_small.dcm", "CT_small.dcm"))
+    assert all_open(world, batch) == [mr, ct]
+    single = world["alice"].grant(batch[0], world.address("rival"), "TREATMENT", world.in_days(7))
+    assert made[0].receipt.gas_used < 2 * single.receipt.gas_used
+
+
+def test_records_of_several_batches_are_granted_in_one_transaction(
+    world: World, three: list[RecordId]
+) -> None:
+    made = world["alice"].grant_many(three, world.address("clinic"), "TREATMENT", world.in_days(7))
+    assert len({each.receipt.transaction for each in made}) == 1
+    assert len(all_open(world, three)) == 3
+    world["alice"].revoke_grant(three[1], world.address("clinic"))
+    assert len(all_open(world, [three[0], three[2]])) == 2
+    with pytest.raises(GrantNotFound):
+        world["clinic"].open_granted(three[1])
+
+
+def test_all_records_are_granted_or_none(world: World, three: list[RecordId]) -> None:
+    alice, clinic, until = world["alice"], world.address("clinic"), world.in_days(7)
+    alice.revoke_consent(three[2])  # barred: nothing but treatment
+    blobs = sorted(world.store.iterdir())
+    with pytest.raises(PurposeNotPermitted):
+        alice.grant_many(three, clinic, "HMB", until)
+    for records in ([], [three[0], three[0]]):
+        with pytest.raises(InvalidValue):
+            alice.grant_many(records, clinic, "TREATMENT", until)
+    with pytest.raises(RecordNotHeld):
+        alice.grant_many([*three, world.records["bob"]], clinic, "TREATMENT", until)
+    assert sorted(world.store.iterdir()) == blobs, "what is refused is not stored"
+    assert world.exchange.access.grants(grantee=clinic) == []
+
+
+def test_a_delegate_grants_several_records_in_one_transaction(
+    world: World, three: list[RecordId]
+) -> None:
+    """The contract takes a delegate's word for each record; they go together all the same."""
+    alice, guardian, until = world["alice"], world["bob"], world.in_days(7)
+    alice.name_delegate(guardian.me.address, Scope.GRANT, until)
+    for record in three:
+        guardian.import_record(alice.hand_over(record, guardian.me.address), "file")
+    made = guardian.grant_many(
+        three, world.address("clinic"), "TREATMENT", until, patient=alice.me.address
+    )
+    assert len({each.receipt.transaction for each in made}) == 1
+    events = world.exchange.access.grants(grantee=world.address("clinic"))
+    assert {event.by for event in events} == {guardian.me.address}
+    assert len(all_open(world, three)) == 3
+
+
+def test_several_records_are_signed_one_by_one(world: World, three: list[RecordId]) -> None:
+    by = world["alice"].deciding()
+    ready = prepare_grants(by, three, world.address("clinic"), TREATMENT, world.in_days(7))
+    acts = [write_act(each.prepared.sign(world.in_days(1))) for each in ready]
+    outcomes = world["stranger"].relay([(str(n), act) for n, act in enumerate(acts)])
+    assert [each.error for each in outcomes] == [None] * 3
+    assert len({each.receipt.transaction for each in outcomes if each.receipt}) == 1
+    assert len(all_open(world, three)) == 3

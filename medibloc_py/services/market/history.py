@@ -63,6 +63,17 @@ class MarketHistory(Room):
             return self._purchased(event)[1]
         raise OrderNotOpen(order=order, state=OrderState.NONE.value)
 
+    def purchased_at(self, order: OrderId) -> int:
+        """Reads the block in which an order was made; of several that a node tells, the newest.
+
+        Raises:
+            OrderNotOpen: there is none.
+        """
+        blocks = [event.block for event in self._events("Purchased", orderId=order)]
+        if not blocks:
+            raise OrderNotOpen(order=order, state=OrderState.NONE.value)
+        return max(blocks)
+
     def settled(self, order: OrderId) -> int | None:
         """Reads the secret that settled an order; None while nothing did.
 

@@ -120,6 +120,7 @@ def test_a_purchase_locks_the_price(house: House):
     assert market.order_state(order_id) is OrderState.OPEN
     assert market.order(order_id) == order
     assert market.purchases() == [(order_id, order)]
+    assert market.purchased_at(order_id) == house.network.block_number()
     assert market.purchases(order.listing, order.buyer) == [(order_id, order)]
     assert market.purchases(buyer=house.stranger.address) == []
     assert house.token.balance(market.address) == PRICE
@@ -132,6 +133,8 @@ def test_an_unknown_order_is_told(house: House):
     with pytest.raises(OrderNotOpen) as caught:
         house.market.order(unknown)
     assert caught.value.values == {"order": unknown, "state": 0}
+    with pytest.raises(OrderNotOpen):
+        house.market.purchased_at(OrderId(b"\x01" * 32))
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medibloc_py.crypto.ids import keccak256
-from medibloc_py.crypto.merkle import MerkleTree, root_of, root_of_multiproof
+from medibloc_py.crypto.merkle import MerkleTree, multiproof_of, root_of, root_of_multiproof
 from medibloc_py.errors import Corrupted, InvalidValue
 
 HASHES = st.binary(min_size=32, max_size=32)
@@ -35,6 +35,43 @@ def test_proofs_go_round_and_order_does_not_matter(leaves, random):
     several = tree.multiproof(some)
     assert root_of_multiproof(some, several.proof, several.flags) == tree.root
     assert several.leaves == tuple(sorted(some))
+
+
+@given(st.sets(HASHES, min_size=1, max_size=40), st.data())
+def test_single_proofs_join_to_the_multiproof_of_the_whole_tree(leaves, data):
+    """Who holds some leaves with their proofs needs none of the other leaves."""
+    tree = MerkleTree(leaves)
+    some = data.draw(st.sets(st.sampled_from(sorted(leaves)), min_size=1))
+    assert multiproof_of({leaf: tree.proof(leaf) for leaf in some}) == tree.multiproof(some)
+
+
+@given(st.dictionaries(HASHES, st.lists(HASHES, max_size=4), max_size=4))
+def test_hostile_proofs_join_to_nothing_false(proofs):
+    try:
+        joined = multiproof_of(proofs)
+    except Corrupted:
+        return
+    roots = {root_of(leaf, proof) for leaf, proof in proofs.items()}
+    assert {root_of_multiproof(joined.leaves, joined.proof, joined.flags)} == roots
+
+
+def test_proofs_of_two_trees_do_not_join():
+    one, other = MerkleTree([b"\x01" * 32, b"\x02" * 32]), MerkleTree([b"\x03" * 32])
+    proofs = {b"\x01" * 32: one.proof(b"\x01" * 32), b"\x03" * 32: other.proof(b"\x03" * 32)}
+    with pytest.raises(Corrupted, match="one root"):
+        multiproof_of(proofs)
+    with pytest.raises(Corrupted, match="one root"):
+        multiproof_of({})
+
+
+def test_proofs_that_pass_through_one_another_do_not_join():
+    """An inner node given for a leaf: its path is part of the other's, not beside it."""
+    tree = MerkleTree([bytes([n]) * 32 for n in range(1, 5)])
+    leaf = b"\x01" * 32
+    sibling, *rest = tree.proof(leaf)
+    inner = root_of(leaf, [sibling])
+    with pytest.raises(Corrupted, match="no tree"):
+        multiproof_of({leaf: tree.proof(leaf), inner: tuple(rest)})
 
 
 @given(st.sets(HASHES, min_size=2, max_size=20), st.data())
