@@ -14,7 +14,7 @@ from medibloc_py.model import Address, Role
 from medibloc_py.services import AccountsService
 from support.workshop import said, succeeded
 
-EXCHANGE = {"Accounts", "Consents", "Grants", "Market", "Records"}
+EXCHANGE = {"Consents", "Grants", "Market", "Records"}
 SEPOLIA = 11155111
 
 
@@ -49,7 +49,7 @@ def test_deploy_works_given_running_node(workshop: Any, node: Network, governanc
     assert deployment.governance == governance.address
     assert 0 < deployment.block <= node.block_number()
     assert all(address in told for address in deployment.contracts.values())
-    accounts = accounts_of(node, deployment.contracts["Accounts"])
+    accounts = accounts_of(node, deployment.contracts["Records"])
     assert accounts.is_accreditor(governance.address)
 
 
@@ -60,7 +60,7 @@ def test_deploy_gives_the_deployer_nothing_given_governance(
     succeeded(workshop.run("deploy", network.show_active(), **environment))
     deployment = workshop.deployment(node.chain_id)
     assert deployment.governance == stranger.address
-    accounts = accounts_of(node, deployment.contracts["Accounts"])
+    accounts = accounts_of(node, deployment.contracts["Records"])
     assert not accounts.is_accreditor(governance.address)
 
 
@@ -81,7 +81,7 @@ def test_deploy_on_sepolia_leaves_test_token_and_accreditor_out(
     assert set(deployment.contracts) == EXCHANGE
     deployer = dev_accounts()[0].address
     assert deployment.governance == deployer
-    accounts = accounts_of(sepolia.network, deployment.contracts["Accounts"])
+    accounts = accounts_of(sepolia.network, deployment.contracts["Records"])
     assert not accounts.is_accreditor(deployer)
     assert not accounts.is_accredited(deployer, Role.ISSUER)
 

@@ -28,7 +28,7 @@ def exchange(workshop: Any, node: Network) -> Any:
     succeeded(workshop.run("deploy", network.show_active()))
     deployment = workshop.deployment(node.chain_id)
     governance = dev_accounts()[0]
-    accounts = AccountsService(node, deployment.contracts["Accounts"], 0)
+    accounts = AccountsService(node, deployment.contracts["Records"], 0)
     home = workshop.home / ".medibloc"
     for name, number in PEOPLE.items():
         key = dev_accounts()[number].export_key().hex()
