@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,6 @@ class Bench:
     def _put(self, address: Address, artifact: dict[str, Any]) -> None:
         code = artifact["deployedBytecode"]["object"]
         self.network.rpc.ask("anvil_setCode", address, code)
-
-
-def values(draw: random.Random, param: Param) -> Iterator[Any]:
-    """Random values of an ABI type, without end. A struct is a tuple of its fields."""
-    while True:
-        yield value(draw, param)
 
 
 def value(draw: random.Random, param: Param) -> Any:

@@ -1,4 +1,4 @@
-"""Ids, leaves and the digest of the market's structs, whose fields are read from the ABI."""
+"""Ids, leaves and digests of the market's structs, whose fields are read from the ABI."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from medibloc_py.acts import CONTRIBUTION, VERSION
-from medibloc_py.chain.accounts import typed_digest
 from medibloc_py.crypto import ids
-from medibloc_py.model import Contribution, IssuerShare, Listing, Order
+from medibloc_py.model import Contribution, ContributionTerms, IssuerShare, Listing, Order
 from tests.differential.bench import CASES, Bench, snake, value
 
 # Where the library's name is shorter than the contracts'.
@@ -38,6 +36,11 @@ STRUCTS: list[tuple[str, type, Callable[[Bench, Any], bytes]]] = [
         Order,
         lambda bench, one: ids.order_id(bench.network.chain_id, bench.house.market.address, one),
     ),
+    (
+        "contributionDigests",
+        ContributionTerms,
+        lambda bench, one: bench.house.market.contribution_digest(one),
+    ),
     ("leaves", Contribution, lambda bench, one: ids.contribution_leaf(one)),
     ("issuerLeaves", IssuerShare, lambda bench, one: ids.issuer_leaf(one)),
 ]
@@ -57,24 +60,3 @@ def test_hashes_of_structs_are_the_same(
     cases = [value(draw, struct) for _ in range(CASES)]
     expected = [derive(bench, python_of(kind, struct["components"], case)) for case in cases]
     assert bench.ask(function, cases, market=True) == expected
-
-
-def test_digests_of_contributions_are_the_same(bench: Bench, draw: random.Random) -> None:
-    struct = bench.element("contributionDigests", 1)
-    cases = [value(draw, struct) for _ in range(CASES)]
-    names = [part["name"] for part in struct["components"]]
-    assert [(part["type"], part["name"]) for part in struct["components"]] == list(
-        CONTRIBUTION.fields
-    )
-    domain = {
-        "name": CONTRIBUTION.domain,
-        "version": VERSION,
-        "chainId": bench.network.chain_id,
-        "verifyingContract": bench.house.market.address,
-    }
-    types = {CONTRIBUTION.name: CONTRIBUTION.fields}
-    expected = [
-        typed_digest(domain, types, CONTRIBUTION.name, dict(zip(names, case, strict=True)))
-        for case in cases
-    ]
-    assert bench.ask("contributionDigests", cases, market=True) == expected

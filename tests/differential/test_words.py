@@ -8,7 +8,7 @@ from medibloc_py import purpose
 from medibloc_py.chain import Signer
 from medibloc_py.crypto import ids
 from medibloc_py.model import Blind
-from tests.differential.bench import CASES, Bench, values
+from tests.differential.bench import CASES, Bench, value
 
 MODIFIERS = purpose.TERMS & ~purpose.PERMISSIONS
 PERMISSIONS = [1 << bit for bit in range(64) if purpose.PERMISSIONS >> bit & 1]
@@ -89,8 +89,7 @@ def test_locks_are_the_same_addresses(bench: Bench, draw: random.Random) -> None
 
 def test_record_ids_are_the_same(bench: Bench, draw: random.Random) -> None:
     names, blinds = (
-        [one for one, _ in zip(values(draw, bench.element("recordIds", place)), range(CASES))]
-        for place in (0, 1)
+        [value(draw, bench.element("recordIds", place)) for _ in range(CASES)] for place in (0, 1)
     )
     expected = [ids.record_id(*pair) for pair in zip(names, map(Blind, blinds), strict=True)]
     assert bench.ask("recordIds", names, blinds) == expected
