@@ -73,6 +73,9 @@ def test_the_walk_runs_as_pasted(tmp_path: Path) -> None:
             os.killpg(walk.pid, signal.SIGKILL)
     assert walk.returncode == 0, output
     assert "HMB+COMMERCIAL: DENY" in output
+    assert "mandate.json: name a delegate (Consents.setDelegateFor)" in output
+    assert "HMB+NONCOMMERCIAL: PERMIT" in output
+    assert "reviewed: justified" in output
     assert "refused with exit code 4" in output
     assert "Paid 1,140,000,000 token units" in output  # of 1,200 less the steward's 5 %
     assert "(64, 64)" in output  # the array that Python opened
