@@ -11,7 +11,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 contract MarketInvariants is MarketHandler {
     function setUp() public override {
         super.setUp();
-        bytes4[] memory acts = new bytes4[](27);
+        bytes4[] memory acts = new bytes4[](29);
         acts[0] = this.list.selector;
         acts[1] = this.listAgain.selector;
         acts[2] = this.purchase.selector;
@@ -39,6 +39,8 @@ contract MarketInvariants is MarketHandler {
         acts[24] = this.donate.selector;
         acts[25] = this.passToTheEnd.selector;
         acts[26] = this.pass.selector;
+        acts[27] = this.challenge.selector;
+        acts[28] = this.appoint.selector;
         _target(acts);
     }
 

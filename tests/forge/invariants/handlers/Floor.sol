@@ -152,10 +152,12 @@ abstract contract Floor is Handler {
         if (_act(patient, address(consents), data, foretold)) _barred[patient][record] = barred;
     }
 
+    /// One time in four the agent is dismissed.
+    /// One time in four the agent is dismissed.
     function appoint(uint256 member, uint256 span) public {
         span = _dice(span);
         address patient = _patients[member % MEMBERS];
-        uint40 until = _lease(span);
+        uint40 until = span % 4 == 0 ? 0 : _lease(span);
         uint8 scope = until == 0 ? 0 : Scopes.SELL;
         bytes memory data = abi.encodeCall(IConsents.setDelegate, (_agent, scope, until));
         if (!_act(patient, address(consents), data, DONE)) return;

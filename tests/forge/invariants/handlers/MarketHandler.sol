@@ -27,7 +27,7 @@ abstract contract MarketHandler is Floor {
         }
         accreditReviewer(1);
         // With bond, fee and issuers: a good one, one that was forged, one whose weights exceed the whole.
-        uint256[TOKENS] memory kinds = [uint256(0x9210), 0x020000009211, 0x9010];
+        uint256[TOKENS] memory kinds = [uint256(0x9210), 0x02000100009211, 0x9010];
         for (uint256 i = 0; i < TOKENS; ++i) {
             list(i, 1, kinds[i], 1);
             sell(2 * i, 0, 1, 1);
@@ -37,7 +37,7 @@ abstract contract MarketHandler is Floor {
 
     // Listings.
 
-    /// Kinds by luck: token, price, parts, bond, weights that exceed the whole, evidence that is none.
+    /// Kinds by luck, a digit for each choice: token, price, parts, bond, weights that exceed the whole, evidence that is none.
     function list(uint256 index, uint256 span, uint256 luck, uint256 fault) public {
         span = _dice(span);
         luck = _dice(luck);
@@ -107,15 +107,18 @@ abstract contract MarketHandler is Floor {
         luck = _dice(luck);
         uint256 before = _slips.length;
         purchase(index, who, purpose, 3, luck);
-        if (_slips.length > before) settle(2 * before, 1);
+        if (_slips.length > before) _settle(_slips[before], _slips[before].secret);
     }
 
     /// One time in four with a wrong secret: another one, none, or the same one beyond the group's order.
-    function settle(uint256 index, uint256 luck) public {
+    function settle(uint256 index, uint256 luck) external {
         luck = _dice(luck);
         Slip storage slip = _slips[_openSlip(index)];
         uint256[3] memory wrong = [slip.secret + 1, 0, slip.secret + N];
-        uint256 secret = luck % 4 != 0 ? slip.secret : wrong[luck / 4 % 3];
+        _settle(slip, luck % 4 != 0 ? slip.secret : wrong[luck / 4 % 3]);
+    }
+
+    function _settle(Slip storage slip, uint256 secret) private {
         bytes4 foretold = DONE;
         if (slip.state != IMarket.OrderState.OPEN) foretold = IMarket.OrderNotOpen.selector;
         else if (slip.order.deadline < _now()) foretold = IMarket.DeadlinePassed.selector;
@@ -383,11 +386,12 @@ abstract contract MarketHandler is Floor {
         }
     }
 
-    /// A member of a listing; every second time one that is not signed by its patient, if there is one.
+    /// A member of a listing; every second time the first one from there on that its patient did not sign itself.
     function _badMember(Book memory book, uint256 seed) private view returns (uint256 who) {
         who = seed / 2 % MEMBERS;
         for (uint256 i = 0; seed % 2 != 0 && i < MEMBERS; ++i) {
-            if (_members[book.first + i].evidence != Evidence.BY_PATIENT) return i;
+            uint256 next = (who + i) % MEMBERS;
+            if (_members[book.first + next].evidence != Evidence.BY_PATIENT) return next;
         }
     }
 
