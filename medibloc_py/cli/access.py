@@ -43,7 +43,7 @@ def grant(
         str, typer.Option("--for", help="TREATMENT, or a purpose the consent permits.")
     ] = "TREATMENT",
     until: Annotated[str, typer.Option(help="A span like 30d or a date.")] = "30d",
-    key: KeyPrint = None,
+    fingerprint: KeyPrint = None,
     on_behalf_of: OnBehalfOf = None,
     sign: Sign = None,
     valid_for: ValidFor = WEEK,
@@ -60,11 +60,12 @@ def grant(
 
     session: Session = context.obj
     ids = [RecordId(read_bytes32(record, "record")) for record in records]
-    reader, request, fingerprint = session.address(to), read_request(purpose_text), read_key(key)
+    reader, request = session.address(to), read_request(purpose_text)
+    key = read_key(fingerprint)
     client, by = deciding(session, account, on_behalf_of)
     console = Output(json)
     time = read_time(until, client.exchange.network.now())
-    ready = prepare_grants(by, ids, reader, request, time, fingerprint)
+    ready = prepare_grants(by, ids, reader, request, time, key)
     if sign is not None:
         sign_acts(console, client, [each.prepared for each in ready], sign, valid_for)
         return

@@ -171,7 +171,7 @@ def deliver(
     record: Record,
     account: As,
     to: Annotated[str, typer.Option(help="The clinician: name or address.")],
-    key: KeyPrint = None,
+    fingerprint: KeyPrint = None,
     json: Json = False,
 ) -> None:
     """Give a clinician the key of a record in an emergency (its custodian only)."""
@@ -179,7 +179,7 @@ def deliver(
 
     session: Session = context.obj
     record_id, clinician = RecordId(read_bytes32(record, "record")), session.address(to)
-    made = session.acting_as(account).deliver(record_id, clinician, read_key(key))
+    made = session.acting_as(account).deliver(record_id, clinician, read_key(fingerprint))
     Output(json).result(
         made, [f"{clinician} has the key of {record}, gas {made.receipt.gas_used:,}."]
     )

@@ -97,7 +97,7 @@ def hand_over(
     to: Annotated[
         str | None, typer.Option(help="A delegate of the patient who may grant; else the patient.")
     ] = None,
-    key: KeyPrint = None,
+    fingerprint: KeyPrint = None,
     json: Json = False,
 ) -> None:
     """Seal a record's file to its patient, or with --to to the patient's delegate.
@@ -109,10 +109,10 @@ def hand_over(
 
     session: Session = context.obj
     record_id = RecordId(read_bytes32(record, "record"))
-    delegate, fingerprint = session.address(to) if to else None, read_key(key)
+    delegate, key = session.address(to) if to else None, read_key(fingerprint)
     client = session.acting_as(account)
     require_writable(out)
-    file = _hand_over(client, record_id, out, delegate, fingerprint)
+    file = _hand_over(client, record_id, out, delegate, key)
     Output(json).result(
         {"record": record_id, "file": str(file)},
         [f"Give {file} to {delegate or 'the patient'}."],
