@@ -180,6 +180,17 @@ def matches(terms: int, request: int) -> Decision:
     return Decision(Answer.PERMIT, _lowest(permission))
 
 
+def clearable(terms: int, request: int) -> bool:
+    """Tells whether a person may clear a `request` that data under `terms` REFERs.
+
+    `matches` refers a sensitive request before it looks at the terms. What a person clears
+    is that, never what the terms deny besides: without its sensitive bits the request must
+    have a type, and not be DENY.
+    """
+    plain = request & ~(SENSITIVE | OTHER)
+    return bool(plain & TYPES) and matches(terms, plain).answer is not Answer.DENY
+
+
 def _type_allowed(terms: int, permission: int, kind: int, covered: bool) -> bool:
     if permission == NRES:
         return True

@@ -159,11 +159,11 @@ contract Consents is IConsents, EIP712, Batches {
         (bytes32 place, Consent memory consent) = _standing(patient, record);
         // A consent that is missing, revoked or barred has expired at second 0.
         if (consent.expiresAt < block.timestamp) return (Purpose.Answer.DENY, Purpose.NO_BIT);
-        (answer, bit) = Purpose.matches(consent.terms, request | Purpose.TS);
-        bool refers = answer == Purpose.Answer.REFER && requester != address(0);
-        if (refers && isCleared(_subject(patient, place, consent.version), requester, request)) {
-            answer = Purpose.Answer.PERMIT;
-        }
+        uint64 asked = request | Purpose.TS;
+        (answer, bit) = Purpose.matches(consent.terms, asked);
+        if (answer != Purpose.Answer.REFER || requester == address(0)) return (answer, bit);
+        bool cleared = isCleared(_subject(patient, place, consent.version), requester, request);
+        if (cleared && Purpose.clearable(consent.terms, asked)) answer = Purpose.Answer.PERMIT;
     }
 
     /// @inheritdoc IConsents

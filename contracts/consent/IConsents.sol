@@ -121,7 +121,7 @@ interface IConsents {
         external;
 
     /// @notice Clears a request that a consent or a listing REFERs to a person. Only who is accredited as `REVIEWER`.
-    /// @dev It never permits what is denied, it ends with the consent's next change, and with the reviewer's accreditation.
+    /// @dev It never permits what the terms deny (`Purpose.clearable`), it ends with the consent's next change, and with the reviewer's accreditation.
     /// @param subject `subjectOf` a patient and record, or the id of a listing.
     /// @param requester who will use the data; not the reviewer.
     /// @param request the request word, exactly as it will be asked.

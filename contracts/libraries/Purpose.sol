@@ -126,6 +126,16 @@ library Purpose {
         return (Answer.PERMIT, _lowest(permission));
     }
 
+    /// @notice Tells whether a person may clear a `request` that data under `terms` REFERs.
+    /// @dev `matches` refers a sensitive request before it looks at the terms. What a person clears is that, never what
+    /// the terms deny besides: without its sensitive bits the request must have a type, and not be DENY.
+    function clearable(uint64 terms, uint64 request) internal pure returns (bool) {
+        uint64 plain = request & ~(SENSITIVE | OTHER);
+        if (plain & TYPES == 0) return false;
+        (Answer answer,) = matches(terms, plain);
+        return answer != Answer.DENY;
+    }
+
     /// @notice Tells whether `consent` permits everything that `offer` permits.
     /// @dev For every request r: matches(offer, r) is PERMIT implies matches(consent, r) is PERMIT. Sound, and strict
     /// where the words alone cannot tell.

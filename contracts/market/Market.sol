@@ -475,9 +475,13 @@ contract Market is IMarket, EIP712, Batches {
         uint64 missing = purpose & Purpose.VOUCHED & ~evidence;
         if (missing != 0) revert EvidenceNotVouched(msg.sender, missing);
         // The time limit is the clock's to tell, and the listing is open.
-        (Purpose.Answer answer, uint8 bit) = Purpose.matches(terms, purpose | Purpose.TS);
-        if (answer == Purpose.Answer.REFER && consents.isCleared(id, msg.sender, purpose)) return;
-        if (answer != Purpose.Answer.PERMIT) revert PurposeDenied(id, purpose, answer, bit);
+        uint64 asked = purpose | Purpose.TS;
+        (Purpose.Answer answer, uint8 bit) = Purpose.matches(terms, asked);
+        if (answer == Purpose.Answer.PERMIT) return;
+        bool referred = answer == Purpose.Answer.REFER && Purpose.clearable(terms, asked);
+        if (!referred || !consents.isCleared(id, msg.sender, purpose)) {
+            revert PurposeDenied(id, purpose, answer, bit);
+        }
     }
 
     function _requireWindow(uint40 deadline) private view {

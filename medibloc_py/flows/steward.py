@@ -177,8 +177,14 @@ def require_sellable(
         raise NotAccredited(account=buyer, role=Role.RESEARCHER.value, until=standing.until)
     if missing := request & purpose.VOUCHED & ~standing.evidence:
         raise EvidenceNotVouched(buyer=buyer, missing=missing)
-    decision = purpose.matches(listing.terms, request | purpose.TS)
-    if decision.answer is not purpose.Answer.PERMIT:
+    asked = request | purpose.TS
+    decision = purpose.matches(listing.terms, asked)
+    cleared = (
+        decision.answer is purpose.Answer.REFER
+        and purpose.clearable(listing.terms, asked)
+        and exchange.consent.is_cleared(listing_id, buyer, request)
+    )
+    if decision.answer is not purpose.Answer.PERMIT and not cleared:
         raise PurposeDenied(
             listing=listing_id, purpose=request, answer=decision.answer.value, bit=decision.bit
         )

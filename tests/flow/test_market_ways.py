@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from medibloc_py.client import read_request
 from medibloc_py.crypto.quote import Quote
 from medibloc_py.errors import (
     BondNotHeld,
@@ -19,6 +20,7 @@ from medibloc_py.errors import (
     ListingClosed,
     NothingToClaim,
     NotPayee,
+    PurposeDenied,
     QuoteInvalid,
 )
 from medibloc_py.flows import listing as listings
@@ -26,7 +28,7 @@ from medibloc_py.flows import papers
 from medibloc_py.flows.contribute import leaf_of
 from medibloc_py.flows.kept import kept_listing
 from medibloc_py.flows.listing import DatasetListed
-from medibloc_py.model import Address, Bond, SignedContribution
+from medibloc_py.model import Address, Bond, Role, SignedContribution
 from tests.flow.world import DAY, FEE_BPS, PRICE, PURPOSE, World
 
 BOND = 40_000_001
@@ -239,6 +241,33 @@ def test_a_purchase_is_one_transaction_by_permit(world: World) -> None:
     assert int(str(after), 16) == int(str(nonce), 16) + 1
     market = world.exchange.market.address
     assert world.token.allowance(world.address("researcher"), market) == 0
+
+
+def test_a_reviewer_clears_what_the_terms_refer_and_no_more(world: World) -> None:
+    world.accredit("clinic", Role.REVIEWER, world.in_days(30))
+    listed = world.list_dataset()
+    market, reviewer = world["hospital"], world.me("clinic").signer
+    buyer = world.address("researcher")
+
+    def quote(purpose: str) -> bytes:
+        return market.quote(listed.listing_id, buyer, purpose, world.in_days(1))
+
+    def clear(purpose: str) -> None:
+        request = read_request(purpose)
+        until = world.in_days(2)
+        world.exchange.consent.clear(reviewer, listed.listing_id, buyer, request, until)
+
+    sensitive, denied = PURPOSE + "+SENSITIVE", "HMB+COMMERCIAL+HAS_IRB+SENSITIVE"
+    with pytest.raises(PurposeDenied):
+        quote(sensitive)
+    clear(sensitive)
+    checked = world["researcher"].check_quote(quote(sensitive), "quote", sensitive)
+    bought = world["researcher"].purchase(checked)
+    market.settle(bought.order_id)
+    assert len(world["researcher"].open_dataset(bought.order_id)) == 2
+    clear(denied)
+    with pytest.raises(PurposeDenied):
+        quote(denied)
 
 
 # Listing again.

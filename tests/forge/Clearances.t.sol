@@ -76,9 +76,25 @@ contract ClearancesTest is Acts {
         vm.prank(REVIEWER);
         consents.clear(subject, RESEARCHER, request, LATER);
         (Purpose.Answer answer, uint8 bitAfter) = consents.check(PATIENT, record, RESEARCHER, request);
-        Purpose.Answer expected = before == Purpose.Answer.REFER ? Purpose.Answer.PERMIT : before;
+        bool opens = before == Purpose.Answer.REFER && Purpose.clearable(terms, request | Purpose.TS);
+        Purpose.Answer expected = opens ? Purpose.Answer.PERMIT : before;
         assertEq(uint8(answer), uint8(expected));
         assertEq(bitAfter, bit);
+    }
+
+    /// A sensitive request is referred before the terms are asked; a clearance does not pass them by.
+    function test_a_clearance_never_permits_what_the_terms_deny() public {
+        uint64[3] memory denied = [
+            Purpose.SENSITIVE | Purpose.HMB | Purpose.COMMERCIAL,
+            Purpose.OTHER | Purpose.HMB | Purpose.AI,
+            Purpose.SENSITIVE
+        ];
+        for (uint256 i = 0; i < denied.length; ++i) {
+            _clearFor(denied[i]);
+            _assertAnswer(RESEARCHER, denied[i], Purpose.Answer.REFER);
+        }
+        _clearFor(Purpose.SENSITIVE | Purpose.HMB);
+        _assertAnswer(RESEARCHER, Purpose.SENSITIVE | Purpose.HMB, Purpose.Answer.PERMIT);
     }
 
     function test_clear_ends_with_the_consents_next_version() public {
@@ -228,6 +244,12 @@ contract ClearancesTest is Acts {
     function _clear(bytes32 subject, uint40 until) private {
         vm.prank(REVIEWER);
         consents.clear(subject, RESEARCHER, REQUEST, until);
+    }
+
+    function _clearFor(uint64 request) private {
+        bytes32 subject = _subject();
+        vm.prank(REVIEWER);
+        consents.clear(subject, RESEARCHER, request, LATER);
     }
 
     function _notAccredited(address account, uint40 until) private pure returns (bytes memory) {

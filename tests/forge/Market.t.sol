@@ -284,6 +284,15 @@ contract MarketTest is MarketWorld {
         _expectDenied(listing, purpose, Purpose.Answer.REFER, 57);
     }
 
+    function test_purchase_reverts_when_a_reviewer_cleared_what_the_terms_deny() public {
+        address reviewer = makeAddr("reviewer");
+        accredit(reviewer, IAccounts.Role.REVIEWER, LATER);
+        Listings.Listing memory listing = listed();
+        uint64 purpose = Purpose.HMB | Purpose.SENSITIVE | Purpose.COMMERCIAL;
+        _clear(reviewer, idOf(listing), purpose, LATER);
+        _expectDenied(listing, purpose, Purpose.Answer.REFER, 57);
+    }
+
     function test_purchase_reverts_when_another_listing_or_buyer_was_cleared() public {
         address reviewer = makeAddr("reviewer");
         accredit(reviewer, IAccounts.Role.REVIEWER, LATER);

@@ -88,6 +88,30 @@ contract PurposeTest is Test {
     }
 
     /// The offer is the consent, narrowed by `seed` and `added`; the request is one the offer is likely to permit.
+    /// A person may clear what is sensitive, never what the terms deny of the same request.
+    function testFuzz_clearable_never_passes_a_denial(uint8 permission, uint64 modifiers, uint64 request)
+        public
+        view
+    {
+        uint64 terms = permissions[permission % 5] | (modifiers & Purpose.TERMS & ~Purpose.PERMISSIONS);
+        uint64 plain = request & Purpose.REQUEST & ~(Purpose.SENSITIVE | Purpose.OTHER);
+        (Purpose.Answer answer,) = Purpose.matches(terms, plain);
+        bool may = plain & Purpose.TYPES != 0 && answer != Purpose.Answer.DENY;
+        assertEq(Purpose.clearable(terms, plain), may);
+        assertEq(Purpose.clearable(terms, plain | Purpose.SENSITIVE), may);
+        assertEq(Purpose.clearable(terms, plain | Purpose.OTHER), may);
+    }
+
+    function test_clearable_needs_a_type_and_no_denial() public pure {
+        uint64 terms = Purpose.GRU | Purpose.COL;
+        assertTrue(Purpose.clearable(terms, Purpose.HMB));
+        assertTrue(Purpose.clearable(terms, Purpose.HMB | Purpose.SENSITIVE | Purpose.OTHER));
+        assertFalse(Purpose.clearable(terms, Purpose.SENSITIVE));
+        assertFalse(Purpose.clearable(terms, 0));
+        assertFalse(Purpose.clearable(terms, Purpose.HMB | Purpose.SENSITIVE | Purpose.COMMERCIAL));
+        assertFalse(Purpose.clearable(terms, Purpose.HMB | Purpose.OTHER | Purpose.CC));
+    }
+
     function testFuzz_covers_implies_matches(uint256 seed, uint256 narrowed, uint64 added, uint64 request)
         public
         view

@@ -309,7 +309,9 @@ def test_a_bond_relisted_claimed_together_and_closed_out(
     refused = medibloc("dataset", "close-out", listing, "--as", "stranger", "--json", code=4)
     assert refused.json["error"] == "CloseOutTooEarly"
     world.chain.increase_time(31 * DAY)
-    assert "Paid 250.000000 tUSD" in medibloc("dataset", "close-out", listing, "--as", "stranger").out
+    assert (
+        "Paid 250.000000 tUSD" in medibloc("dataset", "close-out", listing, "--as", "stranger").out
+    )
 
 
 def test_challenges_of_what_is_signed_are_refused(
