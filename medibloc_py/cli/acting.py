@@ -17,7 +17,7 @@ from medibloc_py.errors.words import time as as_time
 if TYPE_CHECKING:
     from medibloc_py.client import Client
     from medibloc_py.flows.decisions import Decisions
-    from medibloc_py.flows.relay import Prepared
+    from medibloc_py.flows.prepared import Prepared
     from medibloc_py.model import RecordId
 
 RecordOption = Annotated[
@@ -65,7 +65,7 @@ def sign_acts(
     console: Output, client: Client, prepared: Sequence[Prepared], sign: Path, valid_for: str
 ) -> None:
     """Signs acts into files, one each: the second of `act.json` is `act-2.json`."""
-    from medibloc_py.flows.relay import write_act
+    from medibloc_py.flows.prepared import write_act
     from medibloc_py.storage.files import write_atomic
 
     require_writable(sign.absolute().parent)

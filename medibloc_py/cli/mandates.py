@@ -22,10 +22,8 @@ def delegate(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Who may act for the account: name or address.")],
     account: As,
-    scope: Annotated[
-        str, typer.Option(help="Any of consent, grant, sell, joined by commas.")
-    ] = "consent,grant,sell",
-    until: Annotated[str, typer.Option(help="Last moment: a span or a date.")] = "365d",
+    scope: Annotated[str, typer.Option(help="Any of consent, grant, sell, joined by commas.")],
+    until: Annotated[str, typer.Option(help="Last moment: a span or a date.")],
     sign: Sign = None,
     valid_for: ValidFor = WEEK,
     json: Json = False,

@@ -9,10 +9,10 @@ import typer
 
 from medibloc_py.cli.options import As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
-from medibloc_py.errors import RefusedError
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
+    from medibloc_py.errors import ContractRefusal
     from medibloc_py.flows.relay import ActRead, Outcome
 
 app = typer.Typer(
@@ -26,15 +26,17 @@ Acts = Annotated[list[Path], typer.Argument(help="Signed acts, one file each.")]
 def show(context: typer.Context, files: Acts, json: Json = False) -> None:
     """Show what signed acts would do, word by word; nothing is sent.
 
-    It reads only what the signature covers: what is shown is what a contract would do.
+    It reads only what the signature covers, and asks the contract whether it would take it now.
     """
-    from medibloc_py.flows.relay import read_act
+    from medibloc_py.flows.relay import read_act, refusal_of
 
     session: Session = context.obj
     exchange = session.client().exchange
     read = [read_act(exchange, read_bytes(file), file) for file in files]
+    answers = [(each, refusal_of(exchange, each)) for each in read]
     Output(json).result(
-        [_as_data(each) for each in read], [line for each in read for line in _lines(each)]
+        [_as_data(each) | {"refused": no.as_json() if no else None} for each, no in answers],
+        [line for each, no in answers for line in _lines(each, no)],
     )
 
 
@@ -49,7 +51,8 @@ def send(
 
     Each is asked of its contract first, and what is refused is left out. One that is
     refused meanwhile does not stop the others. Only functions that take a signature are
-    ever sent. Ends with exit code 4 if any was refused; the report tells which and why.
+    ever sent. Ends with the exit code of the first that was not done; the report tells which
+    and why.
     """
     session: Session = context.obj
     client = session.acting_as(account)
@@ -69,8 +72,9 @@ def send(
     console.table(
         [_outcome(each) for each in outcomes], "Acts", ("file", "act", "signer", "outcome"), rows
     )
-    if any(each.error for each in outcomes):
-        raise typer.Exit(RefusedError.exit_code)
+    errors = [each.error for each in outcomes if each.error]
+    if errors:
+        raise typer.Exit(errors[0].exit_code)
 
 
 def _as_data(read: ActRead) -> dict[str, object]:
@@ -85,13 +89,15 @@ def _as_data(read: ActRead) -> dict[str, object]:
     }
 
 
-def _lines(read: ActRead) -> list[str]:
+def _lines(read: ActRead, refused: ContractRefusal | None) -> list[str]:
     width = max(map(len, ("deadline", *read.terms)))
     return [
         f"{read.path}: {read.relayed.says} ({read.act.contract}.{read.act.function})",
         f"  {'signer':{width}}  {read.act.signer}",
         f"  {'deadline':{width}}  {as_time(read.act.deadline)}",
         *(f"  {name:{width}}  {words}" for name, words in read.terms.items()),
+        f"  {'now':{width}}  "
+        + (f"refused: {refused.message}" if refused else "the contract would take it"),
     ]
 
 

@@ -1,6 +1,6 @@
 """What a patient decides: consents, delegates, custodian. And what a reviewer clears.
 
-Each act comes prepared (`flows.relay.Prepared`): the patient sends it, a delegate sends
+Each act comes prepared (`flows.prepared.Prepared`): the patient sends it, a delegate sends
 it, or either signs it for anyone to send. What a delegate gives ends with its mandate.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from medibloc_py import purpose
 from medibloc_py.errors import InvalidValue, PurposeDenied, PurposeNotPermitted
 from medibloc_py.flows.parties import Exchange, Identity
-from medibloc_py.flows.relay import Prepared
+from medibloc_py.flows.prepared import Prepared
 from medibloc_py.model import (
     GENERAL,
     ZERO_ADDRESS,

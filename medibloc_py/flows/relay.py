@@ -7,7 +7,7 @@ Whoever relays it pays, and decides nothing: what is sent is what was signed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 from medibloc_py import acts
@@ -18,7 +18,6 @@ from medibloc_py.errors import (
     ActOfSender,
     ContractRefusal,
     DocumentInvalid,
-    ExpiryInPast,
     InvalidValue,
     MediBlocError,
     SignatureExpired,
@@ -26,10 +25,10 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.flows.prepared import KIND, SignedAct
 from medibloc_py.model import GENERAL, ZERO_ADDRESS, Address, Receipt, Signed
 
-KIND = "signed-act"
-MOST_BYTES = 1 << 18
+MOST_BYTES = 1 << 16
 """Of a signed act: a key bundle and a contract wallet's signature fit many times."""
 CHUNK = 100
 """Acts in one transaction, unless their gas asks for fewer."""
@@ -66,29 +65,6 @@ RELAYED: Mapping[str, Mapping[str, Relayed]] = {
     },
 }
 """All that is ever relayed, by contract and function."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignedAct:
-    """One act as its file holds it.
-
-    Attributes:
-        chain_id: the chain it was signed for.
-        contract: name of the contract that takes it.
-        address: where that contract is.
-        function: its function, which takes another's word.
-        calldata: the whole call, signature and all.
-        signer: whose word it is.
-        deadline: last second in which it may be sent.
-    """
-
-    chain_id: int
-    contract: str
-    address: Address
-    function: str
-    calldata: bytes
-    signer: Address
-    deadline: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,81 +107,6 @@ class Outcome:
     act: ActRead | None = None
     receipt: Receipt | None = None
     error: MediBlocError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """An act that is ready: to be sent by its actor, or signed for anyone to send.
-
-    Attributes:
-        room: the contract that takes it.
-        actor: whose word it is: the one concerned, or a delegate.
-        own: the call that the one concerned sends; None for a delegate.
-        word: signs the act for a deadline.
-        twin: the call of the function that takes the word.
-        after: done once the act is sent or signed.
-        moot: refusals that mean it was done before; `after` is still done.
-    """
-
-    exchange: Exchange
-    room: Room
-    actor: Identity
-    own: Call | None
-    word: Callable[[int], Signed]
-    twin: Callable[[Signed], Call]
-    after: Callable[[], None] = field(default=lambda: None)
-    moot: tuple[type[ContractRefusal], ...] = ()
-
-    @property
-    def call(self) -> Call:
-        """What the actor sends; a contract asks who sends for no signature."""
-        return self.own or self.twin(Signed(self.actor.address, 0, b""))
-
-    def check(self) -> None:
-        """Raises what the contract would refuse the act with; nothing is sent or signed."""
-        self.room.simulate(self.actor.address, self.call)
-
-    def send(self) -> Receipt:
-        """Sends the act; the actor pays.
-
-        Raises:
-            ContractRefusal: the contract refused.
-            MediBlocError: as `Network.send`.
-        """
-        try:
-            receipt = self.room.send(self.actor.signer, self.call)
-        except self.moot:
-            self.after()
-            raise
-        self.after()
-        return receipt
-
-    def sign(self, deadline: int) -> SignedAct:
-        """Signs the act for anyone to send up to `deadline`; nothing is sent.
-
-        Raises:
-            ExpiryInPast: the deadline has passed.
-            ContractRefusal: the contract would refuse the act as it stands now.
-        """
-        if deadline <= (now := self.exchange.network.now()):
-            raise ExpiryInPast(until=deadline, timestamp=now)
-        call = self.twin(self.word(deadline))
-        self.room.simulate(ZERO_ADDRESS, call)
-        self.after()
-        return SignedAct(
-            chain_id=self.exchange.chain_id,
-            contract=self.room.CONTRACT,
-            address=self.room.address,
-            function=call.function,
-            calldata=self.room.encode(call),
-            signer=self.actor.address,
-            deadline=deadline,
-        )
-
-
-def write_act(act: SignedAct) -> bytes:
-    """Writes a signed act as the paper that `read_act` reads."""
-    return papers.write(KIND, act)
 
 
 def read_act(exchange: Exchange, data: bytes, path: object) -> ActRead:
@@ -263,12 +164,12 @@ def send_acts(
         chunk: most acts in one transaction.
 
     Returns:
-        What became of each, in the order given.
+        What became of each, in the order given. Of a transaction that failed as a whole, for
+        want of funds or of a node, each act has the error; the others are tried.
 
     Raises:
         InvalidValue: there is none, or the chunk is empty.
-        TransportError: the node failed; acts of earlier chunks may be done.
-        InsufficientFunds: the sender cannot pay.
+        TransportError: the node failed before anything was sent.
     """
     if not files or chunk < 1:
         raise InvalidValue(
@@ -283,12 +184,10 @@ def send_acts(
         if isinstance(cost, MediBlocError):
             outcomes[place] = Outcome(outcomes[place].path, outcomes[place].act, error=cost)
     for room, places in _chunks(outcomes, costs, chunk):
-        calls = [_act(outcomes[place]).call for place in places]
-        made = room.multicall(sender.signer, calls, atomic=False)
-        for number, place in enumerate(places):
-            before, error = outcomes[place], made.refused.get(number)
-            receipt = None if error else made.receipt
-            outcomes[place] = Outcome(before.path, before.act, receipt, error)
+        for place, outcome in zip(
+            places, _sent(sender, room, [outcomes[place] for place in places]), strict=True
+        ):
+            outcomes[place] = outcome
         done += len(places)
         progress("relay", done, len(files))
     return outcomes
@@ -318,14 +217,42 @@ def _gas(exchange: Exchange, sender: Identity, outcome: Outcome) -> int | MediBl
     read = _act(outcome)
     if read.act.signer == sender.address:
         return ActOfSender(path=outcome.path, signer=sender.address)
+    if (refused := refusal_of(exchange, read)) is not None:
+        return refused
+    try:
+        return read.room.gas_of(ZERO_ADDRESS, read.call)
+    except ContractRefusal as error:
+        return error
+
+
+def refusal_of(exchange: Exchange, read: ActRead) -> ContractRefusal | None:
+    """Asks the contract of a signed act whether it would take it now.
+
+    Returns:
+        Why it would not; None if it would.
+    """
     if read.act.deadline < exchange.network.now():
         return SignatureExpired(signer=read.act.signer, deadline=read.act.deadline)
     try:
         # As nobody: a contract asks who sends for no signature.
         read.room.simulate(ZERO_ADDRESS, read.call)
-        return read.room.gas_of(ZERO_ADDRESS, read.call)
     except ContractRefusal as error:
         return error
+    return None
+
+
+def _sent(sender: Identity, room: Room, given: Sequence[Outcome]) -> list[Outcome]:
+    """Sends acts of one contract in one transaction."""
+    try:
+        made = room.multicall(sender.signer, [_act(each).call for each in given], atomic=False)
+    except MediBlocError as error:
+        return [Outcome(each.path, each.act, error=error) for each in given]
+    return [
+        Outcome(each.path, each.act, error=made.refused[number])
+        if number in made.refused
+        else Outcome(each.path, each.act, made.receipt)
+        for number, each in enumerate(given)
+    ]
 
 
 def _chunks(

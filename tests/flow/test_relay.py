@@ -18,6 +18,7 @@ from medibloc_py.errors import (
     DocumentInvalid,
     ExpiryInPast,
     GrantNotFound,
+    InsufficientFunds,
     InvalidValue,
     MandateMissing,
     MediBlocError,
@@ -26,7 +27,8 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import keyring, papers, relay
 from medibloc_py.flows.grant import prepare_grants, revoke_access
-from medibloc_py.flows.relay import Outcome, Prepared, SignedAct, read_act, write_act
+from medibloc_py.flows.prepared import Prepared, SignedAct, write_act
+from medibloc_py.flows.relay import Outcome, read_act
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import GENERAL, ZERO_ADDRESS, Scope, Signed
 from medibloc_py.purpose import HMB, TREATMENT
@@ -198,6 +200,14 @@ def test_acts_that_are_too_dear_together_go_apart(
     outcomes = relayed(world, *(signed(consent(world[name])) for name in ("alice", "bob")))
     assert errors(outcomes) == [None, None]
     assert len({each.receipt.transaction for each in outcomes if each.receipt}) == 2
+
+
+def test_a_relay_that_cannot_pay_is_told_for_each_act(world: World, poor: Client) -> None:
+    files = [(name, write_act(signed(consent(world[name])))) for name in ("alice", "bob")]
+    outcomes = poor.relay([("none", b"{}"), *files])
+    assert errors(outcomes) == [DocumentInvalid, InsufficientFunds, InsufficientFunds]
+    assert world.exchange.consent.consent_of(world.address("alice")).terms != HMB
+    assert errors(world[RELAY].relay(files)) == [None, None]
 
 
 def test_nothing_to_relay(world: World) -> None:
@@ -374,23 +384,3 @@ def test_a_withdrawal_is_relayed(world: World) -> None:
     assert read.terms["contribution.patient"] == world.address("alice")
     assert errors(relayed(world, act)) == [None]
     assert market.withdrawn_at(leaf)
-
-
-def test_the_relayed_functions_are_those_that_take_a_word(world: World) -> None:
-    """No function that takes another's word is left out, and none that does not is let in."""
-    fields = list(Signed.__dataclass_fields__)
-    rooms: list[Room] = [
-        world.exchange.accounts,
-        world.exchange.consent,
-        world.exchange.access,
-        world.exchange.market,
-    ]
-    for room in rooms:
-        takers = {
-            name
-            for name, item in room._contract.artifact.functions.items()
-            if item["inputs"]
-            and [c["name"] for c in item["inputs"][-1].get("components", [])] == fields
-        }
-        assert set(relay.RELAYED[room.CONTRACT]) == takers
-    assert len({each.act for room in relay.RELAYED.values() for each in room.values()}) == 10

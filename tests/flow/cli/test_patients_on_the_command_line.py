@@ -90,9 +90,9 @@ def test_a_guardian_acts_until_coming_of_age(world: World, medibloc: Medibloc, r
 
 def test_delegates_of_whom(medibloc: Medibloc) -> None:
     assert medibloc("consent", "delegates", "--json", code=3).json["error"] == "InvalidValue"
-    done = medibloc(
-        "consent", "delegate", "bob", "--as", "alice", "--scope", "consent,read", "--json", code=3
-    )
+    mandate = ("consent", "delegate", "bob", "--as", "alice", "--until", "9d")
+    medibloc(*mandate, code=2)
+    done = medibloc(*mandate, "--scope", "consent,read", "--json", code=3)
     assert done.json["values"]["given"] == "read"
 
 
@@ -110,7 +110,10 @@ def test_a_patient_signs_and_another_sends(world: World, medibloc: Medibloc, rec
     medibloc("account", "publish-key", "--as", "alice", "--rotate", "--sign", "key.json")
     medibloc("access", "grant", record, "--as", "alice", "--to", "clinic", "--sign", "grant.json")
     medibloc("access", "custodian", "rival", "--as", "alice", "--sign", "custodian.json")
-    medibloc("consent", "delegate", "bob", "--as", "alice", "--sign", "mandate.json")
+    medibloc(
+        "consent", "delegate", "bob", "--as", "alice", "--scope", "sell", "--until", "9d",
+        "--sign", "mandate.json",
+    )  # fmt: skip
     files = [Path(f"{each}.json") for each in ("consent", "key", "grant", "custodian", "mandate")]
 
     text = medibloc("relay", "show", *files).out
@@ -122,6 +125,8 @@ def test_a_patient_signs_and_another_sends(world: World, medibloc: Medibloc, rec
         "setFor", "publishKeyFor", "grantFor", "nameCustodianFor", "setDelegateFor",
     ]  # fmt: skip
     assert shown[2]["terms"]["request.grantee"] == world.address("clinic")
+    assert [each["refused"] for each in shown] == [None] * 5
+    assert text.count("the contract would take it") == 5
 
     before = world.exchange.network.balance(world.address("alice"))
     done = medibloc("relay", "send", *files, "--as", "stranger", "--json").json
@@ -132,6 +137,7 @@ def test_a_patient_signs_and_another_sends(world: World, medibloc: Medibloc, rec
     assert world.exchange.accounts.published_key(world.address("alice")).version == 2
     medibloc("access", "open", record, "--as", "clinic", "--out", "opened")
 
+    assert "refused: " in medibloc("relay", "show", files[0]).out
     again = medibloc("relay", "send", *files, "--as", "stranger", "--json", code=4)
     reported = json.loads(again.out)
     assert {each["error"]["error"] for each in reported} == {"SignatureInvalid"}
@@ -144,7 +150,7 @@ def test_what_cannot_be_relayed_is_told(world: World, medibloc: Medibloc) -> Non
     assert medibloc("relay", "show", "none.json", "--json", code=3).json["error"] == (
         "DocumentInvalid"
     )
-    done = medibloc("relay", "send", "none.json", "revoke.json", "--as", "bob", "--json", code=4)
+    done = medibloc("relay", "send", "none.json", "revoke.json", "--as", "bob", "--json", code=3)
     first, second = json.loads(done.out)
     assert (first["done"], first["error"]["error"]) == (False, "DocumentInvalid")
     assert second["done"] is True
@@ -186,7 +192,7 @@ def test_a_fingerprint_names_the_key(world: World, medibloc: Medibloc, record: s
     assert done.json["values"]["found"] == right
     assert medibloc(*grant, "--key", right[:10], "--json", code=3).json["error"] == "InvalidValue"
     medibloc(*grant, "--key", right)
-    medibloc("consent", "delegate", "clinic", "--as", "alice", "--scope", "grant")
+    medibloc("consent", "delegate", "clinic", "--as", "alice", "--scope", "grant", "--until", "9d")
     hand = ("record", "hand-over", record, "--as", "alice", "--to", "clinic", "--out", "h")
     medibloc(*hand, "--key", "0x" + "01" * 32, code=4)
     medibloc(*hand, "--key", right)
