@@ -77,9 +77,10 @@ contract ConsentInvariants is ConsentHandler {
         uint256 terms = _standing(patient, record).terms;
         for (uint256 i = 0; terms != 0 && i < 2 * REQUESTS; ++i) {
             (uint64 word, address requester) = (_requestOf(i / 2), _requesterOf(i % 2));
-            Purpose.Answer expected = _answerOf(terms, i / 2);
-            bool cleared = expected == Purpose.Answer.REFER && _cleared(patient, record, requester, word);
-            if (cleared) expected = Purpose.Answer.PERMIT;
+            bytes1 letter = _letterOf(terms, i / 2);
+            Purpose.Answer expected = letter == "D" ? Purpose.Answer.DENY : Purpose.Answer.REFER;
+            bool permitted = letter == "P" || (letter == "R" && _cleared(patient, record, requester, word));
+            if (permitted) expected = Purpose.Answer.PERMIT;
             (Purpose.Answer answer,) = consents.check(patient, record, requester, word);
             _hold(6, answer == expected);
         }

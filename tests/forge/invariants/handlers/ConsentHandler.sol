@@ -14,7 +14,7 @@ import {Words} from "./Words.sol";
 abstract contract ConsentHandler is Handler {
     uint256 internal constant PATIENTS = 2;
     uint256 internal constant PLACES = 3;
-    uint256 internal constant REQUESTS = 3;
+    uint256 internal constant REQUESTS = 4;
     uint256 internal constant PEOPLE = 6;
 
     /// The last word on one record of a patient.
@@ -230,13 +230,11 @@ abstract contract ConsentHandler is Handler {
         if (will.until < _now()) will.terms = 0;
     }
 
-    /// The answer by the table; what is denied is denied whoever cleared it.
-    function _answerOf(uint256 terms, uint256 request) internal pure returns (Purpose.Answer) {
-        // HMB, HMB with an approval, POA; under: nothing, GRU, HMB | IRB, HMB | COL.
-        bytes memory table = "DDD" "PPP" "DPD" "RRD";
-        bytes1 letter = table[terms * REQUESTS + request];
-        return
-            letter == "P" ? Purpose.Answer.PERMIT : letter == "R" ? Purpose.Answer.REFER : Purpose.Answer.DENY;
+    /// What the terms say: Permitted, Denied, Referred, or Never to be cleared though referred.
+    function _letterOf(uint256 terms, uint256 request) internal pure returns (bytes1) {
+        // HMB, HMB with an approval, POA, sensitive HMB; under: nothing, GRU, HMB | IRB, HMB | COL.
+        bytes memory table = "DDDD" "PPPR" "DPDN" "RRDR";
+        return table[terms * REQUESTS + request];
     }
 
     /// Numbers 0 and 4 are not terms words: no permission, and two.
@@ -249,7 +247,8 @@ abstract contract ConsentHandler is Handler {
 
     function _requestOf(uint256 number) internal pure returns (uint64) {
         if (number == 0) return Purpose.HMB;
-        return number == 1 ? Purpose.HMB | Purpose.HAS_IRB : Purpose.POA;
+        if (number == 1) return Purpose.HMB | Purpose.HAS_IRB;
+        return number == 2 ? Purpose.POA : Purpose.HMB | Purpose.SENSITIVE;
     }
 
     // How an act must end.

@@ -20,7 +20,7 @@ abstract contract Floor is Handler {
     uint256 internal constant MEMBERS = 3;
     uint256 internal constant ISSUERS = 2;
     uint256 internal constant TOKENS = 3;
-    uint256 internal constant PURPOSES = 4;
+    uint256 internal constant PURPOSES = 5;
     uint256 internal constant MOST_LISTINGS = 8;
     address internal constant NOBODY = 0x000000000000000000000000000000000000dEaD;
 
@@ -222,9 +222,10 @@ abstract contract Floor is Handler {
     // What the tables say.
 
     function _purposeOf(uint256 number) internal pure returns (uint64) {
-        uint64[PURPOSES] memory words =
-            [Purpose.HMB, Purpose.HMB | Purpose.HAS_IRB, Purpose.HMB | Purpose.HAS_COL, Purpose.POA];
-        return words[number];
+        if (number == 0) return Purpose.HMB;
+        if (number == 1) return Purpose.HMB | Purpose.HAS_IRB;
+        if (number == 2) return Purpose.HMB | Purpose.HAS_COL;
+        return number == 3 ? Purpose.POA : Purpose.HMB | Purpose.SENSITIVE;
     }
 
     function _termsOf(uint256 number) internal pure returns (uint64) {
@@ -233,8 +234,9 @@ abstract contract Floor is Handler {
     }
 
     function _answerOf(uint64 terms, uint256 purpose) internal pure returns (bytes1) {
-        if (terms & Purpose.IRB != 0) return bytes("DPDD")[purpose];
-        return terms & Purpose.COL != 0 ? bytes("RRPD")[purpose] : bytes("PPPD")[purpose];
+        // What is referred there and cannot be cleared is as good as denied.
+        if (terms & Purpose.IRB != 0) return bytes("DPDDD")[purpose];
+        return terms & Purpose.COL != 0 ? bytes("RRPDR")[purpose] : bytes("PPPDR")[purpose];
     }
 
     /// Whether what the patient says now permits all that a listing offers.
