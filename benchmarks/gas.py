@@ -371,13 +371,21 @@ def differences(was: dict[str, int], found: dict[str, int]) -> list[tuple[str, o
     return [(n, was.get(n), found.get(n)) for n in names if was.get(n) != found.get(n)]
 
 
-def show(console: Console, found: dict[str, int]) -> None:
-    """Prints every figure beside its goal."""
-    table = Table("act", "gas", "goal", "")
+def rows(found: dict[str, int]) -> list[tuple[str, str, str, str]]:
+    """Every figure beside its goal, and by how much it is missed."""
+    told = []
     for name, gas in found.items():
         goal = GOALS.get(name)
         met = "" if goal is None else "met" if gas <= goal else f"missed by {gas - goal:,}"
-        table.add_row(name, f"{gas:,}", f"{goal:,}" if goal else "", met)
+        told.append((name, f"{gas:,}", f"{goal:,}" if goal else "", met))
+    return told
+
+
+def show(console: Console, found: dict[str, int]) -> None:
+    """Prints the figures as a table."""
+    table = Table("act", "gas", "goal", "")
+    for row in rows(found):
+        table.add_row(*row)
     console.print(table)
 
 

@@ -44,6 +44,7 @@ from medibloc_py.flows import listing as listings
 from medibloc_py.flows.decisions import Decisions
 from medibloc_py.flows.ledger import Ledger, Reading, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.flows.prepared import Prepared
 from medibloc_py.model import (
     GENERAL,
     Address,
@@ -264,6 +265,7 @@ class Client:
         expires_at: int,
         weight: int = 1,
         payee: Address | None = None,
+        patient: Address | None = None,
     ) -> SignedContribution:
         """Signs a record into a steward's future listing: `flows.contribute.contribute`."""
         return contribute.contribute(
@@ -279,6 +281,7 @@ class Client:
             expires_at=expires_at,
             weight=weight,
             payee=payee,
+            patient=patient,
         )
 
     # Reader
@@ -447,8 +450,8 @@ class Client:
         """Pays many shares out, a hundred in a transaction: `flows.shares.claim_many`."""
         return shares.claim_many(self.exchange, self.me, files, progress)
 
-    def claim_to(self, data: bytes, path: object, to: Address) -> Receipt:
-        """Pays the account's share out to another address: `flows.shares.claim_to`."""
+    def claim_to(self, data: bytes, path: object, to: Address) -> Prepared:
+        """Prepares to pay the account's share to another address: `flows.shares.claim_to`."""
         return shares.claim_to(self.exchange, self.me, data, path, to)
 
     def claim_fee(self, listing: Listing) -> Receipt:
@@ -461,6 +464,10 @@ class Client:
 
     def withdraw(self, data: bytes, path: object) -> Receipt:
         """Withdraws a contribution and closes its listing: `flows.shares.withdraw`."""
+        return self.withdrawal(data, path).send()
+
+    def withdrawal(self, data: bytes, path: object) -> Prepared:
+        """Prepares to withdraw a contribution, to be sent or signed: `flows.shares.withdraw`."""
         return shares.withdraw(self.exchange, self.me, data, path)
 
     def challenge_quote(self, data: bytes, path: object) -> challenge.Challenged:

@@ -27,7 +27,7 @@ from medibloc_py.model import (
 
 def contribute(
     exchange: Exchange,
-    patient: Identity,
+    signer: Identity,
     record: RecordId,
     *,
     steward: Address,
@@ -39,6 +39,7 @@ def contribute(
     expires_at: int,
     weight: int = 1,
     payee: Address | None = None,
+    patient: Address | None = None,
 ) -> SignedContribution:
     """Signs (EIP-712) that a steward may sell access to a record on these terms.
 
@@ -46,7 +47,7 @@ def contribute(
 
     Args:
         exchange: the deployment the signature is bound to.
-        patient: the signer, who must hold the record file.
+        signer: the patient, or a delegate for selling; must hold the record file.
         record: the record.
         steward: who may list it.
         token: the ERC-20 it is sold for.
@@ -58,6 +59,7 @@ def contribute(
         expires_at: the listing must close no later.
         weight: this record's part of the listing's total weight.
         payee: who is paid; the patient if not given.
+        patient: whose record it is, if a delegate signs.
 
     Raises:
         InvalidValue: a number that no listing could meet.
@@ -65,7 +67,10 @@ def contribute(
         RecordNotHeld: the patient does not hold the record.
         TermsInvalid: `terms` is no terms word.
         ConsentNotCovering: the patient's consent on chain is narrower than `terms`.
+        ContributionInvalid: the record is another patient's.
+        MandateMissing, MandateTooShort: a delegate that may not, or not for as long.
     """
+    owner = patient or signer.address
     if not purpose.valid_terms(terms):
         raise TermsInvalid(terms=terms)
     if weight < 1:
@@ -78,24 +83,28 @@ def contribute(
         raise InvalidValue(name="largest fee", given=max_fee_bps, allowed=f"0 to {WHOLE_BPS} bps")
     if expires_at <= (now := exchange.network.now()):
         raise ExpiryInPast(until=expires_at, timestamp=now)
-    require_cover(exchange, patient.address, terms, record)
-    held = held_record(patient, record)
+    exchange.consent.require_mandate(owner, signer.address, Scope.SELL, expires_at)
+    require_cover(exchange, owner, terms, record)
+    held = held_record(signer, record)
+    if held.patient != owner:
+        reason = f"it is a record of {held.patient}"
+        raise ContributionInvalid(patient=owner, record=record, reason=reason)
     signed = ContributionTerms(
-        patient=patient.address,
-        signer=patient.address,
+        patient=owner,
+        signer=signer.address,
         steward=steward,
         token=token,
         terms=terms,
         min_price=min_price,
         max_fee_bps=max_fee_bps,
-        payee=payee or patient.address,
+        payee=payee or owner,
         record=record,
         key_commitment=held.key_commitment,
         weight=weight,
         max_total_weight=max_total_weight,
         expires_at=expires_at,
     )
-    _, signature = exchange.market.sign_contribution(patient.signer, signed)
+    _, signature = exchange.market.sign_contribution(signer.signer, signed)
     return SignedContribution(signed, signature)
 
 

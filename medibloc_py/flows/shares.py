@@ -10,10 +10,12 @@ from medibloc_py.errors import (
     DocumentInvalid,
     InvalidValue,
     NothingToClaim,
+    NotPayee,
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.model import Address, Claim, Receipt, Signed
+from medibloc_py.flows.prepared import Prepared
+from medibloc_py.model import Address, Claim, ListingId, Receipt
 
 CLAIMS_AT_ONCE = 100
 """In one transaction: some six million gas, less than half of what one may take."""
@@ -103,32 +105,54 @@ def claim_many(
 
 def claim_to(
     exchange: Exchange, payee: Identity, data: bytes, path: object, to: Address
-) -> Receipt:
-    """Pays a share out to another address than its payee's, who sends it.
+) -> Prepared:
+    """Prepares to pay a share out to another address than its payee's, by the payee's word.
 
-    For a payee whom the token no longer lets receive, or who lost the use of the address
-    for it. Of somebody else's transaction, see `sign_claim` of the market.
+    For a payee whom the token no longer lets receive, or who lost the use of the address for it.
 
     Raises:
-        NotPayee: the sender is not the payee.
-        NothingToClaim: nothing new was earned.
+        DocumentInvalid: it is no claim file of a contributor.
+        NotPayee: the account is not the payee.
     """
     paper = read_contributors_claim(exchange, data, path)
-    own_word = Signed(payee.address, 0, b"")
-    return exchange.market.claim_to(
-        payee.signer, paper.listing, paper.contribution, paper.proof, to, own_word
+    if payee.address != paper.contribution.payee:
+        raise NotPayee(caller=payee.address, payee=paper.contribution.payee)
+    market, standing = exchange.market, (paper.listing, paper.contribution, paper.proof)
+    place = _listing_id(exchange, paper), _leaf(paper)
+    return Prepared(
+        exchange,
+        market,
+        payee,
+        None,
+        lambda deadline: market.sign_claim(payee.signer, *place, to, deadline),
+        lambda by: market.claim_to.call(*standing, to, by),
     )
 
 
-def withdraw(exchange: Exchange, sender: Identity, data: bytes, path: object) -> Receipt:
-    """Withdraws a contribution: its listing takes no order from the next block on.
+def withdraw(exchange: Exchange, sender: Identity, data: bytes, path: object) -> Prepared:
+    """Prepares to withdraw a contribution: its listing takes no order from the next block on.
+
+    The patient and a delegate for selling may send it or sign it; anyone may send it once the
+    consent no longer permits the listing's terms.
 
     Raises:
-        WithdrawalNotAllowed: only the patient or a delegate for selling may, while the
-            consent holds.
+        DocumentInvalid: it is no claim file of a contributor.
     """
     paper = read_contributors_claim(exchange, data, path)
-    return exchange.market.withdraw(sender.signer, paper.listing, paper.contribution, paper.proof)
+    market, standing = exchange.market, (paper.listing, paper.contribution, paper.proof)
+    place = _listing_id(exchange, paper), _leaf(paper)
+    return Prepared(
+        exchange,
+        market,
+        sender,
+        market.withdraw.call(*standing),
+        lambda deadline: market.sign_withdrawal(sender.signer, *place, deadline),
+        lambda by: market.withdraw_for.call(*standing, by),
+    )
+
+
+def _listing_id(exchange: Exchange, paper: papers.Claim) -> ListingId:
+    return ids.listing_id(exchange.chain_id, exchange.market.address, paper.listing)
 
 
 def _leaf(paper: papers.Claim | papers.IssuerClaim) -> bytes:

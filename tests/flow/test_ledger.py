@@ -35,8 +35,8 @@ from medibloc_py.errors import (
 from medibloc_py.flows import buyer, papers
 from medibloc_py.flows.buyer import Purchased
 from medibloc_py.flows.entries import QuoteHandedOut, SettleDecided
-from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.kept import kept_listing
+from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.listing import DatasetListed
 from medibloc_py.model import ListingId, OrderId, OrderState
 from tests.flow.command import Done, run

@@ -18,6 +18,8 @@ from medibloc_py.errors import (
     InsufficientFunds,
     InvalidValue,
     ListingClosed,
+    MandateMissing,
+    MandateTooShort,
     NothingToClaim,
     NotPayee,
     PurposeDenied,
@@ -28,8 +30,10 @@ from medibloc_py.flows import papers
 from medibloc_py.flows.contribute import leaf_of
 from medibloc_py.flows.kept import kept_listing
 from medibloc_py.flows.listing import DatasetListed
-from medibloc_py.model import Address, Bond, Role, SignedContribution
-from tests.flow.world import DAY, FEE_BPS, PRICE, PURPOSE, World
+from medibloc_py.flows.prepared import write_act
+from medibloc_py.flows.relay import read_act, send_acts
+from medibloc_py.model import Address, Bond, Role, Scope, SignedContribution
+from tests.flow.world import DAY, FEE_BPS, PRICE, PURPOSE, TERMS, World
 
 BOND = 40_000_001
 NOBODY = Address("0x000000000000000000000000000000000000dEaD")
@@ -220,8 +224,59 @@ def test_only_the_payee_sends_a_share_elsewhere(world: World) -> None:
     before = world.token.balance(to)
     with pytest.raises(NotPayee):
         world["bob"].claim_to(file, "claim", to)
-    world["alice"].claim_to(file, "claim", to)
+    world["alice"].claim_to(file, "claim", to).send()
     assert world.token.balance(to) == before + (PRICE - PRICE * 500 // 10_000) * 3 // 4
+
+
+def test_a_payees_word_is_relayed_once(world: World) -> None:
+    listed = world.list_dataset()
+    sell(world, listed)
+    file, to = world.claim_file(listed, "alice"), world.address("rival")
+    before = world.token.balance(to)
+    act = write_act(world["alice"].claim_to(file, "claim", to).sign(world.in_days(1)))
+    assert read_act(world.exchange, act, "act").terms["to"] == to
+    relay = world.me("stranger")
+    (done,) = send_acts(world.exchange, relay, [("act", act)])
+    assert done.error is None
+    assert world.token.balance(to) == before + (PRICE - PRICE * 500 // 10_000) * 3 // 4
+    (again,) = send_acts(world.exchange, relay, [("act", act)])
+    assert again.error is not None
+
+
+def test_a_delegate_signs_a_contribution_for_the_patient(world: World) -> None:
+    guardian, patient = world["clinic"], world.address("alice")
+    terms = {
+        "steward": world.address("hospital"),
+        "token": world.token.address,
+        "terms": TERMS,
+        "min_price": PRICE,
+        "max_fee_bps": FEE_BPS,
+        "max_total_weight": 4,
+        "expires_at": world.in_days(90),
+        "patient": patient,
+    }
+    record = world.records["alice"]
+    with pytest.raises(MandateMissing):
+        guardian.contribute(record, **terms)  # type: ignore[arg-type]
+    scope = Scope.GRANT | Scope.SELL
+    name = world.exchange.consent.set_delegate
+    name(world.me("alice").signer, world.address("clinic"), scope, world.in_days(60))
+    with pytest.raises(MandateTooShort):
+        guardian.contribute(record, **terms)  # type: ignore[arg-type]
+    name(world.me("alice").signer, world.address("clinic"), scope, world.in_days(91))
+    file = world["hospital"].hand_over(record, world.address("clinic"))
+    guardian.import_record(file, "record")
+    signed = guardian.contribute(record, **terms)  # type: ignore[arg-type]
+    assert (signed.terms.patient, signed.terms.signer) == (patient, world.address("clinic"))
+    listed = world.list_dataset(signed)
+    sell(world, listed)
+    assert listed.claims[0].contribution.payee == patient
+    # A mandate that ended takes nothing from what was signed under it, but no new buyer pays.
+    name(world.me("alice").signer, world.address("clinic"), Scope(0), 0)
+    with pytest.raises(QuoteInvalid, match="may not sell"):
+        world["rival"].check_quote(world.quote(listed, "rival"), "quote", PURPOSE)
+    with pytest.raises(ContributionValid):
+        world["rival"].challenge_quote(world.quote(listed, "rival"), "quote")
 
 
 # Payment.

@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medibloc_py.cli.acting import act, sign_acts
 from medibloc_py.cli.dataset.shared import ClaimFile, token_of
-from medibloc_py.cli.options import As, Json, Session, read_bytes
+from medibloc_py.cli.options import (
+    WEEK,
+    As,
+    Json,
+    OnBehalfOf,
+    Session,
+    Sign,
+    ValidFor,
+    read_bytes,
+)
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_amount, read_bytes32, read_time
 
@@ -41,6 +51,7 @@ def contribute(
         str | None, typer.Option(help="Who is paid; the account if not given.")
     ] = None,
     token: Annotated[str | None, typer.Option(help="ERC-20; else the test token.")] = None,
+    on_behalf_of: OnBehalfOf = None,
     json: Json = False,
 ) -> None:
     """Sign a record into a steward's listing. Nothing is sent; give the file to the steward."""
@@ -62,16 +73,30 @@ def contribute(
         expires_at=read_time(until, client.exchange.network.now()),
         weight=weight,
         payee=session.address(payee) if payee else None,
+        patient=session.address(on_behalf_of) if on_behalf_of else None,
     )
     write_atomic(out, papers.write("contribution", signed))
     Output(json).result(signed, [f"Signed; give {out} to the steward."])
 
 
-def withdraw(context: typer.Context, file: ClaimFile, account: As, json: Json = False) -> None:
-    """Leave a listing: it takes no order from the next block on. Earnings so far stay."""
+def withdraw(
+    context: typer.Context,
+    file: ClaimFile,
+    account: As,
+    sign: Sign = None,
+    valid_for: ValidFor = WEEK,
+    json: Json = False,
+) -> None:
+    """Leave a listing: it takes no order from the next block on. Earnings so far stay.
+
+    The patient may always, and a delegate for selling; anyone else once the patient's consent
+    no longer permits the listing's terms.
+    """
     session: Session = context.obj
-    receipt = session.acting_as(account).withdraw(read_bytes(file), file)
-    Output(json).result(receipt, [f"Withdrawn in {receipt.transaction}; the listing is closed."])
+    client = session.acting_as(account)
+    prepared = client.withdrawal(read_bytes(file), file)
+    said = "Withdrawn; the listing is closed"
+    act(Output(json), client, prepared, sign, valid_for, said)
 
 
 def claim(
@@ -87,6 +112,8 @@ def claim(
         str | None,
         typer.Option(help="Another address than the payee's; only the payee may say so."),
     ] = None,
+    sign: Sign = None,
+    valid_for: ValidFor = WEEK,
     json: Json = False,
 ) -> None:
     """Pay shares out to their payees, or with --fee-of the steward's part; anyone may send it.
@@ -99,11 +126,16 @@ def claim(
 
     session: Session = context.obj
     given = files or []
-    if bool(given) == (fee_of is not None) or (to is not None and len(given) != 1):
+    elsewhere = to is not None
+    if bool(given) == (fee_of is not None) or (elsewhere and len(given) != 1):
         raise InvalidValue(
             name="claim",
             given=f"given {len(given)} files" + (" and --fee-of" if fee_of else ""),
             allowed="given either claim files or --fee-of; one file with --to",
+        )
+    if sign is not None and not elsewhere:
+        raise InvalidValue(
+            name="--sign", given="given without --to", allowed="left out: anyone may send a claim"
         )
     console = Output(json)
     client = session.acting_as(account)
@@ -111,7 +143,11 @@ def claim(
         listing_id = ListingId(read_bytes32(fee_of, "listing"))
         receipts = [client.claim_fee(client.exchange.market.listing(listing_id))]
     elif to is not None:
-        receipts = [client.claim_to(read_bytes(given[0]), given[0], session.address(to))]
+        prepared = client.claim_to(read_bytes(given[0]), given[0], session.address(to))
+        if sign is not None:
+            sign_acts(console, client, [prepared], sign, valid_for)
+            return
+        receipts = [prepared.send()]
     else:
         receipts = _claim_all(client, given, console)
     paid = sum(

@@ -334,6 +334,11 @@ def test_a_share_goes_elsewhere_by_the_payees_word(
     before = world.token.balance(world.address("rival"))
     to = ("dataset", "claim", claim_of(world, "alice"), "--to", "rival", "--json")
     assert medibloc(*to, "--as", "bob", code=4).json["error"] == "NotPayee"
+    signed = ("--sign", "to.json")
+    medibloc("dataset", "claim", claim_of(world, "alice"), *signed, "--as", "alice", code=3)
+    medibloc(*to, *signed, "--as", "alice")
+    medibloc("dataset", "withdraw", claim_of(world, "bob"), "--sign", "leave.json", "--as", "bob")
+    assert "rival" not in medibloc("relay", "show", "to.json", "leave.json").out
     amount = medibloc(*to, "--as", "alice").json["amount"]
     assert world.token.balance(world.address("rival")) == before + amount
 
