@@ -58,7 +58,7 @@ contract GrantInvariants is GrantHandler {
         _hold(9, until <= keeper.lent);
     }
 
-    function _anEmergencyStandsAndIsReviewedOnce(Case memory case_) private view {
+    function _anEmergencyStandsAndIsReviewedOnce(Plot memory case_) private view {
         (address custodian, uint40 brokenAt, bool reviewed) =
             grants.emergencyOf(_ids[case_.record], case_.clinician, case_.epoch);
         _hold(11, custodian == case_.custodian && brokenAt == case_.brokenAt);
@@ -66,7 +66,7 @@ contract GrantInvariants is GrantHandler {
     }
 
     /// Everyone tries; what comes of it is forgotten with the check.
-    function _nobodyElseDelivers(Case memory case_) private {
+    function _nobodyElseDelivers(Plot memory case_) private {
         (bool waits, address custodian) = _waits(case_.record, case_.clinician);
         bytes memory data = _deliverData(case_);
         for (uint256 i = 0; i < PEOPLE; ++i) {

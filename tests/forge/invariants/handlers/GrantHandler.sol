@@ -35,7 +35,7 @@ abstract contract GrantHandler is Handler {
         uint40 lent;
     }
 
-    struct Case {
+    struct Plot {
         uint256 record;
         address clinician;
         address custodian;
@@ -47,7 +47,7 @@ abstract contract GrantHandler is Handler {
     /// Two patients; a delegate; a custodian, who reads, too; two clinicians, who may also review.
     address[PEOPLE] internal _people;
     bytes32[RECORDS] internal _ids;
-    Case[] internal _cases;
+    Plot[] internal _cases;
     mapping(uint256 record => mapping(address reader => Given)) internal _given;
     mapping(address patient => Keeper) internal _keepers;
     mapping(address patient => uint40) private _mandates;
@@ -193,7 +193,7 @@ abstract contract GrantHandler is Handler {
         if (!_act(clinician, address(grants), data, foretold)) return;
         _give(record, patient, clinician, Purpose.TREATMENT, _now() + 30 minutes);
         _cases.push(
-            Case({
+            Plot({
                 record: record,
                 clinician: clinician,
                 custodian: custodian,
@@ -207,7 +207,7 @@ abstract contract GrantHandler is Handler {
     function deliver(uint256 index, uint256 person, uint256 luck) external {
         luck = _dice(luck);
         if (_cases.length == 0) return;
-        Case memory case_ = _cases[index % _cases.length];
+        Plot memory case_ = _cases[index % _cases.length];
         address sender = luck % 4 == 0 ? _people[person % PEOPLE] : case_.custodian;
         (bool waits, address custodian) = _waits(case_.record, case_.clinician);
         bytes4 foretold = DONE;
@@ -220,7 +220,7 @@ abstract contract GrantHandler is Handler {
     function review(uint256 index, uint256 person, uint256 luck) external {
         luck = _dice(luck);
         if (_cases.length == 0) return;
-        Case storage case_ = _cases[index % _cases.length];
+        Plot storage case_ = _cases[index % _cases.length];
         address reviewer = luck / 8 % 4 == 0 ? _people[person % PEOPLE] : _people[4 + person % 2];
         uint32 epoch = luck % 8 == 0 ? case_.epoch + 1000 : case_.epoch;
         bytes4 foretold = DONE;
@@ -297,7 +297,7 @@ abstract contract GrantHandler is Handler {
     /// Whether the latest grant is an emergency's and holds, and whose it is to deliver.
     function _waits(uint256 record, address clinician) internal view returns (bool, address) {
         for (uint256 i = 0; i < _cases.length; ++i) {
-            Case memory case_ = _cases[i];
+            Plot memory case_ = _cases[i];
             bool latest = case_.record == record && case_.clinician == clinician
                 && case_.epoch == _given[record][clinician].epoch;
             if (latest) return (_reads(record, clinician), case_.custodian);
@@ -305,11 +305,11 @@ abstract contract GrantHandler is Handler {
         return (false, address(0));
     }
 
-    function _tookPart(Case memory case_, address person) internal view returns (bool) {
+    function _tookPart(Plot memory case_, address person) internal view returns (bool) {
         return person == case_.clinician || person == case_.custodian || person == _patientOf(case_.record);
     }
 
-    function _deliverData(Case memory case_) internal view returns (bytes memory) {
+    function _deliverData(Plot memory case_) internal view returns (bytes memory) {
         return abi.encodeCall(
             IGrants.deliver, (_patientOf(case_.record), _blindOf(case_.record), case_.clinician, _locator())
         );
