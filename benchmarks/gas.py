@@ -381,6 +381,12 @@ def rows(found: dict[str, int]) -> list[tuple[str, str, str, str]]:
     return told
 
 
+def page(found: dict[str, int]) -> str:
+    """The figures as the table of docs/benchmarks.md."""
+    head = ["| act | gas | goal | |", "|---|---:|---:|---|"]
+    return "\n".join(head + [f"| `{name}` | {' | '.join(rest)} |" for name, *rest in rows(found)])
+
+
 def show(console: Console, found: dict[str, int]) -> None:
     """Prints the figures as a table."""
     table = Table("act", "gas", "goal", "")
