@@ -135,7 +135,7 @@ def test_a_listing_is_made_once_wherever_it_was_killed(
     assert drawn in ([], [listing_id])
     assert len(list((folder / "claims").iterdir())) == 2
     # What was made with the secret holds, is paid, and opens.
-    done = DatasetListed(listing_id, listing, (), None)
+    done = DatasetListed(listing_id, listing, (), (), None)
     bought = buy(world, done)
     world["hospital"].settle(bought.order_id)
     assert all(opened.read(0) for opened in world["researcher"].open_dataset(bought.order_id))
@@ -544,7 +544,7 @@ def test_no_option_lets_a_buyer_pay_unchecked() -> None:
 def test_only_what_check_quote_gave_is_paid() -> None:
     """One place pays, it takes a `CheckedQuote`, and one place makes these."""
     code = [*(ROOT / "medibloc_py").rglob("*.py"), *(ROOT / "scripts").glob("*.py")]
-    made, paid = set(), set()
+    made, paid, asked = set(), set(), set()
     for file in code:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.FunctionDef):
@@ -552,11 +552,15 @@ def test_only_what_check_quote_gave_is_paid() -> None:
             for call in (each.func for each in ast.walk(node) if isinstance(each, ast.Call)):
                 if ast.unparse(call).endswith("CheckedQuote"):
                     made.add((file.name, node.name))
-                if re.search(r"market\.purchase(?!s\b)\w*(\.|$)", ast.unparse(call)):
+                if re.search(r"market\.purchase(_with_permit)?(\.|$)", ast.unparse(call)):
                     paid.add((file.name, node.name))
+                if ast.unparse(call) == "_pay":
+                    asked.add((file.name, node.name))
     assert made == {("buyer.py", "check_quote")}
-    assert paid == {("buyer.py", "purchase")}
-    assert typing.get_type_hints(buyer.purchase)["checked"] is buyer.CheckedQuote
+    assert paid == {("buyer.py", "_pay")}
+    assert asked == {("buyer.py", "purchase")}
+    for function in (buyer.purchase, buyer._pay):
+        assert typing.get_type_hints(function)["checked"] is buyer.CheckedQuote
 
 
 def test_purchase_checks_the_bytes_it_is_given(world: World, folder: Path) -> None:
