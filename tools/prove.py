@@ -29,8 +29,8 @@ WHOLE_TIMEOUT_S = 240
 
 # Halmos follows each path by itself, and the lone `if`s of `_met` alone make 768. So `_met` is
 # proved equal to an expression without branches (`PurposeLemmas`), and `matches` is proved with
-# that expression in its place. `_firstDenying` and `_lowest` find the deciding bit, not the answer: that
-# they always find one is a lemma too, and the proofs of the answer do without it.
+# that expression in its place. `_firstDenying` and `_lowest` find the deciding bit, not the answer:
+# that they always find one is a lemma too, and the proofs of the answer do without it.
 MERGED = {
     "_met": "return PurposeExpressions.met(request, covered);",
     "_firstDenying": "unmet; return 0;",
