@@ -8,8 +8,10 @@ import {PointLock} from "../../contracts/libraries/PointLock.sol";
 /// with the address of k·G is its definition, and is tested in `tests/forge/PointLock.t.sol`.
 contract PointLockProofs {
     /// Order of the group and x of its base point, from SEC 2, section 2.4.1; not read from the library.
-    uint256 private constant N = 115792089237316195423570985008687907852837564279074904382605163141518161494337;
-    uint256 private constant G_X = 55066263022277343669578718895168534326250603453777594175500187360389116729240;
+    uint256 private constant N =
+        115792089237316195423570985008687907852837564279074904382605163141518161494337;
+    uint256 private constant G_X =
+        55066263022277343669578718895168534326250603453777594175500187360389116729240;
 
     function check_the_zero_lock_never_opens(uint256 k) external pure {
         assert(!PointLock.opens(address(0), k));

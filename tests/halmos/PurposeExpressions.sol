@@ -12,7 +12,7 @@ library PurposeExpressions {
         all |= _moved(request, Purpose.NONCOMMERCIAL, Purpose.NCU);
         all |= _moved(request, Purpose.NONPROFIT, Purpose.NPU);
         all |= _moved(request, Purpose.NONCOMMERCIAL, Purpose.NPUNCU)
-            & _moved(request, Purpose.NONPROFIT, Purpose.NPUNCU);
+        & _moved(request, Purpose.NONPROFIT, Purpose.NPUNCU);
         all |= _moved(request, Purpose.GENETIC, Purpose.GSO);
         all |= _moved(request, Purpose.HAS_IRB, Purpose.IRB);
         all |= _moved(request, Purpose.HAS_PUB, Purpose.PUB);

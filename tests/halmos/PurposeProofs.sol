@@ -41,7 +41,9 @@ contract PurposeProofs {
 
     function check_unknown_words_are_denied(uint64 terms, uint64 request) external pure {
         (Purpose.Answer answer,) = Purpose.matches(terms, request);
-        if (!Purpose.validTerms(terms) || request & ~Purpose.REQUEST != 0) assert(answer == Purpose.Answer.DENY);
+        if (!Purpose.validTerms(terms) || request & ~Purpose.REQUEST != 0) {
+            assert(answer == Purpose.Answer.DENY);
+        }
     }
 
     function check_treatment_is_denied(uint64 terms, uint64 request) external pure {
