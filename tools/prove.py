@@ -114,10 +114,13 @@ def _read(contract: str, report: dict[str, object], output: str) -> tuple[list[s
         for one in results:
             name = f"{contract}.{one['name'].partition('(')[0]}"
             paths = one["num_paths"][0]
-            lines.append(f"{name}: {paths} paths, {one['time'][0]:.1f} s")
             if one["exitcode"] or one["num_bounded_loops"]:
                 failures.append(f"{name}: not proved")
-    if failures or "WARNING" in output or not lines:
+            else:
+                lines.append(f"{name}: {paths} paths, {one['time'][0]:.1f} s")
+    if failures:
+        failures[-1] += f"\n{output[-4000:]}"
+    elif "WARNING" in output or not lines:
         failures.append(f"{contract}: {output[-4000:]}")
     return lines, failures
 
@@ -133,7 +136,7 @@ def main(names: list[str]) -> int:
     start = time.monotonic()
     generate()
     subprocess.run(
-        ["forge", "build", "--ast", "--extra-output", "storageLayout", "metadata"],
+        ["forge", "build"],
         cwd=ROOT,
         env=_environment(),
         check=True,
@@ -158,7 +161,7 @@ def main(names: list[str]) -> int:
     print("\n".join(proofs))
     proved += len(proofs)
     failed += failures
-    print("\n".join(failed))
+    print("\n".join(failed), end="\n" if failed else "")
     print(f"{proved} proofs in {time.monotonic() - start:.0f} s, {len(failed)} failures")
     return 1 if failed else 0
 
