@@ -255,6 +255,8 @@ contract Grants is IGrants, EIP712, Batches {
         // A grant that is missing or was revoked has expired at second 0.
         if (entry.expiresAt < block.timestamp) return false;
         if (entry.purpose == Purpose.TREATMENT) return true;
+        // Which bit decided is for who asks to be told, not for a yes or no.
+        // slither-disable-next-line unused-return
         (Purpose.Answer answer,) = consents.check(patient, recordId, grantee, entry.purpose);
         return answer == Purpose.Answer.PERMIT;
     }
@@ -293,6 +295,8 @@ contract Grants is IGrants, EIP712, Batches {
     }
 
     function _requireRole(IAccounts.Role role) private view {
+        // What an accreditor vouched for besides plays no part here.
+        // slither-disable-next-line unused-return
         (uint40 until,) = accounts.accreditation(msg.sender, role);
         if (until < block.timestamp) revert IAccounts.NotAccredited(msg.sender, role, until);
     }

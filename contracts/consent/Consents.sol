@@ -134,6 +134,8 @@ contract Consents is IConsents, EIP712, Batches {
 
     /// @inheritdoc IConsents
     function clear(bytes32 subject, address requester, uint64 request, uint40 until) external {
+        // What an accreditor vouched for besides plays no part here.
+        // slither-disable-next-line unused-return
         (uint40 accreditedUntil,) = accounts.accreditation(msg.sender, IAccounts.Role.REVIEWER);
         if (accreditedUntil < block.timestamp) {
             revert IAccounts.NotAccredited(msg.sender, IAccounts.Role.REVIEWER, accreditedUntil);

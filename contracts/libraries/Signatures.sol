@@ -56,6 +56,8 @@ library Signatures {
             s := calldataload(add(signature.offset, 0x20))
             v := byte(0, calldataload(add(signature.offset, 0x40)))
         }
+        // The third value only explains the failure.
+        // slither-disable-next-line unused-return
         (address found, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, v, r, s);
         return failure == ECDSA.RecoverError.NoError && found == signer;
     }

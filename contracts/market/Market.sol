@@ -120,6 +120,8 @@ contract Market is IMarket, EIP712, Batches {
         // Before the token is asked anything: only a listed one is.
         _known(listing.id());
         IERC20Permit token = IERC20Permit(listing.token);
+        // A token that calls back finds the market between two acts: the purchase has not begun.
+        // slither-disable-next-line reentrancy-no-eth
         try token.permit(
             msg.sender, address(this), listing.price, permit.deadline, permit.v, permit.r, permit.s
         ) {}
@@ -430,6 +432,8 @@ contract Market is IMarket, EIP712, Batches {
     }
 
     function _mark(bytes32 leaf) private {
+        // Zero says that there is no time yet; nobody can bring a time to be zero.
+        // slither-disable-next-line incorrect-equality
         if (withdrawnAt[leaf] == 0) withdrawnAt[leaf] = uint40(block.timestamp);
     }
 
@@ -463,6 +467,8 @@ contract Market is IMarket, EIP712, Batches {
     /// signed under it.
     function _maySign(Listings.ContributionTerms calldata terms) private view returns (bool) {
         if (terms.signer == terms.patient) return true;
+        // Only what the delegate was ever allowed counts, for that never changes.
+        // slither-disable-next-line unused-return
         (, uint8 everScope,,) = consents.mandateOf(terms.patient, terms.signer);
         return everScope & Scopes.SELL != 0;
     }
