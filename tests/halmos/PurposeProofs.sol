@@ -27,6 +27,21 @@ contract PurposeProofs {
         if (before != Purpose.Answer.PERMIT) assert(answer != Purpose.Answer.PERMIT);
     }
 
+    function check_a_modifier_never_makes_a_request_clearable(uint64 terms, uint64 request, uint64 added)
+        external
+        pure
+    {
+        if (Purpose.clearable(terms | (added & Purpose.RESTRICTIONS), request)) {
+            assert(Purpose.clearable(terms, request));
+        }
+    }
+
+    function check_nothing_denied_is_clearable(uint64 terms, uint64 request) external pure {
+        if (!Purpose.clearable(terms, request)) return;
+        (Purpose.Answer answer,) = Purpose.matches(terms, request);
+        assert(answer != Purpose.Answer.DENY);
+    }
+
     function check_covers_is_sound(uint64 consent, uint64 offer, uint64 request) external pure {
         if (!Purpose.covers(consent, offer)) return;
         (Purpose.Answer answer,) = Purpose.matches(offer, request);
