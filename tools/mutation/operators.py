@@ -215,6 +215,9 @@ class _Reader:
 
     def _literal(self, node: Node, parent: Node) -> Iterator[_Change]:
         for text in _other_literals(node, self._text(_span(node))):
+            size = re.fullmatch(r"type\(bytes(\d+)\)", _type(parent.get("expression", {})))
+            if size:  # a conversion that takes no number but zero
+                text = f"uint{8 * int(size[1])}({text})"
             yield _Change(*_span(node), text, parent)
 
     def _conditional(self, node: Node, _: Node) -> Iterator[_Change]:
