@@ -398,7 +398,7 @@ def slots(path: Path) -> list[bytes]:
 def test_an_older_copy_cannot_be_told_from_the_newest_by_the_file_alone(
     steward: Identity,
 ) -> None:
-    """What the chain tells of it is in tests/flow/test_stewards_ledger.py; docs/ledger-v1.md says more."""
+    """What the chain tells of it is in test_stewards_ledger.py; docs/ledger-v1.md says more."""
     ledger = whole_life(steward)
     data = ledger.path.read_bytes()
     ledger.path.write_bytes(data[: 3 * SLOT])
