@@ -82,16 +82,18 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 .PHONY: test unit flow contracts forge brownie-anvil brownie-ganache web3-7
 test: library contracts web3-7 ## Set up and pass all tests
 
+# A file's tests share a chain: they stay together.
+PARALLEL := --numprocesses auto --dist loadfile
 .PHONY: library
 library: setup ## Unit and flow tests with coverage
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --cov --cov-report= --cov-fail-under=0
-	$(VENV)/bin/python -m pytest tests/flow --cov --cov-append --cov-report=term
+	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL) --cov --cov-append --cov-report=term
 
 unit: setup ## Unit tests: seconds, no node
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto
 
 flow: setup ## Flow tests: real chain, real store, real DICOM
-	$(VENV)/bin/python -m pytest tests/flow
+	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL)
 
 web3-7: setup $(WEB3_7_VENV)/.ready ## The chain room, the services and the walk on the oldest web3 we support
 	$(WEB3_7_VENV)/bin/python -m pytest tests/unit/chain tests/flow/services tests/flow/test_walk.py
