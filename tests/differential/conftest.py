@@ -13,11 +13,12 @@ from medibloc_py.chain import LocalNode
 from tests.differential.bench import Bench
 from tests.flow.services.house import House, build
 
-SEED = int(os.environ.get("DIFFERENTIAL_SEED") or secrets.randbits(32))
+# In the environment, so that workers draw from the one that is printed.
+SEED = os.environ.setdefault("DIFFERENTIAL_SEED", str(secrets.randbits(32)))
 
 
-def pytest_report_header() -> str:
-    return f"differential tests: DIFFERENTIAL_SEED={SEED}"
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    terminalreporter.write_line(f"DIFFERENTIAL_SEED={SEED}")
 
 
 @pytest.fixture
