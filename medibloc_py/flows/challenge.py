@@ -11,7 +11,7 @@ from medibloc_py.errors import ContributionUnknown, ContributionValid
 from medibloc_py.flows.contribute import lasting_flaw, leaf_of
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.shares import read_contributors_claim
-from medibloc_py.model import Listing, ListingId, Receipt, SignedContribution
+from medibloc_py.model import ListingId, Receipt, SignedContribution
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +40,18 @@ def challenge_quote(
         ContributionValid: all are signed as they must be.
         BondNotHeld: nothing is left to take or to close.
     """
-    leaves = [ids.contribution_leaf(leaf_of(exchange, each)) for each in quote.contributions]
-    tree = MerkleTree(leaves)
+    leaves = [leaf_of(exchange, each) for each in quote.contributions]
+    tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
+    first = ids.contribution_leaf(leaves[0])
     if tree.root != quote.listing.root:
-        raise ContributionUnknown(listing=listing_id, leaf=leaves[0])
+        raise ContributionUnknown(listing=listing_id, leaf=first)
     for signed, leaf in zip(quote.contributions, leaves, strict=True):
-        if lasting_flaw(exchange, signed, quote.listing):
-            return _challenge(exchange, challenger, quote.listing, signed, tree.proof(leaf))
-    raise ContributionValid(listing=listing_id, leaf=leaves[0])
+        if flaw := lasting_flaw(exchange, signed, quote.listing):
+            proof = tree.proof(ids.contribution_leaf(leaf))
+            standing = quote.listing, leaf, signed, proof
+            receipt = exchange.market.challenge(challenger.signer, *standing)
+            return Challenged(listing_id, signed, flaw, receipt)
+    raise ContributionValid(listing=listing_id, leaf=first)
 
 
 def challenge_claim(
@@ -66,20 +70,11 @@ def challenge_claim(
         BondNotHeld: nothing is left to take or to close.
     """
     paper = read_contributors_claim(exchange, data, path)
-    return _challenge(exchange, challenger, paper.listing, evidence, paper.proof)
-
-
-def _challenge(
-    exchange: Exchange,
-    challenger: Identity,
-    listing: Listing,
-    evidence: SignedContribution,
-    proof: tuple[bytes, ...],
-) -> Challenged:
-    listing_id = ids.listing_id(exchange.chain_id, exchange.market.address, listing)
+    listing_id = ids.listing_id(exchange.chain_id, exchange.market.address, paper.listing)
     leaf = leaf_of(exchange, evidence)
-    flaw = lasting_flaw(exchange, evidence, listing)
+    flaw = lasting_flaw(exchange, evidence, paper.listing)
     if flaw is None:
         raise ContributionValid(listing=listing_id, leaf=ids.contribution_leaf(leaf))
-    receipt = exchange.market.challenge(challenger.signer, listing, leaf, evidence, proof)
+    standing = paper.listing, leaf, evidence, paper.proof
+    receipt = exchange.market.challenge(challenger.signer, *standing)
     return Challenged(listing_id, evidence, flaw, receipt)

@@ -140,11 +140,17 @@ def check_contribution(
         ConsentNotCovering: the consent on chain no longer permits the listing's terms.
     """
     terms = signed.terms
-    flaw = lasting_flaw(exchange, signed, listing) or _present_flaw(exchange, signed, listing)
-    if flaw:
-        raise ContributionInvalid(patient=terms.patient, record=terms.record, reason=flaw)
+
+    def refuse(reason: str) -> ContributionInvalid:
+        return ContributionInvalid(patient=terms.patient, record=terms.record, reason=reason)
+
+    if flaw := lasting_flaw(exchange, signed, listing):
+        raise refuse(flaw)
+    leaf = leaf_of(exchange, signed)  # of numbers that fit: a flaw would have told
+    if flaw := _present_flaw(exchange, terms, listing, leaf):
+        raise refuse(flaw)
     require_cover(exchange, terms.patient, listing.terms, terms.record)
-    return leaf_of(exchange, signed)
+    return leaf
 
 
 def lasting_flaw(exchange: Exchange, signed: SignedContribution, listing: Listing) -> str | None:
@@ -181,16 +187,17 @@ def lasting_flaw(exchange: Exchange, signed: SignedContribution, listing: Listin
     return None
 
 
-def _present_flaw(exchange: Exchange, signed: SignedContribution, listing: Listing) -> str | None:
+def _present_flaw(
+    exchange: Exchange, terms: ContributionTerms, listing: Listing, leaf: Contribution
+) -> str | None:
     """Says why a contribution may not stand in a listing now; the chain can change it."""
-    terms = signed.terms
     if not _may_sell(exchange, terms):
         return f"{terms.signer} may not sell for the patient until it expires"
     if terms.terms != listing.terms:
         return "it was given for other terms of use"
     if terms.weight < 1:
         return "its weight is zero"
-    if exchange.market.withdrawn_at(ids.contribution_leaf(leaf_of(exchange, signed))):
+    if exchange.market.withdrawn_at(ids.contribution_leaf(leaf)):
         return "its patient has withdrawn it"
     return None
 
