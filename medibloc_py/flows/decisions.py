@@ -205,8 +205,9 @@ def clear_listing(
         MediBlocError: as `clear_record`.
     """
     terms = exchange.market.listing(listing).terms
-    decided = purpose.matches(terms, request | purpose.TS)
-    if until and decided.answer is Answer.DENY:
+    asked = request | purpose.TS
+    decided = purpose.matches(terms, asked)
+    if until and not purpose.clearable(terms, asked):
         raise PurposeDenied(
             listing=listing, purpose=request, answer=int(decided.answer), bit=decided.bit
         )
