@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from medibloc_py.chain import LocalNode, Signer
+from medibloc_py.chain import Call, LocalNode, Signer
 from medibloc_py.crypto import ids, sale
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.crypto.quote import issuer_shares, issuers_root
@@ -146,18 +146,14 @@ class Bench:
         form, until = secret("form"), NOW + YEAR
         self.note("consent", consent.set(self.person("own"), TERMS, until, form))
 
-        def signed(patient: Signer) -> tuple[object, ...]:
-            word = consent.sign_consent(
-                patient, patient.address, TERMS, until, form, NOW + 30 * DAY
-            )
-            return patient.address, TERMS, until, form, word
+        def signed(patient: Signer) -> Call:
+            who = patient.address
+            word = consent.sign_consent(patient, who, TERMS, until, form, NOW + 30 * DAY)
+            return consent.set_for.call(who, TERMS, until, form, word)
 
         alone = signed(self.person("relayed"))
-        self.note("consent_relayed", consent.set_for(self.relay, *alone))  # type: ignore[arg-type]
-        calls = [
-            consent.set_for.call(*signed(self.person("one of a hundred", number)))  # type: ignore[arg-type]
-            for number in range(100)
-        ]
+        self.note("consent_relayed", consent.send(self.relay, alone))
+        calls = [signed(self.person("one of a hundred", number)) for number in range(100)]
         sent = consent.multicall(self.relay, calls, atomic=False)
         assert not sent.refused
         self.note("consent_relayed_each_of_100", sent.receipt, parts=100)
