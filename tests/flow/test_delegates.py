@@ -29,7 +29,7 @@ from medibloc_py.flows.decisions import clear_listing, clear_record
 from medibloc_py.flows.parties import fingerprint_of
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import GENERAL, ZERO_ADDRESS, RecordId, Role, Scope
-from medibloc_py.purpose import COMMERCIAL, HMB, NCU, Answer
+from medibloc_py.purpose import COMMERCIAL, HMB, NCU, SENSITIVE, Answer
 from tests.flow.world import DAY, World
 
 ALL = Scope.CONSENT | Scope.GRANT | Scope.SELL
@@ -251,3 +251,7 @@ def test_a_reviewer_clears_what_a_listing_refers(world: World) -> None:
     assert exchange.consent.is_cleared(listed.listing_id, rival, HMB)
     with pytest.raises(PurposeDenied):
         clear_listing(exchange, reviewer, listed.listing_id, rival, HMB | COMMERCIAL, until)
+    with pytest.raises(PurposeDenied):  # sensitive or not, what the terms deny stays denied
+        clear_listing(
+            exchange, reviewer, listed.listing_id, rival, HMB | COMMERCIAL | SENSITIVE, until
+        )
