@@ -24,6 +24,7 @@ from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage.answers import AnswerLimits
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
 from medibloc_py.storage.dag import Blob, Fetch
+from medibloc_py.storage.port import Announce, unannounced
 from medibloc_py.storage.unixfs import CHUNK_BYTES, MAX_LINKS
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _SEARCH_PART: Final = 0.8  # of the timeout: the daemon gives up, and says so, b
 _NOT_THERE: Final = ("not found", "not find", "deadline exceeded")
 _NOT_PINNED: Final = "not pinned"
 _PIN_ANSWER_BYTES: Final = 16 * CHUNK_BYTES  # two days of progress
+_GC_ANSWER_BYTES: Final = 1 << 30  # a line for each block that goes
 _REASON_CHARS: Final = 200
 
 
@@ -49,7 +51,12 @@ class KuboStore:
         self._url = url
         self._timeout_s = timeout_s
 
-    def put(self, chunks: Iterable[bytes], expected: Cid | None = None) -> StoredBlob:
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        expected: Cid | None = None,
+        announce: Announce = unannounced,
+    ) -> StoredBlob:
         """Send a blob, and pin it once the daemon's answer is right (see `Store.put`)."""
         builder = CidBuilder()
         upload = _Upload(chunks, builder)
@@ -81,6 +88,7 @@ class KuboStore:
                 actual=f"{claim[0]} ({claim[1]} bytes)",
                 expected=f"{blob.cid} ({builder.dag_bytes} bytes)",
             )
+        announce(blob)
         self._pin(blob.cid)
         return blob
 
@@ -118,6 +126,15 @@ class KuboStore:
         except StoreFailed as error:
             if _NOT_PINNED not in error.message:
                 raise
+
+    def collect(self) -> None:
+        """Have the daemon collect its garbage now (see `Store.collect`)."""
+        limits = AnswerLimits(self._url, most_bytes=_GC_ANSWER_BYTES)
+        with self._client(limits) as client, self._translated():
+            # Errors as lines: in a trailer they would not be seen.
+            for line in client.repo.gc(opts={"stream-errors": "true"}, stream=True):
+                if reason := line.get("Error"):
+                    raise StoreFailed(url=self._url, reason=f"it says: {_plain(reason)}")
 
     def _pin(self, cid: Cid) -> None:
         # To fetch may take hours. With progress the daemon speaks twice a second, so

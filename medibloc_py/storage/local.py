@@ -13,6 +13,7 @@ from medibloc_py.storage.car import CarWriter, block_places
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
 from medibloc_py.storage.dag import Blob, Fetch
 from medibloc_py.storage.files import make_folder, on_disk, part_file, sweep, sync_folder
+from medibloc_py.storage.port import Announce, unannounced
 
 
 class LocalStore:
@@ -28,7 +29,12 @@ class LocalStore:
         self._blobs = path / "blobs"
         self._incoming = path / "incoming"
 
-    def put(self, chunks: Iterable[bytes], expected: Cid | None = None) -> StoredBlob:
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        expected: Cid | None = None,
+        announce: Announce = unannounced,
+    ) -> StoredBlob:
         """Keep a blob (see `Store.put`)."""
         make_folder(self._blobs)
         make_folder(self._incoming)
@@ -48,6 +54,7 @@ class LocalStore:
                 raise CidMismatch(actual=blob.cid, expected=expected)
             with on_disk(self._path):
                 writer.finish(blob.cid)
+            announce(blob)
             # An older copy is replaced, which heals it if it was damaged.
             part.become(self._car(blob.cid))
         return blob
@@ -79,6 +86,11 @@ class LocalStore:
         with on_disk(path), suppress(FileNotFoundError):
             path.unlink()
             sync_folder(self._blobs)
+
+    def collect(self) -> None:
+        """Remove what writers that died left behind; blobs go with `unpin` (see `Store`)."""
+        if self._incoming.is_dir():
+            sweep(self._incoming)
 
     def _car(self, cid: Cid) -> Path:
         cid_bytes(cid)  # what is not a CID never becomes a path

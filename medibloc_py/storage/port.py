@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from medibloc_py.model import Cid, StoredBlob
+
+Announce = Callable[[StoredBlob], None]
+"""Told of a blob whose bytes are held, before the store answers for it."""
+
+
+def unannounced(blob: StoredBlob) -> None:
+    """For a blob that nobody has to know of before it is kept."""
 
 
 class Store(Protocol):
@@ -15,12 +22,19 @@ class Store(Protocol):
     hands out, so no caller needs to trust the disk or the daemon.
     """
 
-    def put(self, chunks: Iterable[bytes], expected: Cid | None = None) -> StoredBlob:
-        """Keep the blob that `chunks` make up; an error of `chunks` passes through.
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        expected: Cid | None = None,
+        announce: Announce = unannounced,
+    ) -> StoredBlob:
+        """Keep the blob that `chunks` make up; errors of `chunks` and `announce` pass through.
 
         Args:
             chunks: the blob in order, pieces of any length; read once, in constant memory.
             expected: the CID the blob must have, if known beforehand.
+            announce: called once, when only keeping is left to do. Who writes down there what
+                it is about to own can let go of it after a crash: nothing is kept unknown.
 
         Raises:
             CidMismatch: the blob has another CID than `expected`, or the store claims
@@ -73,5 +87,13 @@ class Store(Protocol):
 
         Raises:
             InvalidValue, StoreFailed, StoreUnreachable: as for `has`.
+        """
+        ...
+
+    def collect(self) -> None:
+        """Free at once what nothing keeps; without it a store does so in its own time.
+
+        Raises:
+            StoreFailed, StoreUnreachable: as for `has`.
         """
         ...

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from medibloc_py.errors import BlobMissing, CidMismatch, InvalidValue
 from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage import CidBuilder, cid_bytes
+from medibloc_py.storage.port import Announce, unannounced
 
 PIECE_BYTES = 1 << 20
 
@@ -20,13 +21,19 @@ class MemoryStore:
     def __init__(self) -> None:
         self.blobs: dict[Cid, bytes] = {}
 
-    def put(self, chunks: Iterable[bytes], expected: Cid | None = None) -> StoredBlob:
+    def put(
+        self,
+        chunks: Iterable[bytes],
+        expected: Cid | None = None,
+        announce: Announce = unannounced,
+    ) -> StoredBlob:
         data = b"".join(chunks)
         builder = CidBuilder()
         builder.write(data)
         blob = builder.finish()
         if expected is not None and blob.cid != expected:
             raise CidMismatch(actual=blob.cid, expected=expected)
+        announce(blob)
         self.blobs[blob.cid] = data
         return blob
 
@@ -53,6 +60,9 @@ class MemoryStore:
     def unpin(self, cid: Cid) -> None:
         cid_bytes(cid)
         self.blobs.pop(cid, None)
+
+    def collect(self) -> None:
+        """Nothing: what is let go of is gone."""
 
     def _find(self, cid: Cid) -> bytes:
         cid_bytes(cid)

@@ -181,6 +181,11 @@ class Exchange(BaseHTTPRequestHandler):
         self.kubo.pins.discard(self.arg)
         self.lines({"Pins": [self.arg]})
 
+    def _repo_gc(self) -> None:
+        held = set(self.kubo.blocks)
+        self.kubo.collect_garbage()
+        self.lines(*({"Key": {"/": cid}} for cid in sorted(held - set(self.kubo.blocks))))
+
     def _not_there(self) -> None:
         if self.options.get("offline") == ["true"]:
             self.error(f"block was not found locally (offline): ipld: could not find {self.arg}")

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medibloc_py.errors import BlobMissing, CidMismatch, InvalidValue
-from medibloc_py.model import Cid
+from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage import KuboStore, LocalStore, Store, raw_cid
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.recorded_kubo import serve
@@ -135,6 +135,40 @@ def test_unpin_lets_go_of_the_blob(store: Store, under_test: StoreUnderTest) -> 
     assert store.has(other.cid)
     with pytest.raises(BlobMissing):
         read(store, blob.cid)
+
+
+def test_put_announces_the_blob_before_it_is_kept(store: Store) -> None:
+    heard: list[StoredBlob] = []
+    data = some_bytes(CHUNK + 1)
+
+    def announce(blob: StoredBlob) -> None:
+        store.unpin(blob.cid)  # as after a crash: what was announced can be let go of
+        heard.append(blob)
+
+    blob = store.put([data], announce=announce)
+    assert heard == [blob]
+    assert read(store, blob.cid) == data
+
+
+def test_put_keeps_nothing_when_the_announcement_fails(
+    store: Store, under_test: StoreUnderTest
+) -> None:
+    def announce(blob: StoredBlob) -> None:
+        raise BlobMissing(cid=blob.cid)
+
+    data = some_bytes(CHUNK + 1)
+    with pytest.raises(BlobMissing):
+        store.put([data], announce=announce)
+    store.collect()
+    assert not store.has(cid_of(data))
+
+
+def test_collect_frees_what_was_let_go_of_and_nothing_else(store: Store) -> None:
+    kept, gone = store.put([b"kept"]), store.put([b"gone"])
+    store.unpin(gone.cid)
+    store.collect()
+    assert read(store, kept.cid) == b"kept"
+    assert not store.has(gone.cid)
 
 
 def test_unpin_of_what_is_not_kept_is_no_error(store: Store) -> None:
