@@ -9,9 +9,8 @@ another. Both ways stream: memory stays constant whatever the size of a file.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from hashlib import sha256
 from typing import BinaryIO
 
 from medibloc_py.crypto.cbor import unwritable
@@ -81,32 +80,26 @@ def seal_record(
     offset = 0
     for file in files:
         sealed = sealed_size(max(file.size_bytes, 0))
-        entries.append(
-            ManifestEntry(file.name, offset, sealed, file.size_bytes, bytes(32), dict(file.meta))
-        )
+        entries.append(ManifestEntry(file.name, offset, sealed, file.size_bytes, dict(file.meta)))
         offset += sealed
+    manifest = Manifest(kind, tuple(entries)).encode()
     # What a reader would refuse is not sealed in the first place.
-    plan = Manifest(kind, tuple(entries))
-    Manifest.decode(plan.encode(), unwritable("the record"))
-    return _seal_all(files, plan, cek, salt)
+    Manifest.decode(manifest, unwritable("the record"))
+    return _seal_all(files, manifest, cek, salt)
 
 
 def _seal_all(
-    files: Sequence[SourceFile], plan: Manifest, cek: bytes, salt: bytes
+    files: Sequence[SourceFile], manifest: bytes, cek: bytes, salt: bytes
 ) -> Iterator[bytes]:
-    entries = []
-    for index, (file, entry) in enumerate(zip(files, plan.files, strict=True)):
-        digest = sha256()
+    for index, file in enumerate(files):
         key, context = _file_key(cek, salt, index)
-        yield from seal_stream(_contents(file, digest.update), entry.size_bytes, key, context)
-        entries.append(replace(entry, sha256=digest.digest()))
-    plain = replace(plan, files=tuple(entries)).encode()
+        yield from seal_stream(_contents(file), file.size_bytes, key, context)
     key, context = _manifest_key(cek, salt)
-    yield from seal_stream([plain], len(plain), key, context)
-    yield sealed_size(len(plain)).to_bytes(LENGTH_BYTES, "big")
+    yield from seal_stream([manifest], len(manifest), key, context)
+    yield sealed_size(len(manifest)).to_bytes(LENGTH_BYTES, "big")
 
 
-def _contents(file: SourceFile, hash_update: Callable[[bytes], None]) -> Iterator[bytes]:
+def _contents(file: SourceFile) -> Iterator[bytes]:
     """Reads a file in buffers and holds it to the length it said."""
     left = file.size_bytes
     try:
@@ -115,7 +108,6 @@ def _contents(file: SourceFile, hash_update: Callable[[bytes], None]) -> Iterato
                 left -= len(buffer)
                 if left < 0:
                     break
-                hash_update(buffer)
                 yield buffer
     except OSError as error:
         reason = error.strerror or type(error).__name__
@@ -211,12 +203,7 @@ class RecordReader:
 
         key, context = _file_key(self._cek, self._salt, index)
         sealed = self._exactly(entry.offset, entry.sealed_bytes)
-        digest = sha256()
-        for buffer in open_stream(sealed, key, context, entry.size_bytes, refuse):
-            digest.update(buffer)
-            yield buffer
-        if digest.digest() != entry.sha256:
-            raise refuse("its hash is not that of the manifest")
+        yield from open_stream(sealed, key, context, entry.size_bytes, refuse)
 
     def _tell_wrong_key(self) -> None:
         """Raises WrongKey unless file 0 shows that the key is right and the manifest is not."""

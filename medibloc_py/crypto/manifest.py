@@ -38,7 +38,6 @@ class ManifestEntry:
         offset: where its sealed stream begins in the record.
         sealed_bytes: length of its sealed stream.
         size_bytes: length of its content.
-        sha256: of its content, 32 bytes.
         meta: short facts about it, such as modality or rows.
     """
 
@@ -46,7 +45,6 @@ class ManifestEntry:
     offset: int
     sealed_bytes: int
     size_bytes: int
-    sha256: bytes
     meta: Mapping[str, str | int] = field(default_factory=dict)
 
 
@@ -76,7 +74,6 @@ class Manifest:
                         "offset": entry.offset,
                         "sealed": entry.sealed_bytes,
                         "size": entry.size_bytes,
-                        "sha256": entry.sha256,
                         "meta": dict(entry.meta),
                     }
                     for entry in self.files
@@ -160,6 +157,5 @@ def _entry(fields: Fields) -> ManifestEntry:
         fields.uint("offset"),
         fields.uint("sealed"),
         fields.uint("size", _SIZE_BITS),
-        fields.octets("sha256", 32),
         fields.plain("meta", _MOST_META),
     )

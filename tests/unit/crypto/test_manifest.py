@@ -22,7 +22,7 @@ def of(names, sizes=None, kind=1):
     offset, entries = 0, []
     for index, name in enumerate(names):
         size = sizes[index] if sizes else 10 * index
-        entries.append(ManifestEntry(name, offset, sealed_size(size), size, bytes(32), {"rows": 5}))
+        entries.append(ManifestEntry(name, offset, sealed_size(size), size, {"rows": 5}))
         offset += sealed_size(size)
     return Manifest(kind, tuple(entries), {"series": 2, "anonymous": True})
 
@@ -128,7 +128,6 @@ def changed(**fields):
         {"size_bytes": 2**64 - 1},
         {"size_bytes": -1},
         {"offset": -1},
-        {"sha256": bytes(31)},
     ],
 )
 def test_decode_reverts_when_offsets_or_sizes_do_not_fit(fields):
