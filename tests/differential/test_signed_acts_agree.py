@@ -38,7 +38,7 @@ from medibloc_py.model import (
 from tests.differential.bench import Bench
 from tests.differential.test_words import PERMISSIONS, few, request
 
-CASES = int(os.environ.get("DIFFERENTIAL_ACTS") or 1_000)
+CASES = int(os.environ.get("DIFFERENTIAL_ACTS") or 10_000)
 """Of each act. A case costs a hundred times what a case of a pure function does."""
 CHUNK = 100
 SPOILED = 0.1
