@@ -90,6 +90,14 @@ class Network:
         answer = self.rpc.ask("eth_getBalance", parse_address(address), "latest")
         return self.rpc.quantity(answer, "a balance")
 
+    def unmined(self, address: Address) -> int:
+        """Counts the transactions of an account that the node holds and no block has."""
+        sent, mined = (
+            self.rpc.quantity(self.rpc.ask("eth_getTransactionCount", address, block), "a nonce")
+            for block in ("pending", "latest")
+        )
+        return max(sent - mined, 0)
+
     def code(self, address: Address) -> bytes:
         """Reads the code at an address; empty where there is no contract."""
         answer = self.rpc.ask("eth_getCode", parse_address(address), "latest")

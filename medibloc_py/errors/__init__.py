@@ -57,6 +57,7 @@ from medibloc_py.errors.contract import (
     AlreadyWithdrawn,
     BondNotHeld,
     ClaimExceedsEarned,
+    WorkUnderway,
     ClearanceMissing,
     ClearanceTooLong,
     ClinicianInvolved,
@@ -275,3 +276,4 @@ __all__ = [
     "WrongPassword",
     "WrongSecret",
 ]
+    "WorkUnderway",

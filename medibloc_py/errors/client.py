@@ -294,6 +294,13 @@ class IssuerNotAccredited(RefusedError):
     fix = "Do not rely on the record; ask the issuer to be accredited."
 
 
+class WorkUnderway(RefusedError):
+    """The same work twice at a time."""
+
+    what = "Another process is at work to {work}: it holds {path}."
+    fix = "Wait until it has ended. What a process that died held is free."
+
+
 # What is kept here, and was changed.
 
 

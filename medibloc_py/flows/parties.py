@@ -110,6 +110,10 @@ class Identity:
         """
         return hpke.unwrap(self.vault.get(name), self.keys, hpke.vault_info(name), "document")
 
+    def forget(self, name: str) -> None:
+        """Removes a kept document; no error if there is none."""
+        self.vault.remove(name)
+
     def kept(self, prefix: str) -> list[str]:
         """Names of the kept documents that begin with `prefix`, sorted."""
         return sorted(name for name in self.vault.names() if name.startswith(prefix))

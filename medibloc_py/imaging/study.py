@@ -25,6 +25,7 @@ class StudyFile:
         name: `0001.dcm` by its order in the study; says nothing of where it came from.
         path: where it lies.
         size_bytes: its length when the study was read.
+        changed_ns: when its content was last written, as the file system tells; unix ns.
         meta: `modality`, `transfer_syntax`, `sop_class` (str, empty when absent), `rows`,
             `columns`, `frames` (int, 0 when absent), `has_pixels` (0 or 1).
     """
@@ -32,6 +33,7 @@ class StudyFile:
     name: str
     path: Path
     size_bytes: int
+    changed_ns: int
     meta: dict[str, str | int]
 
     def open(self) -> BinaryIO:
@@ -94,7 +96,7 @@ def _read_file(path: Path, name: str) -> StudyFile:
             meta = read_header(file, str(path))
     except OSError as error:
         raise _unreadable(path, error) from error
-    return StudyFile(name, path, status.st_size, meta)
+    return StudyFile(name, path, status.st_size, status.st_mtime_ns, meta)
 
 
 def _unreadable(path: Path, error: OSError) -> StudyUnreadable:

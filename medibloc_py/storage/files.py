@@ -95,6 +95,25 @@ class Vault:
         with on_disk(path):
             return path.is_file()
 
+    def remove(self, name: str) -> None:
+        """Overwrite and delete what was put under `name`; no error if nothing was.
+
+        It is gone in one step, then overwritten. What a journal, a snapshot, a backup or
+        flash memory kept of it is out of reach.
+
+        Raises:
+            InvalidValue: not a plain name.
+            StoreFailed: it could not be removed.
+        """
+        path = self.path(name)
+        gone = path.with_name(_PART + name)  # swept, should we die here
+        with on_disk(path), suppress(FileNotFoundError):
+            os.replace(path, gone)
+            sync_folder(self._folder)
+            _overwrite(gone)
+            gone.unlink()
+            sync_folder(self._folder)
+
     def names(self) -> list[str]:
         """All names, sorted.
 
@@ -199,6 +218,15 @@ def sync_folder(folder: Path) -> None:
     """Force the entries of `folder` to the disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _overwrite(path: Path) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    try:
+        write_all(descriptor, bytes(os.fstat(descriptor).st_size))
         os.fsync(descriptor)
     finally:
         os.close(descriptor)

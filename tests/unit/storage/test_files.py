@@ -90,6 +90,26 @@ def test_vault_gives_what_was_put(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "vault" / "record").stat().st_mode & 0o777 == 0o600
 
 
+def test_vault_removes_what_was_put_and_overwrites_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vault = Vault(tmp_path)
+    vault.put("record", b"secret")
+    vault.put("other", b"stays")
+    seen: list[bytes] = []
+    unlink = Path.unlink
+
+    def watched(path: Path, missing_ok: bool = False) -> None:
+        seen.append(path.read_bytes())
+        unlink(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", watched)
+    vault.remove("record")
+    assert seen == [bytes(6)]
+    vault.remove("record")
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
 def test_vault_reverts_when_nothing_was_put_under_the_name(tmp_path: Path) -> None:
     with pytest.raises(BlobMissing):
         Vault(tmp_path).get("none")

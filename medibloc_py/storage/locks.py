@@ -1,0 +1,54 @@
+"""Files that say that somebody is at work, and say it no longer when that process dies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from medibloc_py.errors import WorkUnderway
+from medibloc_py.storage.files import make_folder, on_disk
+
+
+@contextmanager
+def sole(path: Path, work: str) -> Iterator[None]:
+    """Keeps all other processes and threads from the same work. The file goes at the end.
+
+    Args:
+        path: of the lock file; what a process that died left there counts for nothing.
+        work: what is done, for the error.
+
+    Raises:
+        WorkUnderway: another is at it.
+        StoreFailed: the file cannot be made.
+    """
+    make_folder(path.parent)
+    with on_disk(path):
+        descriptor = _locked(path, work)
+    try:
+        yield
+    finally:
+        try:
+            path.unlink(missing_ok=True)  # before it is free: whoever waits makes a new one
+        finally:
+            os.close(descriptor)
+
+
+def _locked(path: Path, work: str) -> int:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.path.samestat(os.fstat(descriptor), os.lstat(path)):
+                return descriptor
+        except FileNotFoundError:
+            pass  # its last holder removed it a moment ago
+        except BlockingIOError:
+            os.close(descriptor)
+            raise WorkUnderway(work=work, path=path) from None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
