@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import BinaryIO
+from functools import cached_property, lru_cache, partial
+from typing import BinaryIO, Final, cast
 
-from medibloc_py.crypto.cbor import unwritable
+from medibloc_py.crypto.cbor import Refusal, unwritable
 from medibloc_py.crypto.keys import hkdf
 from medibloc_py.crypto.manifest import MOST_MANIFEST_BYTES, Manifest, ManifestEntry
+from medibloc_py.crypto.ranges import RangeFile, SealedRanges
 from medibloc_py.crypto.stream import (
     BUFFER_BYTES,
     HEADER_BYTES,
@@ -29,7 +30,6 @@ from medibloc_py.crypto.stream import (
 from medibloc_py.errors import (
     Corrupted,
     InvalidValue,
-    MediBlocError,
     StudyUnreadable,
     WrongKey,
 )
@@ -38,6 +38,8 @@ from medibloc_py.model import KIND_DICOM_STUDY
 __all__ = ["RecordReader", "SourceFile", "padme", "seal_record", "sealed_size"]
 
 _MOST_SEALED_MANIFEST = sealed_size(MOST_MANIFEST_BYTES)
+_MOST_HEADERS: Final = 256
+"""How many files' keys a reader keeps between ranges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class RecordReader:
         self._size_bytes = size_bytes
         self._cek = cek
         self._salt = salt
+        self._ranges = lru_cache(_MOST_HEADERS)(self._open_header)
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -188,22 +191,71 @@ class RecordReader:
             WrongKey: as `manifest`.
             Corrupted: as `manifest`, or the file was changed, cut, extended or moved.
         """
-        files = self.manifest.files
-        if not 0 <= index < len(files):
-            raise InvalidValue(name="file", given=index, allowed=f"from 0 to {len(files) - 1}")
-        return self._stream(index, files[index])
+        return self._stream(index, self._entry(index))
 
     def read(self, index: int) -> bytes:
         """Opens one file at once; raises as `stream` does."""
         return b"".join(self.stream(index))
 
-    def _stream(self, index: int, entry: ManifestEntry) -> Iterator[bytes]:
-        def refuse(reason: str) -> MediBlocError:
-            return Corrupted(name=entry.name, reason=reason)
+    def open_range(self, index: int, offset: int, length: int) -> Iterator[bytes]:
+        """Opens `length` bytes of one file from `offset`, in buffers.
 
+        Only the chunks that hold them are fetched, and each is checked before its bytes are
+        given. The rest of the file is not looked at: it may be damaged or missing.
+
+        Args:
+            index: place of the file in the manifest.
+            offset: first byte of the range.
+            length: bytes of the range; may be 0.
+
+        Raises:
+            InvalidValue: no file has this place, or the range does not lie within the file.
+            WrongKey: as `manifest`.
+            Corrupted: as `manifest`, or a chunk in the way was changed, cut or moved.
+        """
+        size_bytes = self._entry(index).size_bytes
+        if not 0 <= offset <= offset + length <= size_bytes:
+            raise InvalidValue(
+                name="range",
+                given=f"{offset} to {offset + length}",
+                allowed=f"within the {size_bytes} bytes of the file",
+            )
+        return self._open_range(index, offset, length)
+
+    def open_file(self, index: int) -> BinaryIO:
+        """Opens one file as a seekable one, whose reads fetch as `open_range` does.
+
+        Raises:
+            InvalidValue: no file has this place.
+            WrongKey, Corrupted: as `manifest`; reading raises as `open_range` does.
+        """
+        size_bytes = self._entry(index).size_bytes
+        file = RangeFile(partial(self._open_range, index), size_bytes)
+        return cast("BinaryIO", file)
+
+    def _entry(self, index: int) -> ManifestEntry:
+        files = self.manifest.files
+        if not 0 <= index < len(files):
+            raise InvalidValue(name="file", given=index, allowed=f"from 0 to {len(files) - 1}")
+        return files[index]
+
+    def _stream(self, index: int, entry: ManifestEntry) -> Iterator[bytes]:
         key, context = _file_key(self._cek, self._salt, index)
         sealed = self._exactly(entry.offset, entry.sealed_bytes)
-        yield from open_stream(sealed, key, context, entry.size_bytes, refuse)
+        yield from open_stream(sealed, key, context, entry.size_bytes, _damaged_file(entry))
+
+    def _open_range(self, index: int, offset: int, length: int) -> Iterator[bytes]:
+        if length:
+            yield from self._ranges(index).open(offset, length)
+
+    def _open_header(self, index: int) -> SealedRanges:
+        entry = self._entry(index)
+
+        def read(offset: int, length: int) -> Iterator[bytes]:
+            return self._exactly(entry.offset + offset, length)
+
+        key, context = _file_key(self._cek, self._salt, index)
+        return SealedRanges(read, entry.size_bytes, key, context, _damaged_file(entry))
 
     def _tell_wrong_key(self) -> None:
         """Raises WrongKey unless file 0 shows that the key is right and the manifest is not."""
@@ -246,6 +298,10 @@ def _check_key(cek: bytes, salt: bytes) -> None:
     for name, value in (("content key", cek), ("salt", salt)):
         if len(value) != 32:
             raise InvalidValue(name=name, given=f"{len(value)} bytes", allowed="32 bytes")
+
+
+def _damaged_file(entry: ManifestEntry) -> Refusal:
+    return lambda reason: Corrupted(name=entry.name, reason=reason)
 
 
 def _damaged(reason: str) -> Corrupted:
