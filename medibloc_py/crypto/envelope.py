@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, partial
 from typing import BinaryIO, Final, cast
 
 from medibloc_py.crypto.cbor import Refusal, unwritable
 from medibloc_py.crypto.keys import hkdf
 from medibloc_py.crypto.manifest import MOST_MANIFEST_BYTES, Manifest, ManifestEntry
-from medibloc_py.crypto.ranges import RangeFile, SealedRanges
+from medibloc_py.crypto.ranges import RangeFile, Read, SealedRanges
 from medibloc_py.crypto.stream import (
     BUFFER_BYTES,
     HEADER_BYTES,
@@ -124,13 +124,7 @@ class RecordReader:
     The manifest is fetched and checked at first use.
     """
 
-    def __init__(
-        self,
-        read: Callable[[int, int], Iterator[bytes]],
-        size_bytes: int,
-        cek: bytes,
-        salt: bytes,
-    ) -> None:
+    def __init__(self, read: Read, size_bytes: int, cek: bytes, salt: bytes) -> None:
         """Binds a record to its key.
 
         Args:
@@ -147,7 +141,7 @@ class RecordReader:
         self._size_bytes = size_bytes
         self._cek = cek
         self._salt = salt
-        self._ranges = lru_cache(_MOST_HEADERS)(self._open_header)
+        self._headers: dict[int, SealedRanges] = {}
 
     @cached_property
     def manifest(self) -> Manifest:
@@ -241,21 +235,26 @@ class RecordReader:
 
     def _stream(self, index: int, entry: ManifestEntry) -> Iterator[bytes]:
         key, context = _file_key(self._cek, self._salt, index)
-        sealed = self._exactly(entry.offset, entry.sealed_bytes)
+        sealed = _exactly(self._read, entry.offset, entry.sealed_bytes)
         yield from open_stream(sealed, key, context, entry.size_bytes, _damaged_file(entry))
 
     def _open_range(self, index: int, offset: int, length: int) -> Iterator[bytes]:
         if length:
             yield from self._ranges(index).open(offset, length)
 
-    def _open_header(self, index: int) -> SealedRanges:
-        entry = self._entry(index)
-
-        def read(offset: int, length: int) -> Iterator[bytes]:
-            return self._exactly(entry.offset + offset, length)
-
-        key, context = _file_key(self._cek, self._salt, index)
-        return SealedRanges(read, entry.size_bytes, key, context, _damaged_file(entry))
+    def _ranges(self, index: int) -> SealedRanges:
+        opened = self._headers.get(index)
+        if opened is None:
+            entry = self._entry(index)
+            read = partial(_exactly, self._read)
+            key, context = _file_key(self._cek, self._salt, index)
+            opened = SealedRanges(
+                read, entry.offset, entry.size_bytes, key, context, _damaged_file(entry)
+            )
+            if len(self._headers) >= _MOST_HEADERS:
+                self._headers.clear()
+            self._headers[index] = opened
+        return opened
 
     def _tell_wrong_key(self) -> None:
         """Raises WrongKey unless file 0 shows that the key is right and the manifest is not."""
@@ -264,17 +263,18 @@ class RecordReader:
             raise WrongKey(what_for="record")
 
     def _take(self, offset: int, length: int) -> bytes:
-        return b"".join(self._exactly(offset, length))
+        return b"".join(_exactly(self._read, offset, length))
 
-    def _exactly(self, offset: int, length: int) -> Iterator[bytes]:
-        left = length
-        for buffer in self._read(offset, length):
-            left -= len(buffer)
-            if left < 0:
-                break
-            yield buffer
-        if left:
-            raise _damaged(f"the store did not give the {length} bytes at {offset}")
+
+def _exactly(read: Read, offset: int, length: int) -> Iterator[bytes]:
+    left = length
+    for buffer in read(offset, length):
+        left -= len(buffer)
+        if left < 0:
+            break
+        yield buffer
+    if left:
+        raise _damaged(f"the store did not give the {length} bytes at {offset}")
 
 
 def _file_key(cek: bytes, salt: bytes, index: int) -> tuple[bytes, bytes]:

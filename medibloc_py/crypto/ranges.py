@@ -44,18 +44,19 @@ class SealedRanges:
     """
 
     def __init__(
-        self, read: Read, length: int, key: bytes, context: bytes, refuse: Refusal
+        self, read: Read, start: int, length: int, key: bytes, context: bytes, refuse: Refusal
     ) -> None:
         """Fetches the header and checks its key commitment.
 
         Args:
-            read: gives bytes of the sealed stream.
+            read: gives bytes of the record.
+            start: where the sealed stream begins in it.
             length: of the content, in bytes.
             key: of this stream, 32 bytes.
             context: of this stream.
             refuse: makes the error for whatever does not hold.
         """
-        header = b"".join(read(0, HEADER_BYTES))
+        header = b"".join(read(start, HEADER_BYTES))
         secret = HKDFExpand(
             SHA512(), 2 * _KEY_BYTES + _NONCE_BYTES, _INFO + header[:_SALT_BYTES] + context
         ).derive(key)
@@ -64,6 +65,7 @@ class SealedRanges:
         self._cipher = AESGCM(secret[:_KEY_BYTES])
         self._nonce = int.from_bytes(secret[_KEY_BYTES : _KEY_BYTES + _NONCE_BYTES], "big")
         self._read = read
+        self._start = start
         self._length = length
         self._refuse = refuse
 
@@ -82,7 +84,8 @@ class SealedRanges:
         first, last = start // CHUNK_BYTES, (stop - 1) // CHUNK_BYTES
         begin = HEADER_BYTES + first * _SEALED_CHUNK_BYTES
         end = HEADER_BYTES + (last + 1) * _SEALED_CHUNK_BYTES
-        sealed = self._read(begin, min(end, sealed_size(self._length)) - begin)
+        end = min(end, sealed_size(self._length))
+        sealed = self._read(self._start + begin, end - begin)
         for number, chunk in enumerate(_cut(sealed, _SEALED_CHUNK_BYTES), first):
             at = number * CHUNK_BYTES
             yield self._chunk(number, chunk)[max(start - at, 0) : stop - at]

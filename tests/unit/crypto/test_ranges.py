@@ -45,7 +45,7 @@ class Sealed:
 
     def ranges(self, length=None, key=KEY, context=CONTEXT):
         return SealedRanges(
-            self.read, self.length if length is None else length, key, context, refuse
+            self.read, 0, self.length if length is None else length, key, context, refuse
         )
 
     def opened(self, offset, length):
