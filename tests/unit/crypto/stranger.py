@@ -1,13 +1,12 @@
 """A stranger's reader: docs/envelope-v1.md and docs/sale-v1.md and nothing of ours.
 
 Slow, plain and written from the documents alone, on the standard library and bare
-primitives. What it cannot read is not documented.
+primitives. What it cannot read is not documented. Sealed records: `stranger_record.py`.
 """
 
 import hashlib
 import hmac
 
-import dag_cbor
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -33,64 +32,6 @@ def hkdf_expand(prk, info, length, hash_name):
 
 def hkdf(secret, salt, info, length=32):
     return hkdf_expand(hmac.digest(salt, secret, "sha256"), info, length, "sha256")
-
-
-# Sealed records.
-
-
-def open_chunks(sealed, key, context):
-    """C2SP chunked encryption, Cobblestone-256."""
-    salt, commitment = sealed[:24], sealed[24:56]
-    info = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM\0" + salt + context
-    derived = hkdf_expand(key, info, 32 + 12 + 32, "sha512")
-    assert derived[44:] == commitment
-    plain = b""
-    for number, start in enumerate(range(56, len(sealed), 16384 + 16)):
-        nonce = (int.from_bytes(derived[32:44], "big") ^ number).to_bytes(12, "big")
-        plain += AESGCM(derived[:32]).decrypt(nonce, sealed[start : start + 16400], b"")
-    assert (len(sealed) - 56) % 16400 >= 16
-    return plain
-
-
-def padme(length):
-    if length < 2:
-        return length
-    e = length.bit_length() - 1
-    s = e.bit_length()
-    step = 1 << (e - s)
-    return -(-length // step) * step
-
-
-def open_stream(sealed, key, context):
-    plain = open_chunks(sealed, key, context)
-    length = int.from_bytes(plain[:8], "big")
-    assert len(plain) == padme(8 + length)
-    assert not any(plain[8 + length :])
-    return plain[8 : 8 + length]
-
-
-def open_record(record, cek, salt):
-    """The files of a sealed record, by name, and its manifest."""
-    sealed_manifest = int.from_bytes(record[-8:], "big")
-    end = len(record) - 8 - sealed_manifest
-    manifest = dag_cbor.decode(
-        open_stream(
-            record[end:-8],
-            hkdf(cek, salt, b"medibloc/manifest/v1"),
-            b"medibloc/envelope/v1/manifest" + salt,
-        )
-    )
-    files = {}
-    for index, file in enumerate(manifest["files"]):
-        place = index.to_bytes(4, "big")
-        content = open_stream(
-            record[file["offset"] : file["offset"] + file["sealed"]],
-            hkdf(cek, salt, b"medibloc/file/v1" + place),
-            b"medibloc/envelope/v1/file" + salt + place,
-        )
-        assert len(content) == file["size"]
-        files[file["name"]] = content
-    return files, manifest
 
 
 # HPKE, base mode, single shot: HKDF-SHA256 (1) and AES-256-GCM (2).
