@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from medibloc_py.cli import recovery
 from medibloc_py.cli.acting import act
 from medibloc_py.cli.options import (
     WEEK,
@@ -49,7 +51,11 @@ def new(context: typer.Context, name: Name, json: Json = False) -> None:
     identity = keyring.new_account(session.settings().home, name, password)
     Output(json).result(
         {"name": name, "address": identity.address},
-        [f"{name} is {identity.address}.", "Back up both key files; nobody can restore them."],
+        [
+            f"{name} is {identity.address}.",
+            f"Nobody else can bring it back: `medibloc account backup {name}` writes its keys "
+            "for paper.",
+        ],
     )
 
 
@@ -209,6 +215,11 @@ def publish_key(
     prepared = client.deciding().publish_key()
     printed = fingerprint_of(client.me.keys.current.bundle).hex()
     act(Output(json), client, prepared, sign, valid_for, f"Published key 0x{printed}")
+    if rotate:
+        print(
+            f"Sheets made before lack the new key: run `medibloc account backup {account}` again.",
+            file=sys.stderr,
+        )
 
 
 @app.command("fingerprint")
@@ -278,3 +289,8 @@ def accredit(
         else f"not accredited as {role} any more"
     )
     Output(json).result(receipts, [f"{address} is {standing}."])
+
+
+app.command("backup")(recovery.backup)
+app.command("restore")(recovery.restore)
+app.command("verify-backup")(recovery.verify_backup)

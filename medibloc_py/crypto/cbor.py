@@ -125,11 +125,11 @@ class Fields:
         """Takes 20 bytes as a checksummed address."""
         return checksum_address(self.octets(key, 20))
 
-    def hashes(self, key: str, most: int) -> tuple[bytes, ...]:
-        """Takes a list of at most `most` values of 32 bytes."""
+    def hashes(self, key: str, most: int, size: int = 32) -> tuple[bytes, ...]:
+        """Takes a list of at most `most` values of `size` bytes."""
         items = self._list(key, most)
-        if not all(isinstance(item, bytes) and len(item) == 32 for item in items):
-            self.fail(f"{key} has an item that is not 32 bytes")
+        if not all(isinstance(item, bytes) and len(item) == size for item in items):
+            self.fail(f"{key} has an item that is not {size} bytes")
         return tuple(items)
 
     def flags(self, key: str, most: int) -> tuple[bool, ...]:

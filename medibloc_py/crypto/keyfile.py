@@ -28,7 +28,7 @@ from medibloc_py.nesting import require_shallow_json
 
 SCRYPT_N = 1 << 17
 """Default cost: 128 MiB and about a third of a second."""
-_MOST_N = 1 << 20  # 1 GiB; a hostile file must not ask for more
+MOST_N = 1 << 20  # 1 GiB; a hostile file must not ask for more
 _MOST_PAIRS = 10_000
 _MOST_BYTES = 4 << 20
 _R, _P = 8, 1
@@ -54,7 +54,7 @@ def seal_key_file(keys: EncryptionKeys, password: str, *, n: int = SCRYPT_N) -> 
 
 
 def _seal(keys: EncryptionKeys, password: str, n: int, salt: bytes, nonce: bytes) -> bytes:
-    key, check = _derive(password, salt, n)
+    key, check = derive(password, salt, n)
     head: dict[str, Any] = {
         "medibloc": "encryption-keys",
         "version": 1,
@@ -99,7 +99,7 @@ def open_key_file(data: bytes, password: str, path: str) -> EncryptionKeys:
     if not hmac.compare_digest(checksum, sha256(_canonical(body)).hexdigest()):
         raise KeyFileCorrupt(path=path, reason="its checksum does not match")
     nonce, sealed = bytes.fromhex(body.pop("nonce")), bytes.fromhex(body.pop("ciphertext"))
-    key, check = _derive(password, bytes.fromhex(body["kdf"]["salt"]), body["kdf"]["n"])
+    key, check = derive(password, bytes.fromhex(body["kdf"]["salt"]), body["kdf"]["n"])
     if not hmac.compare_digest(check.hex(), body["check"]):
         raise WrongPassword(path=path)
     try:
@@ -124,8 +124,17 @@ def _pair(fields: Fields) -> KeyPair:
     )
 
 
-def _derive(password: str, salt: bytes, n: int) -> tuple[bytes, bytes]:
-    """Gives the key (32 bytes) and the password's check value (16 bytes)."""
+def derive(password: str, salt: bytes, n: int) -> tuple[bytes, bytes]:
+    """Stretches a password with scrypt.
+
+    Args:
+        password: any text; NFKC-normalised.
+        salt: random, as long as whoever keeps it wants.
+        n: scrypt's cost, a power of two up to 2^20.
+
+    Returns:
+        An AES-256 key (32 bytes), and a value to tell a wrong password by (16 bytes).
+    """
     secret = unicodedata.normalize("NFKC", password).encode("utf-8", "surrogatepass")
     derived = Scrypt(salt=salt, length=48, n=n, r=_R, p=_P).derive(secret)
     return derived[:32], derived[32:]
@@ -136,7 +145,7 @@ def _canonical(body: dict[str, Any]) -> bytes:
 
 
 def _cost_is_sane(n: object) -> bool:
-    return type(n) is int and 2 <= n <= _MOST_N and n & (n - 1) == 0
+    return type(n) is int and 2 <= n <= MOST_N and n & (n - 1) == 0
 
 
 def _parse(data: bytes, path: str) -> dict[str, Any]:

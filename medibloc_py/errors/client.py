@@ -58,6 +58,13 @@ class PixelsUnreadable(InputError):
     fix = "Check the transfer syntax; the files themselves are intact and can be saved."
 
 
+class StoreReadOnly(InputError):
+    """A store that can only be read."""
+
+    what = "The store at {url} can only be read: it cannot {verb}."
+    fix = "Give a folder or the multiaddr of a Kubo RPC with --store."
+
+
 class NetworkUnknown(InputError):
     """No network of that name."""
 
@@ -112,6 +119,27 @@ class KeyUnpublished(InputError):
 
     what = "{account} has published no encryption key, so nothing can be wrapped for it."
     fix = "Ask the reader to run `medibloc account publish-key`."
+
+
+class SheetUnreadable(InputError):
+    """A recovery sheet that was not typed or scanned as it was printed."""
+
+    what = "{path} cannot be read as a recovery sheet: {reason}."
+    fix = "Compare it with the paper, letter by letter, and try again; nothing was restored."
+
+
+class SheetsMissing(InputError):
+    """Fewer guardians than it takes."""
+
+    what = "{needed} guardians' sheets are needed, and {given} were given."
+    fix = "Ask other guardians for theirs; it does not matter whose."
+
+
+class SharesMixed(InputError):
+    """Sheets that were not made together."""
+
+    what = "{path} and {other} are not of one set of sheets."
+    fix = "Take sheets that were made in one run; older sets open older keys."
 
 
 class ToolMissing(InputError):
@@ -266,6 +294,13 @@ class GrantNotFound(RefusedError):
     fix = "Ask the patient for a grant."
 
 
+class WorkUnderway(RefusedError):
+    """The same work twice at a time."""
+
+    what = "Another process is at work to {work}: it holds {path}."
+    fix = "Wait until it has ended. What a process that died held is free."
+
+
 class OrderNotHeld(RefusedError):
     """The quote that was bought is not here."""
 
@@ -287,18 +322,18 @@ class RecordNotHeld(RefusedError):
     fix = "Use the account that holds it, or import the record file with `medibloc record import`."
 
 
+class BackupOutdated(RefusedError):
+    """A sheet that would not bring the account back as it is."""
+
+    what = "The sheet {path} would not restore {name} as it is: {reason}."
+    fix = "Make a new one with `medibloc account backup {name}`, and destroy the old one."
+
+
 class IssuerNotAccredited(RefusedError):
     """The issuer of a record is not accredited."""
 
     what = "{issuer}, who registered the record, is not an accredited issuer."
     fix = "Do not rely on the record; ask the issuer to be accredited."
-
-
-class WorkUnderway(RefusedError):
-    """The same work twice at a time."""
-
-    what = "Another process is at work to {work}: it holds {path}."
-    fix = "Wait until it has ended. What a process that died held is free."
 
 
 # What is kept here, and was changed.

@@ -76,6 +76,27 @@ class StoreFailed(TransportError):
     fix = "Nothing half-written was kept. Check space and rights, then try again."
 
 
+class PinPending(TransportError):
+    """A pinning service has not fetched a blob in time."""
+
+    what = "The pinning service at {url} has {cid} {status}, not pinned, after {timeout_s} s."
+    fix = "It may still come: look again with `medibloc store replicas status`."
+
+
+class PinFailed(TransportError):
+    """A pinning service could not keep a blob."""
+
+    what = "The pinning service at {url} could not pin {cid}: {reason}."
+    fix = "See that a node that holds it is online and can be reached, then add it again."
+
+
+class PinMissing(TransportError):
+    """A pinning service knows no such request."""
+
+    what = "The pinning service at {url} has no pin request {request}."
+    fix = "List what it keeps with `medibloc store replicas status`."
+
+
 class WorkerLost(TransportError):
     """A worker process ended before its work was done."""
 
@@ -105,6 +126,20 @@ class PasswordMissing(SecretError):
 
     what = "No password was given for {name}."
     fix = "Type it at the prompt, or set --password-file or MEDIBLOC_PASSWORD."
+
+
+class TokenMissing(SecretError):
+    """No access token for a service."""
+
+    what = "No access token was given for the pinning service at {url}."
+    fix = "Set MEDIBLOC_PINNING_TOKEN, or name a file that holds it with --token-file."
+
+
+class TokenRefused(SecretError):
+    """A service does not take the access token."""
+
+    what = "The pinning service at {url} does not take the access token: {reason}."
+    fix = "Ask the service for a new token; nothing was changed."
 
 
 class WrongKey(SecretError):

@@ -48,7 +48,7 @@ def new_account(home: Path, name: str, password: str, *, work: int | None = None
         AccountExists: the name is taken.
         InvalidValue: the name or the password cannot be used.
     """
-    return _create(home, name, Signer.generate(), password, work)
+    return _create(home, name, Signer.generate(), EncryptionKeys.generate(), password, work)
 
 
 def import_account(
@@ -60,20 +60,55 @@ def import_account(
         AccountExists: the name is taken.
         InvalidValue: the key, name or password cannot be used.
     """
-    return _create(home, name, Signer.from_key(private_key), password, work)
+    signer = Signer.from_key(private_key)
+    return _create(home, name, signer, EncryptionKeys.generate(), password, work)
 
 
-def _create(home: Path, name: str, signer: Signer, password: str, work: int | None) -> Identity:
+def restore_account(
+    home: Path,
+    name: str,
+    signer: Signer,
+    keys: EncryptionKeys,
+    password: str,
+    *,
+    work: int | None = None,
+) -> Identity:
+    """Takes an account in with all of its keys, as a recovery sheet gives them.
+
+    Raises:
+        AccountExists: the name is taken.
+        InvalidValue: the name or the password cannot be used.
+    """
+    return _create(home, name, signer, keys, password, work)
+
+
+def require_free(home: Path, name: str) -> None:
+    """Sees that an account of that name can be made.
+
+    Raises:
+        AccountExists: the name is taken, be it by half of an account.
+        InvalidValue: it is no name.
+    """
     if not _NAME.fullmatch(name):
         raise InvalidValue(
             name="account name", given=name, allowed="lower-case letters, digits, _ or -"
         )
+    if any(file.exists() for file in _files(home, name)):
+        raise AccountExists(name=name, path=home / "keys")
+
+
+def _create(
+    home: Path,
+    name: str,
+    signer: Signer,
+    encryption: EncryptionKeys,
+    password: str,
+    work: int | None,
+) -> Identity:
+    require_free(home, name)
     if not password:
         raise InvalidValue(name="password", given="empty", allowed="at least one character")
     account_file, encryption_file = _files(home, name)
-    if account_file.exists():
-        raise AccountExists(name=name, path=account_file.parent)
-    encryption = EncryptionKeys.generate()
     cost = {} if work is None else {"n": work}
     make_folder(account_file.parent)
     _reserve(encryption_file, name)
