@@ -56,11 +56,13 @@ from medibloc_py.model import (
     Scope,
     SignedContribution,
 )
-from medibloc_py.storage import KuboStore, LocalStore, Store
+from medibloc_py.storage import GatewayStore, KuboStore, LocalStore, Store
 
 
 def open_store(place: str) -> Store:
-    """Opens the store that a setting names: a Kubo multiaddr or a folder."""
+    """Opens the store that a setting names: a gateway's URL, a Kubo multiaddr or a folder."""
+    if config.is_url(place):
+        return GatewayStore(place)
     return KuboStore(place) if config.is_multiaddr(place) else LocalStore(Path(place))
 
 

@@ -37,7 +37,8 @@ class Settings:
     Attributes:
         home: folder for key files, private documents and the embedded store.
         network: the chain to use.
-        store: a folder for the embedded store, or a multiaddr (`/ip4/...`) of a Kubo RPC.
+        store: a folder for the embedded store, a multiaddr (`/ip4/...`) of a Kubo RPC, or
+            the URL of an IPFS gateway, which can only be read.
         deployments: folders searched for `<chain id>.json`, first found wins.
     """
 
@@ -80,7 +81,7 @@ def load(
         network: name of a network; else `MEDIBLOC_NETWORK`; else `local`.
         rpc_url: RPC URL to use instead of the network's own; else `MEDIBLOC_RPC`.
             Without a network, the chain id is then whatever the node says.
-        store: folder or multiaddr; else `MEDIBLOC_STORE`; else `<home>/store`.
+        store: folder, multiaddr or URL; else `MEDIBLOC_STORE`; else `<home>/store`.
         environ: the environment.
 
     Raises:
@@ -106,7 +107,7 @@ def load(
     return Settings(
         home=place,
         network=chosen,
-        store=keep if is_multiaddr(keep) else str(_folder(keep)),
+        store=keep if is_multiaddr(keep) or is_url(keep) else str(_folder(keep)),
         deployments=(place / "deployments", Path("deployments")),
     )
 
@@ -117,8 +118,13 @@ def settle_confirmations(chain_id: int) -> int:
 
 
 def is_multiaddr(store: str) -> bool:
-    """Whether a store's setting names a Kubo RPC; anything else is a folder."""
+    """Whether a store's setting names a Kubo RPC."""
     return store.startswith(("/ip4/", "/ip6/", "/dns/", "/dns4/", "/dns6/", "/unix/"))
+
+
+def is_url(store: str) -> bool:
+    """Whether a store's setting names a gateway; what is no multiaddr either is a folder."""
+    return store.startswith(("http://", "https://"))
 
 
 def _folder(given: str) -> Path:

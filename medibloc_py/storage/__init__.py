@@ -2,6 +2,7 @@
 
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, digest_of, raw_cid
 from medibloc_py.storage.files import Vault, read_private, write_atomic
+from medibloc_py.storage.gateway import GatewayStore
 from medibloc_py.storage.journal import Journal
 from medibloc_py.storage.kubo import KuboStore
 from medibloc_py.storage.local import LocalStore
@@ -9,6 +10,7 @@ from medibloc_py.storage.port import Store
 
 __all__ = [
     "CidBuilder",
+    "GatewayStore",
     "Journal",
     "KuboStore",
     "LocalStore",
