@@ -13,6 +13,7 @@ from their names. What a method can raise is documented where it forwards to.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -31,7 +32,10 @@ from medibloc_py.flows import (
     buyer,
     challenge,
     contribute,
+    drafts,
     glass,
+    handover,
+    held,
     keyring,
     papers,
     publish,
@@ -159,17 +163,27 @@ class Client:
 
     # Hospital
 
+    def publishing(
+        self, studies: Sequence[publish.StudyToPublish], progress: Progress = silent
+    ) -> AbstractContextManager[publish.Publication]:
+        """Publishes, with what is done inside as a part of it: `flows.publish.publishing`."""
+        return publish.publishing(self.exchange, self.me, studies, progress)
+
     def publish(
         self, studies: Sequence[publish.StudyToPublish], progress: Progress = silent
     ) -> publish.Publication:
         """Seals, stores and registers studies: `flows.publish.publish`."""
         return publish.publish(self.exchange, self.me, studies, progress)
 
+    def drop_drafts(self) -> list[drafts.Draft]:
+        """Lets go of what was sealed and never published: `flows.drafts.drop_drafts`."""
+        return drafts.drop_drafts(self.exchange, self.me)
+
     def hand_over(
         self, record: RecordId, to: Address | None = None, fingerprint: bytes | None = None
     ) -> bytes:
-        """Seals a record's file to its patient or a delegate: `flows.publish.hand_over`."""
-        return publish.hand_over(self.exchange, self.me, record, to, fingerprint)
+        """Seals a record's file to its patient or a delegate: `flows.handover.hand_over`."""
+        return handover.hand_over(self.exchange, self.me, record, to, fingerprint)
 
     # Patient
 
@@ -185,8 +199,8 @@ class Client:
         return self.deciding().publish_key().send()
 
     def import_record(self, data: bytes, path: object) -> RecordId:
-        """Proves and keeps a record file: `flows.publish.take_over`."""
-        return publish.id_of(publish.take_over(self.exchange, self.me, data, path))
+        """Proves and keeps a record file: `flows.handover.take_over`."""
+        return held.id_of(handover.take_over(self.exchange, self.me, data, path))
 
     def set_consent(
         self,

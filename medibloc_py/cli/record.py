@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medibloc_py.cli.acting import read_key
+from medibloc_py.cli.drafts import drafts, resumable
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, KeyPrint, Session, read_bytes
 from medibloc_py.cli.output import Output
@@ -15,6 +17,7 @@ from medibloc_py.cli.times import read_bytes32
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client
+    from medibloc_py.flows.publish import Publication
     from medibloc_py.model import Address, RecordId
 
 app = typer.Typer(no_args_is_help=True, help="Records: sealed studies and who holds them.")
@@ -40,9 +43,14 @@ def publish(
     What is published is the file as it is: publish for research only what has been
     de-identified before. With --out, each record's file is sealed to its patient, who
     takes it over with `medibloc record import`.
+
+    Was it stopped or killed, the same command goes on where it was: what is sealed is not
+    sealed again, what is registered is not sent again. `medibloc record drafts` lists what
+    waits for that.
     """
     from medibloc_py.errors import InvalidValue
-    from medibloc_py.flows.publish import StudyToPublish, id_of
+    from medibloc_py.flows.held import id_of
+    from medibloc_py.flows.publish import StudyToPublish
 
     session: Session = context.obj
     studies = []
@@ -57,20 +65,44 @@ def publish(
         require_writable(out)
         for study in studies:
             client.exchange.published_key(study.patient)
-    with console.progress() as progress:
-        done = client.publish(studies, progress)
-    rows, handed = [], []
-    for held in done.records:
-        record = id_of(held)
-        file = str(_hand_over(client, record, out)) if out is not None else ""
-        handed.append({"record": record, "patient": held.patient, "file": file})
-        rows.append(("0x" + record.hex(), held.patient, f"{held.size_bytes:,}", file))
-    console.table(
-        {"root": done.root, "receipt": done.receipt, "records": handed},
-        f"Registered {len(rows)} in {done.receipt.transaction}, gas {done.receipt.gas_used:,}",
-        ("record", "patient", "sealed bytes", "record file"),
-        rows,
-    )
+    with resumable(console, client), ExitStack() as work:
+        with console.progress() as progress:
+            done = work.enter_context(client.publishing(studies, progress))
+        rows, handed = [], []
+        for held in done.records:
+            record = id_of(held)
+            file = str(_hand_over(client, record, out)) if out is not None else ""
+            handed.append({"record": record, "patient": held.patient, "file": file})
+            rows.append(("0x" + record.hex(), held.patient, f"{held.size_bytes:,}", file))
+        console.table(
+            {
+                "root": done.root,
+                "receipt": done.receipt,
+                "records": handed,
+                "resumed": done.resumed,
+                "changed": done.changed,
+            },
+            _title(done),
+            ("record", "patient", "sealed bytes", "record file"),
+            rows,
+        )
+        if not json:
+            console.result(None, _remarks(done))
+
+
+def _title(done: Publication) -> str:
+    if done.receipt is None:
+        return f"Registered {len(done.records)}, by an earlier run of this command"
+    receipt = done.receipt
+    return f"Registered {len(done.records)} in {receipt.transaction}, gas {receipt.gas_used:,}"
+
+
+def _remarks(done: Publication) -> list[str]:
+    resumed = [f"{done.resumed} sealed by an earlier run."] if done.resumed else []
+    return resumed + [
+        f"{name} changed since an earlier run sealed it, and was sealed again."
+        for name in done.changed
+    ]
 
 
 def _hand_over(
@@ -136,7 +168,7 @@ def import_(
 @app.command("list")
 def list_(context: typer.Context, account: As, json: Json = False) -> None:
     """List the records the account holds."""
-    from medibloc_py.flows.publish import held_records
+    from medibloc_py.flows.held import held_records
 
     session: Session = context.obj
     held = held_records(session.identity(account))
@@ -162,7 +194,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show a held record: where it is stored and what the chain says of it."""
-    from medibloc_py.flows.publish import held_record
+    from medibloc_py.flows.held import held_record
     from medibloc_py.model import RecordId
 
     session: Session = context.obj
@@ -192,3 +224,6 @@ def show(
             f"label       {held.label}",
         ],
     )
+
+
+app.command("drafts")(drafts)

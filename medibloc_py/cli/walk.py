@@ -131,7 +131,8 @@ class Walk:
     # Hospital A publishes, and hands each patient their record file.
 
     def _publish(self) -> None:
-        from medibloc_py.flows.publish import StudyToPublish, id_of
+        from medibloc_py.flows.held import id_of
+        from medibloc_py.flows.publish import StudyToPublish
 
         hospital = self._clients["hospital-a"]
         self._sources = {name: _sample(file) for name, file in STUDIES.items()}
@@ -141,7 +142,8 @@ class Walk:
         ]
         with self._step("hospital-a", f"seal, store, register {len(studies)} studies") as step:
             done = hospital.publish(studies)
-            self._took(step, done.receipt, "register")
+            if done.receipt is not None:  # as it is in an empty home
+                self._took(step, done.receipt, "register")
         self.report.records = len(done.records)
         for name, held in zip(STUDIES, done.records, strict=True):
             record = id_of(held)
@@ -279,8 +281,8 @@ class Walk:
         """A key of another record, and a store that flips one bit."""
         from medibloc_py.client import Client
         from medibloc_py.flows.access import OpenedRecord
+        from medibloc_py.flows.held import held_record
         from medibloc_py.flows.parties import Exchange
-        from medibloc_py.flows.publish import held_record
 
         buyer, record = self._clients["researcher"], self._records["alice"]
         held = held_record(self._clients["alice"].me, record)

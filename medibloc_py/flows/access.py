@@ -18,6 +18,7 @@ from medibloc_py.errors import (
     RecordMismatch,
     WrongKey,
 )
+from medibloc_py.flows.held import record_id_of
 from medibloc_py.flows.parties import (
     Exchange,
     Identity,
@@ -26,7 +27,6 @@ from medibloc_py.flows.parties import (
     silent,
     unwrap_for_versions,
 )
-from medibloc_py.flows.publish import record_id_of
 from medibloc_py.model import Address, Blind, Cid, GlassEvent, RecordId
 from medibloc_py.purpose import TREATMENT
 from medibloc_py.storage import Store, cid_bytes, raw_cid

@@ -25,9 +25,9 @@ from medibloc_py.errors import (
 from medibloc_py.flows import papers
 from medibloc_py.flows.access import OpenedRecord
 from medibloc_py.flows.funds import approve, require_tokens
+from medibloc_py.flows.held import record_id_of
 from medibloc_py.flows.listing import check_contributions
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.flows.publish import record_id_of
 from medibloc_py.flows.steward import require_sellable
 from medibloc_py.model import (
     Address,

@@ -11,8 +11,8 @@ from medibloc_py.errors import (
     InvalidValue,
     TermsInvalid,
 )
+from medibloc_py.flows.held import held_record
 from medibloc_py.flows.parties import Exchange, Identity
-from medibloc_py.flows.publish import held_record
 from medibloc_py.model import (
     WHOLE_BPS,
     Address,

@@ -22,9 +22,9 @@ from medibloc_py.errors import (
 from medibloc_py.flows import papers
 from medibloc_py.flows.access import Standing, blind_of_object, find_access, open_object
 from medibloc_py.flows.grant import NOWHERE, wrap_object
+from medibloc_py.flows.held import blind_of, held_record
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.parties import Exchange, Identity
-from medibloc_py.flows.publish import blind_of, held_record
 from medibloc_py.model import (
     Address,
     Blind,

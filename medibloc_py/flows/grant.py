@@ -12,9 +12,9 @@ from medibloc_py.crypto.merkle import multiproof_of, root_of
 from medibloc_py.errors import GrantMissing, InvalidValue
 from medibloc_py.flows.access import Standing, bound
 from medibloc_py.flows.decisions import Decisions
+from medibloc_py.flows.held import blind_of, held_record, scalar_of
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.prepared import Prepared
-from medibloc_py.flows.publish import blind_of, held_record, scalar_of
 from medibloc_py.model import (
     Address,
     Cid,

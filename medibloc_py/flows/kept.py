@@ -13,8 +13,8 @@ from medibloc_py.crypto.quote import QuoteBatch, QuoteRow
 from medibloc_py.crypto.sale import TableProof
 from medibloc_py.errors import ContributionInvalid, ListingUnknown
 from medibloc_py.flows import papers
+from medibloc_py.flows.held import held_record, held_records, id_of, scalar_of
 from medibloc_py.flows.parties import Identity, Progress
-from medibloc_py.flows.publish import held_record, held_records, id_of, scalar_of
 from medibloc_py.model import Listing, ListingId, SignedContribution
 
 

@@ -20,9 +20,9 @@ from medibloc_py.errors import (
 from medibloc_py.flows import kept, papers
 from medibloc_py.flows.contribute import check_contribution, leaf_of
 from medibloc_py.flows.funds import approve, require_tokens
+from medibloc_py.flows.held import held_record
 from medibloc_py.flows.ledger import Ledger, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.flows.publish import held_record
 from medibloc_py.model import (
     Contribution,
     IssuerShare,

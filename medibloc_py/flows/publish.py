@@ -1,41 +1,24 @@
-"""A study's way in: read, seal, store, register. And the record file's way to its patient."""
+"""A study's way in: read, seal, store, register. The same again goes on where a run died."""
 
 from __future__ import annotations
 
+import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 from medibloc_py import imaging
-from medibloc_py.crypto import envelope, hpke, ids, keys
+from medibloc_py.crypto import envelope, keys
 from medibloc_py.crypto.documents import MOST_LABEL, RecordFile
-from medibloc_py.crypto.merkle import MerkleTree, root_of
-from medibloc_py.errors import (
-    DocumentInvalid,
-    HandOverRefused,
-    InvalidValue,
-    MediBlocError,
-    NotAccredited,
-    RecordMismatch,
-    RecordNotHeld,
-)
-from medibloc_py.flows import papers
+from medibloc_py.crypto.merkle import MerkleTree
+from medibloc_py.errors import InvalidValue, NotAccredited, RootAlreadyRegistered
+from medibloc_py.flows.drafts import Draft, Drafts, new_draft, publication_name
+from medibloc_py.flows.held import held_record, id_of, keep_record
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.model import (
-    KIND_DICOM_STUDY,
-    Address,
-    Blind,
-    Cid,
-    KeyCommitment,
-    Receipt,
-    RecordId,
-    Role,
-    Root,
-    Scope,
-)
-from medibloc_py.storage import cid_bytes
+from medibloc_py.model import KIND_DICOM_STUDY, Address, Receipt, Role, Root, StoredBlob
 
 _SALT_BYTES = 32
 
@@ -54,12 +37,45 @@ class StudyToPublish:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """What becomes one record.
+
+    Attributes:
+        name: where it comes from; with the patient it tells a later run that it is the same.
+        patient: whose record it is.
+        label: a private note that only holders of the record file see.
+        files: what is sealed, in this order.
+        version: 32 bytes that are others when the content is another.
+    """
+
+    name: str
+    patient: Address
+    label: str
+    files: tuple[envelope.SourceFile, ...]
+    version: bytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of all files together."""
+        return sum(file.size_bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True)
 class Publication:
-    """What one registration published; `records` are in the order they were given."""
+    """What one registration published; `records` are in the order they were given.
+
+    Attributes:
+        receipt: None where the chain had the batch already: an earlier run of the same
+            publication sent it and did not live to hear of it.
+        resumed: how many studies an earlier run had sealed.
+        changed: names of the sources that were others when an earlier run sealed them.
+    """
 
     root: Root
     records: tuple[RecordFile, ...]
-    receipt: Receipt
+    receipt: Receipt | None
+    resumed: int = 0
+    changed: tuple[str, ...] = ()
 
 
 def publish(
@@ -70,14 +86,33 @@ def publish(
 ) -> Publication:
     """Seals and stores studies and registers all of them with one transaction.
 
-    Plaintext is streamed from the source to the cipher and never written elsewhere. The
-    record files are in the issuer's vault before the transaction is sent, so a crash
-    after it loses no key.
+    Arguments and errors are those of `publishing`.
+    """
+    with publishing(exchange, issuer, studies, progress) as done:
+        return done
+
+
+@contextmanager
+def publishing(
+    exchange: Exchange,
+    issuer: Identity,
+    studies: Sequence[StudyToPublish],
+    progress: Progress = silent,
+) -> Iterator[Publication]:
+    """Publishes studies; what is done inside, such as handing them over, is part of it.
+
+    Plaintext is streamed from the source to the cipher and never written elsewhere. Keys
+    are in the issuer's vault before the store keeps a blob, record files before the
+    transaction is sent. Whatever ends it early, the same publication again (the same
+    patients and paths, in the same order) goes on from there, with no blob sealed twice
+    and nothing sent twice; see `flows.drafts` for one that is given up.
 
     Raises:
         InvalidValue: there is no study, or a label is too long.
         NotDicom, StudyEmpty, StudyUnreadable: a study cannot be read; nothing is registered.
         NotAccredited: the sender is not an accredited issuer; found before anything is stored.
+        WorkUnderway: another process publishes the same.
+        TransactionPending: not mined in time, now or by the run that died.
     """
     if not studies:
         raise InvalidValue(name="studies", given="empty", allowed="at least one study")
@@ -91,58 +126,137 @@ def publish(
     standing = exchange.accounts.accreditation(issuer.address, Role.ISSUER)
     if standing.until < exchange.network.now():
         raise NotAccredited(account=issuer.address, role=Role.ISSUER.value, until=standing.until)
-    opened = [(study, imaging.read_study(study.path)) for study in studies]
-    sealed: list[RecordFile] = []
+    with publishing_sources(exchange, issuer, [_read(each) for each in studies], progress) as done:
+        yield done
+
+
+@contextmanager
+def publishing_sources(
+    exchange: Exchange, issuer: Identity, sources: Sequence[Source], progress: Progress = silent
+) -> Iterator[Publication]:
+    """Publishes what comes from anywhere, as `publishing` does; the issuer is accredited.
+
+    Raises:
+        MediBlocError: as `publishing`.
+    """
+    name = publication_name(exchange, issuer, [(each.patient, each.name) for each in sources])
+    drafts = Drafts(issuer, name)
+    with drafts.sole():
+        found = drafts.read()
+        changed = tuple(
+            each.name
+            for place, each in enumerate(sources)
+            if place in found and found[place].version != each.version
+        )
+        stands = drafts.registered(exchange, found)
+        if stands and (changed or len(found) < len(sources)):
+            # That run was through, or what it published was something else.
+            drafts.forget()
+            found, stands = {}, False
+        if stands:
+            records = tuple(held_record(issuer, id_of(found[n].file)) for n in sorted(found))
+            yield Publication(records[0].root, records, None, len(records))
+        else:
+            work = _Work(exchange, issuer, drafts, progress)
+            sealed = work.seal_all(sources, found)
+            tree = MerkleTree([id_of(record) for record in sealed])
+            records = tuple(
+                replace(record, root=tree.root, proof=tree.proof(id_of(record)))
+                for record in sealed
+            )
+            for record in records:
+                keep_record(issuer, record)
+            receipt = _register(exchange, issuer, drafts, tree.root, len(records))
+            yield Publication(tree.root, records, receipt, work.resumed, changed)
+        drafts.forget()
+
+
+def _register(
+    exchange: Exchange, issuer: Identity, drafts: Drafts, root: Root, count: int
+) -> Receipt | None:
     try:
-        for number, (study, source) in enumerate(opened):
-            place = (number, len(opened))
-            sealed.append(_seal(exchange, issuer, study, source, progress, place))
-    except BaseException:
-        for record in sealed:  # nobody will ever hold their keys
-            with suppress(MediBlocError):
-                exchange.store.unpin(record.cid)
-        raise
-    tree = MerkleTree([id_of(record) for record in sealed])
-    records = tuple(
-        replace(record, root=tree.root, proof=tree.proof(id_of(record))) for record in sealed
-    )
-    for record in records:
-        keep_record(issuer, record)
-    receipt = exchange.records.register(issuer.signer, tree.root, len(records))
-    return Publication(tree.root, records, receipt)
+        return exchange.records.register(issuer.signer, root, count)
+    except RootAlreadyRegistered:
+        # Nobody else knows this root: an earlier run sent it, and the node did not tell.
+        if not drafts.registered(exchange, drafts.read()):
+            raise
+        return None
 
 
-def _seal(
-    exchange: Exchange,
-    issuer: Identity,
-    study: StudyToPublish,
-    source: imaging.Study,
-    progress: Progress,
-    place: tuple[int, int],
-) -> RecordFile:
-    salt = secrets.token_bytes(_SALT_BYTES)
-    seed = secrets.token_bytes(_SALT_BYTES)
-    scalar = keys.record_scalar(issuer.keys.root_secret, seed)
-    content_key = keys.cek(keys.record_point(scalar), salt)
-    files = [envelope.SourceFile(f.name, f.size_bytes, f.open, f.meta) for f in source.files]
-    total = sum(file.size_bytes for file in files)
-    step = f"seal study {place[0] + 1} of {place[1]}"
-    blob = exchange.store.put(
-        _counted(envelope.seal_record(files, content_key, salt), step, total, progress)
+def _read(study: StudyToPublish) -> Source:
+    files = imaging.read_study(study.path).files
+    known = "".join(
+        f"{each.path.relative_to(study.path)}\0{each.size_bytes}\0{each.changed_ns}\0"
+        for each in files
     )
-    return RecordFile(
-        salt=salt,
-        cid=blob.cid,
-        size_bytes=blob.size_bytes,
-        kind=KIND_DICOM_STUDY,
+    return Source(
+        name=str(study.path.absolute()),
         patient=study.patient,
-        issuer=issuer.address,
-        key_commitment=keys.key_commitment(keys.commitment_point(scalar), salt),
-        root=Root(bytes(32)),
-        proof=(),
         label=study.label,
-        r=seed,
+        files=tuple(envelope.SourceFile(f.name, f.size_bytes, f.open, f.meta) for f in files),
+        version=sha256(os.fsencode(known)).digest(),
     )
+
+
+class _Work:
+    """The sealing of one publication's studies, each with a draft."""
+
+    def __init__(
+        self, exchange: Exchange, issuer: Identity, drafts: Drafts, progress: Progress
+    ) -> None:
+        self.resumed = 0
+        self._store = exchange.store
+        self._issuer = issuer
+        self._drafts = drafts
+        self._progress = progress
+
+    def seal_all(self, sources: Sequence[Source], found: dict[int, Draft]) -> list[RecordFile]:
+        """The record files of all sources; what an earlier run sealed is taken from it."""
+        records = []
+        for place, source in enumerate(sources):
+            step = f"seal study {place + 1} of {len(sources)}"
+            draft = found.get(place)
+            if draft and draft.version == source.version and draft.lasts(self._store):
+                size = source.size_bytes
+                self._progress(f"{step}: kept from an earlier run", size, size)
+                records.append(replace(draft.file, label=source.label))
+                self.resumed += 1
+                continue
+            if draft:
+                self._drafts.let_go(self._store, place, draft)
+            records.append(self._seal(place, source, step))
+        return records
+
+    def _seal(self, place: int, source: Source, step: str) -> RecordFile:
+        salt = secrets.token_bytes(_SALT_BYTES)
+        seed = secrets.token_bytes(_SALT_BYTES)
+        scalar = keys.record_scalar(self._issuer.keys.root_secret, seed)
+        content_key = keys.cek(keys.record_point(scalar), salt)
+
+        def draft_of(blob: StoredBlob) -> Draft:
+            record = RecordFile(
+                salt=salt,
+                cid=blob.cid,
+                size_bytes=blob.size_bytes,
+                kind=KIND_DICOM_STUDY,
+                patient=source.patient,
+                issuer=self._issuer.address,
+                key_commitment=keys.key_commitment(keys.commitment_point(scalar), salt),
+                root=Root(bytes(32)),
+                proof=(),
+                label=source.label,
+                r=seed,
+            )
+            return new_draft(source.name, source.version, record)
+
+        buffers = envelope.seal_record(source.files, content_key, salt)
+        blob = self._store.put(
+            _counted(buffers, step, source.size_bytes, self._progress),
+            announce=lambda blob: self._drafts.write(place, draft_of(blob)),
+        )
+        draft = replace(draft_of(blob), kept=True)
+        self._drafts.write(place, draft)
+        return draft.file
 
 
 def _counted(
@@ -154,158 +268,3 @@ def _counted(
         done += len(buffer)
         progress(step, min(done, total), total)
     progress(step, total, total)
-
-
-def id_of(record: RecordFile) -> RecordId:
-    """The id of the record that a record file opens."""
-    return record_id_of(record.patient, record.salt, record.cid, record.key_commitment, record.kind)
-
-
-def scalar_of(owner: Identity, record: RecordFile) -> int:
-    """A held record's secret scalar x."""
-    return record.scalar(owner.keys.root_secret)
-
-
-def blind_of(record: RecordFile) -> Blind:
-    """The blind that opens a record on chain, from its record file."""
-    return ids.blind(
-        record.salt, ids.content_digest(cid_bytes(record.cid)), record.key_commitment, record.kind
-    )
-
-
-def record_id_of(
-    patient: Address, salt: bytes, cid: Cid, key_commitment: bytes, kind: int
-) -> RecordId:
-    """The record id that these parts open."""
-    digest = ids.content_digest(cid_bytes(cid))
-    blind = ids.blind(salt, digest, KeyCommitment(key_commitment), kind)
-    return ids.record_id(patient, blind)
-
-
-def keep_record(owner: Identity, record: RecordFile) -> RecordId:
-    """Puts a record file into its owner's vault; returns the record's id."""
-    record_id = id_of(record)
-    owner.keep(_vault_name(record_id), record.encode())
-    return record_id
-
-
-def held_record(owner: Identity, record: RecordId) -> RecordFile:
-    """The record file of a record the identity holds.
-
-    Raises:
-        RecordNotHeld: it holds none of that id.
-        RecordMismatch: what was kept under the id is of another record.
-    """
-    name = _vault_name(record)
-    if not owner.vault.has(name):
-        raise RecordNotHeld(record=record, path="the vault of " + owner.address)
-    held = RecordFile.decode(owner.recall(name))
-    if id_of(held) != record:  # who may write to the vault may put any document there
-        raise RecordMismatch(record=record, reason="another record was kept under its name")
-    return held
-
-
-def held_records(owner: Identity) -> dict[RecordId, RecordFile]:
-    """All record files the identity holds, by id."""
-    held = (RecordFile.decode(owner.recall(name)) for name in owner.kept("record-"))
-    return {id_of(record): record for record in held}
-
-
-def _vault_name(record: RecordId) -> str:
-    return f"record-{record.hex()}"
-
-
-def hand_over(
-    exchange: Exchange,
-    holder: Identity,
-    record: RecordId,
-    to: Address | None = None,
-    fingerprint: bytes | None = None,
-) -> bytes:
-    """Seals a held record's file to its patient, or to a delegate of the patient.
-
-    Args:
-        exchange: the deployment.
-        holder: who holds the record file.
-        record: the record.
-        to: the patient if not given; else a delegate for `Scope.GRANT`.
-        fingerprint: of the key that it must be sealed to, if known.
-
-    Returns:
-        A `record-file` paper; only the addressee's key opens it.
-
-    Raises:
-        RecordNotHeld: the identity does not hold the record.
-        HandOverRefused: a delegate would get it from neither issuer nor patient.
-        MandateMissing: the addressee may not grant for the patient.
-        KeyUnpublished: the addressee has published no key yet.
-        KeyMismatched: its key has another fingerprint.
-    """
-    held = held_record(holder, record)
-    to = to or held.patient
-    if to != held.patient:
-        if holder.address not in (held.issuer, held.patient):
-            raise HandOverRefused(holder=holder.address, record=record, to=to)
-        exchange.consent.require_mandate(held.patient, to, Scope.GRANT, 0)
-    key = exchange.published_key(to, fingerprint)
-    body = replace(held, x=scalar_of(holder, held), r=None, label="")
-    info = hpke.record_file_info(exchange.chain_id, exchange.records.address, record, to)
-    return papers.write(
-        "record-file",
-        papers.Sealed(
-            chain_id=exchange.chain_id,
-            contract=exchange.records.address,
-            subject=papers.Bytes32(record),
-            sender=holder.address,
-            addressee=to,
-            sealed=hpke.wrap(body.encode(), key.bundle, info),
-        ),
-    )
-
-
-def take_over(exchange: Exchange, owner: Identity, data: bytes, path: object) -> RecordFile:
-    """Opens a handed-over record file, proves it against the chain and keeps it.
-
-    Raises:
-        DocumentInvalid: not a record file of this deployment.
-        WrongKey: it was sealed to somebody else.
-        RecordMismatch: its parts do not open the record it names.
-        MandateMissing: it is another's record, and the owner may not grant for its patient.
-        RecordUnknown: its issuer never registered it.
-        IssuerNotAccredited: the issuer is not accredited.
-    """
-    paper = papers.read("record-file", papers.Sealed, data, path)
-    if (paper.chain_id, paper.contract) != (exchange.chain_id, exchange.records.address):
-        raise DocumentInvalid(path=path, kind="record-file", reason="it is of another deployment")
-    record = RecordId(paper.subject)
-    info = hpke.record_file_info(exchange.chain_id, exchange.records.address, record, owner.address)
-    held = RecordFile.decode(hpke.unwrap(paper.sealed, owner.keys, info, "record file"))
-    prove_record(exchange, held, record)
-    if held.patient != owner.address:
-        exchange.consent.require_mandate(held.patient, owner.address, Scope.GRANT, 0)
-    keep_record(owner, held)
-    return held
-
-
-def prove_record(exchange: Exchange, held: RecordFile, record: RecordId) -> None:
-    """Proves that a record file is the very one its issuer registered for its patient.
-
-    Raises:
-        RecordMismatch: key, content or patient do not open the record.
-        RecordUnknown: the record stands in no root of its issuer.
-        IssuerNotAccredited: the issuer is not accredited.
-    """
-    if held.x is None:
-        raise RecordMismatch(record=record, reason="it does not hold the record's key")
-    if keys.key_commitment(keys.commitment_point(held.x), held.salt) != held.key_commitment:
-        raise RecordMismatch(record=record, reason="its key does not open its key commitment")
-    try:
-        opened = id_of(held)
-    except InvalidValue as error:
-        raise RecordMismatch(record=record, reason=error.message.rstrip(".")) from None
-    if opened != record:
-        raise RecordMismatch(record=record, reason="its parts open another record")
-    if root_of(record, held.proof) != held.root:
-        raise RecordMismatch(record=record, reason="its proof leads to another root")
-    exchange.records.open(held.issuer, held.patient, blind_of(held), held.proof)
-    exchange.require_issuer(held.issuer)

@@ -27,9 +27,9 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.contribute import contribute
+from medibloc_py.flows.held import held_record, keep_record
 from medibloc_py.flows.kept import kept_listing
 from medibloc_py.flows.listing import claims_of
-from medibloc_py.flows.publish import held_record, keep_record
 from medibloc_py.model import KeyCommitment, ListingId, Scope, SignedContribution
 from tests.flow.world import DAY, FEE_BPS, PRICE, PURPOSE, World
 

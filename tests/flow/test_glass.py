@@ -31,8 +31,8 @@ from medibloc_py.errors import (
 from medibloc_py.flows import glass, papers
 from medibloc_py.flows.access import find_access
 from medibloc_py.flows.glass import Card, CaseState
+from medibloc_py.flows.held import held_record, scalar_of
 from medibloc_py.flows.parties import fingerprint_of
-from medibloc_py.flows.publish import held_record, scalar_of
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import ZERO_ADDRESS, Role
 from medibloc_py.purpose import TREATMENT

@@ -34,8 +34,9 @@ from medibloc_py.errors import (
     WrongKey,
 )
 from medibloc_py.flows.grant import prepare_grants
+from medibloc_py.flows.held import blind_of, held_record, id_of, scalar_of
 from medibloc_py.flows.prepared import write_act
-from medibloc_py.flows.publish import StudyToPublish, blind_of, held_record, id_of, scalar_of
+from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Cid, GrantRequest, KeyCommitment, Locator, RecordId, Role, Scope
 from medibloc_py.purpose import TREATMENT

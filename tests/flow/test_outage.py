@@ -20,7 +20,8 @@ from medibloc_py.errors import (
     OrderNotOpen,
 )
 from medibloc_py.flows.deploy import deploy
-from medibloc_py.flows.publish import StudyToPublish, held_records, id_of
+from medibloc_py.flows.held import held_records, id_of
+from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import OrderId, RecordId
 from medibloc_py.services import TokenService

@@ -28,13 +28,8 @@ from medibloc_py.errors import (
     WrongKey,
 )
 from medibloc_py.flows import papers
-from medibloc_py.flows.publish import (
-    StudyToPublish,
-    held_record,
-    held_records,
-    id_of,
-    scalar_of,
-)
+from medibloc_py.flows.held import held_record, held_records, id_of, scalar_of
+from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Cid, KeyCommitment, RecordId, Role, Root
 from tests.flow.world import World

@@ -31,9 +31,10 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import listing, papers
 from medibloc_py.flows.buyer import CheckedQuote
+from medibloc_py.flows.held import held_record, id_of
 from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.listing import DatasetListed
-from medibloc_py.flows.publish import StudyToPublish, held_record, id_of
+from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import (
     Address,

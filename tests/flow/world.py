@@ -15,9 +15,10 @@ from medibloc_py.chain import LocalChain, LocalNode, Network
 from medibloc_py.client import Client
 from medibloc_py.flows import keyring, papers
 from medibloc_py.flows.deploy import TEST_TOKEN, deploy
+from medibloc_py.flows.held import held_record, id_of
 from medibloc_py.flows.listing import DatasetListed
 from medibloc_py.flows.parties import Exchange, Identity
-from medibloc_py.flows.publish import StudyToPublish, held_record, id_of
+from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Address, RecordId, Role, SignedContribution
 from medibloc_py.purpose import HAS_IRB

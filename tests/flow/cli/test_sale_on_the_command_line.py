@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from medibloc_py import imaging
-from medibloc_py.flows.publish import held_record, id_of
+from medibloc_py.flows.held import held_record, id_of
 from medibloc_py.imaging.samples import sample
 from medibloc_py.storage import LocalStore
 from tests.flow.cli.conftest import Medibloc

@@ -1,0 +1,78 @@
+"""Record files: what an owner holds of a record, by the record's id, in the own vault."""
+
+from __future__ import annotations
+
+from medibloc_py.crypto import ids
+from medibloc_py.crypto.documents import RecordFile
+from medibloc_py.errors import RecordMismatch, RecordNotHeld
+from medibloc_py.flows.parties import Identity
+from medibloc_py.model import Address, Blind, Cid, KeyCommitment, RecordId
+from medibloc_py.storage import cid_bytes
+
+
+def id_of(record: RecordFile) -> RecordId:
+    """The id of the record that a record file opens."""
+    return record_id_of(record.patient, record.salt, record.cid, record.key_commitment, record.kind)
+
+
+def scalar_of(owner: Identity, record: RecordFile) -> int:
+    """A held record's secret scalar x."""
+    return record.scalar(owner.keys.root_secret)
+
+
+def blind_of(record: RecordFile) -> Blind:
+    """The blind that opens a record on chain, from its record file."""
+    return ids.blind(
+        record.salt, ids.content_digest(cid_bytes(record.cid)), record.key_commitment, record.kind
+    )
+
+
+def record_id_of(
+    patient: Address, salt: bytes, cid: Cid, key_commitment: bytes, kind: int
+) -> RecordId:
+    """The record id that these parts open."""
+    digest = ids.content_digest(cid_bytes(cid))
+    blind = ids.blind(salt, digest, KeyCommitment(key_commitment), kind)
+    return ids.record_id(patient, blind)
+
+
+def keep_record(owner: Identity, record: RecordFile) -> RecordId:
+    """Puts a record file into its owner's vault; returns the record's id."""
+    record_id = id_of(record)
+    owner.keep(_vault_name(record_id), record.encode())
+    return record_id
+
+
+def forget_record(owner: Identity, record: RecordId) -> None:
+    """Removes a record file from its owner's vault, and with it the owner's way to the key."""
+    owner.forget(_vault_name(record))
+
+
+def holds_record(owner: Identity, record: RecordId) -> bool:
+    """Whether the identity holds a record's file."""
+    return owner.vault.has(_vault_name(record))
+
+
+def held_record(owner: Identity, record: RecordId) -> RecordFile:
+    """The record file of a record the identity holds.
+
+    Raises:
+        RecordNotHeld: it holds none of that id.
+        RecordMismatch: what was kept under the id is of another record.
+    """
+    if not holds_record(owner, record):
+        raise RecordNotHeld(record=record, path="the vault of " + owner.address)
+    held = RecordFile.decode(owner.recall(_vault_name(record)))
+    if id_of(held) != record:  # who may write to the vault may put any document there
+        raise RecordMismatch(record=record, reason="another record was kept under its name")
+    return held
+
+
+def held_records(owner: Identity) -> dict[RecordId, RecordFile]:
+    """All record files the identity holds, by id."""
+    held = (RecordFile.decode(owner.recall(name)) for name in owner.kept("record-"))
+    return {id_of(record): record for record in held}
+
+
+def _vault_name(record: RecordId) -> str:
+    return f"record-{record.hex()}"
