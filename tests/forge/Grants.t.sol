@@ -214,6 +214,8 @@ contract GrantsTest is World {
         vm.startPrank(PATIENT);
         vm.expectRevert(abi.encodeWithSelector(IGrants.GranteeInvalid.selector, PATIENT));
         grants.grantMany(HOSPITAL, blinds, proof, flags, PATIENT, Purpose.TREATMENT, LATER, locators);
+        vm.expectRevert(abi.encodeWithSelector(IGrants.GranteeInvalid.selector, address(0)));
+        grants.grantMany(HOSPITAL, blinds, proof, flags, address(0), Purpose.TREATMENT, LATER, locators);
         vm.expectRevert(abi.encodeWithSelector(Expiry.ExpiryInPast.selector, NOW, NOW));
         grants.grantMany(HOSPITAL, blinds, proof, flags, READER, Purpose.TREATMENT, NOW, locators);
     }
