@@ -39,14 +39,14 @@ class Draft:
 
     Attributes:
         source: where it comes from, for people.
-        version: what its content was known by when it was sealed.
+        edition: what its content was known by when it was sealed.
         begun_at: when that was, by this machine's clock; unix seconds.
         kept: whether the store answered for the blob; else it may have kept it, or not.
         record: the record file, still without root and proof.
     """
 
     source: str
-    version: Bytes32
+    edition: Bytes32
     begun_at: int
     kept: bool
     record: bytes = field(repr=False)
@@ -126,9 +126,9 @@ class Drafts:
         return f"{_PREFIX}{self._name}-{place}"
 
 
-def new_draft(source: str, version: bytes, record: RecordFile) -> Draft:
+def new_draft(source: str, edition: bytes, record: RecordFile) -> Draft:
     """A draft of a blob that the store is about to keep."""
-    return Draft(source, Bytes32(version), int(time.time()), False, record.encode())
+    return Draft(source, Bytes32(edition), int(time.time()), False, record.encode())
 
 
 def publication_name(

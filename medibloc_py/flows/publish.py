@@ -45,14 +45,14 @@ class Source:
         patient: whose record it is.
         label: a private note that only holders of the record file see.
         files: what is sealed, in this order.
-        version: 32 bytes that are others when the content is another.
+        edition: 32 bytes that are others when the content is another.
     """
 
     name: str
     patient: Address
     label: str
     files: tuple[envelope.SourceFile, ...]
-    version: bytes
+    edition: bytes
 
     @property
     def size_bytes(self) -> int:
@@ -146,7 +146,7 @@ def publishing_sources(
         changed = tuple(
             each.name
             for place, each in enumerate(sources)
-            if place in found and found[place].version != each.version
+            if place in found and found[place].edition != each.edition
         )
         stands = drafts.registered(exchange, found)
         if stands and (changed or len(found) < len(sources)):
@@ -194,7 +194,7 @@ def _read(study: StudyToPublish) -> Source:
         patient=study.patient,
         label=study.label,
         files=tuple(envelope.SourceFile(f.name, f.size_bytes, f.open, f.meta) for f in files),
-        version=sha256(os.fsencode(known)).digest(),
+        edition=sha256(os.fsencode(known)).digest(),
     )
 
 
@@ -216,7 +216,7 @@ class _Work:
         for place, source in enumerate(sources):
             step = f"seal study {place + 1} of {len(sources)}"
             draft = found.get(place)
-            if draft and draft.version == source.version and draft.lasts(self._store):
+            if draft and draft.edition == source.edition and draft.lasts(self._store):
                 size = source.size_bytes
                 self._progress(f"{step}: kept from an earlier run", size, size)
                 records.append(replace(draft.file, label=source.label))
@@ -247,7 +247,7 @@ class _Work:
                 label=source.label,
                 r=seed,
             )
-            return new_draft(source.name, source.version, record)
+            return new_draft(source.name, source.edition, record)
 
         buffers = envelope.seal_record(source.files, content_key, salt)
         blob = self._store.put(

@@ -28,6 +28,7 @@ from medibloc_py.errors import (
     WrongKey,
 )
 from medibloc_py.flows import papers
+from medibloc_py.flows.drafts import waiting_drafts
 from medibloc_py.flows.held import held_record, held_records, id_of, scalar_of
 from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
@@ -151,22 +152,33 @@ def test_publish_is_for_accredited_issuers_and_stores_nothing_before_it_knows(wo
     assert traces(world) == before
 
 
-def test_publish_lets_go_of_what_it_stored_when_a_later_study_vanishes(
+def test_publish_keeps_what_it_sealed_when_a_later_study_vanishes(
     world: World, tmp_path: Path
 ) -> None:
-    shutil.copy(CT, tmp_path / "second.dcm")
+    second = tmp_path / "second.dcm"
+    shutil.copy(CT, second)
     before = traces(world)
 
     def vanish(step: str, done: int, total: int) -> None:
-        (tmp_path / "second.dcm").unlink(missing_ok=True)
+        second.unlink(missing_ok=True)
 
     studies = [
         StudyToPublish(CT, world.address("alice")),
-        StudyToPublish(tmp_path / "second.dcm", world.address("bob")),
+        StudyToPublish(second, world.address("bob")),
     ]
     with pytest.raises(StudyUnreadable):
         world["hospital"].publish(studies, vanish)
-    assert traces(world) == before
+    (draft,) = waiting_drafts(world.me("hospital"))
+    assert (draft.source, draft.kept) == (str(CT), True)
+    assert traces(world)[1:] == before[1:]
+    shutil.copy(CT, second)
+    told: list[tuple[str, int, int]] = []
+    done = world["hospital"].publish(studies, lambda *step: told.append(step))
+    size = CT.stat().st_size
+    assert told[0] == ("seal study 1 of 2: kept from an earlier run", size, size)
+    assert (done.resumed, done.changed, len(done.records)) == (1, (), 2)
+    assert done.records[0].cid == draft.file.cid
+    assert waiting_drafts(world.me("hospital")) == []
 
 
 def test_publish_keeps_the_keys_before_it_sends(
@@ -183,10 +195,14 @@ def test_publish_keeps_the_keys_before_it_sends(
         patch.setattr(world.exchange.records, "register", dead)
         with pytest.raises(NodeUnreachable):
             world["hospital"].publish([study])
-    (lost,) = kept(world) - before
-    assert held_record(world.me("hospital"), lost).label == "once more"
-    (record,) = world["hospital"].publish([study]).records
-    assert id_of(record) != lost
+    (waiting,) = kept(world) - before
+    assert held_record(world.me("hospital"), waiting).label == "once more"
+    done = world["hospital"].publish([replace(study, label="at last")])
+    assert [id_of(record) for record in done.records] == [waiting]
+    assert held_record(world.me("hospital"), waiting).label == "at last"
+    assert (done.resumed, done.receipt is None) == (1, False)
+    (other,) = world["hospital"].publish([study]).records
+    assert id_of(other) != waiting
 
 
 # To the patient.
