@@ -8,15 +8,46 @@ nodes above its range and the leaves in it, nothing else.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
 
 from medibloc_py.errors import Corrupted, InvalidValue
 from medibloc_py.model import Cid
 from medibloc_py.storage.cid import DAG_PB, RAW, binary_cid, cid_bytes, cid_text
+from medibloc_py.storage.recent import Recent
 from medibloc_py.storage.unixfs import CHUNK_BYTES, Link, child_sizes, decode_node, depth_of
 
 Fetch = Callable[[bytes], bytes]
 """Gives the bytes of the block with this binary CID, or what pretends to be."""
+
+_KEPT_NODES: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A verified inner block, decoded."""
+
+    links: Sequence[Link]
+    block_bytes: int
+
+    @property
+    def size_bytes(self) -> int:
+        """Bytes of blob below it."""
+        return sum(link.size_bytes for link in self.links)
+
+    @property
+    def dag_bytes(self) -> int:
+        """Bytes of blocks, its own and those below it."""
+        return self.block_bytes + sum(link.dag_bytes for link in self.links)
+
+
+class Nodes(Recent[bytes, Node]):
+    """Inner nodes read lately, by binary CID: named by their hash, they do not go stale."""
+
+    def __init__(self) -> None:
+        """Hold as many as lead to one place of the largest blob, and some of their neighbours."""
+        super().__init__(_KEPT_NODES)
 
 
 class Blob:
@@ -26,8 +57,13 @@ class Blob:
         size_bytes: bytes of the blob, as its verified root says.
     """
 
-    def __init__(self, cid: Cid, fetch: Fetch) -> None:
+    def __init__(self, cid: Cid, fetch: Fetch, nodes: Nodes | None = None) -> None:
         """Fetch and verify the root.
+
+        Args:
+            cid: of the blob.
+            fetch: gives its blocks.
+            nodes: inner nodes that need not be fetched again.
 
         Raises:
             InvalidValue: `cid` is not a CID.
@@ -35,14 +71,15 @@ class Blob:
         """
         self._name = cid
         self._fetch = fetch
+        self._nodes = nodes or Nodes()
+        self._only_leaf = b""
         binary = cid_bytes(cid)
-        self._block = self._verified(binary)
         if binary[1] == RAW:
-            self.size_bytes = dag_bytes = len(self._block)
+            self._only_leaf = self._verified(binary)
+            self.size_bytes = dag_bytes = len(self._only_leaf)
         else:
-            links = self._links(self._block)
-            self.size_bytes = sum(link.size_bytes for link in links)
-            dag_bytes = len(self._block) + sum(link.dag_bytes for link in links)
+            root = self._node(binary)
+            self.size_bytes, dag_bytes = root.size_bytes, root.dag_bytes
             if self.size_bytes <= CHUNK_BYTES:
                 raise self._corrupted("its root is a node where a leaf would do")
         self._root = Link(binary, self.size_bytes, dag_bytes)
@@ -65,47 +102,46 @@ class Blob:
                 allowed=f"within the {self.size_bytes} bytes of {self._name}",
             )
         if offset < stop:
-            depth = depth_of(self.size_bytes)
-            yield from self._within(self._root, self._block, depth, offset, stop)
+            yield from self._within(self._root, depth_of(self.size_bytes), offset, stop)
 
-    def _within(
-        self, link: Link, block: bytes, depth: int, start: int, stop: int
-    ) -> Iterator[bytes]:
+    def _within(self, link: Link, depth: int, start: int, stop: int) -> Iterator[bytes]:
         if depth == 0:
-            if len(block) != link.size_bytes:
-                raise self._corrupted("a leaf has another length than its parent says")
-            yield block[start:stop]
+            yield self._leaf(link)[start:stop]
             return
         position = 0
-        for child in self._children(link, block, depth):
+        for child in self._children(link, depth):
             end = position + child.size_bytes
             if start < end and position < stop:
-                yield from self._within(
-                    child,
-                    self._verified(child.cid),
-                    depth - 1,
-                    max(start, position) - position,
-                    min(stop, end) - position,
-                )
+                first, last = max(start, position) - position, min(stop, end) - position
+                yield from self._within(child, depth - 1, first, last)
             position = end
 
-    def _children(self, link: Link, block: bytes, depth: int) -> list[Link]:
-        children = self._links(block)
-        if [child.size_bytes for child in children] != child_sizes(link.size_bytes, depth):
+    def _leaf(self, link: Link) -> bytes:
+        block = self._only_leaf or self._verified(link.cid)
+        if len(block) != link.size_bytes:
+            raise self._corrupted("a leaf has another length than its parent says")
+        return block
+
+    def _children(self, link: Link, depth: int) -> Sequence[Link]:
+        node = self._node(link.cid)
+        if [child.size_bytes for child in node.links] != child_sizes(link.size_bytes, depth):
             raise self._corrupted("a node has not the shape a blob of its size must have")
-        if link.dag_bytes != len(block) + sum(child.dag_bytes for child in children):
+        if link.dag_bytes != node.dag_bytes:
             raise self._corrupted("a node has another total than its parent says")
         codec = RAW if depth == 1 else DAG_PB
-        for child in children:
+        for child in node.links:
             if child.cid != binary_cid(codec, child.cid[4:]):
                 raise self._corrupted("a node links to what cannot be its child")
             if depth == 1 and child.dag_bytes != child.size_bytes:
                 raise self._corrupted("a leaf has another total than its length")
-        return children
+        return node.links
 
-    def _links(self, block: bytes) -> list[Link]:
+    def _node(self, cid: bytes) -> Node:
+        return self._nodes.get(cid, lambda: self._decoded(self._verified(cid)))
+
+    def _decoded(self, block: bytes) -> Node:
         try:
-            return decode_node(block)
+            return Node(decode_node(block), len(block))
         except ValueError as error:
             raise self._corrupted(f"an inner block is unusable: {error}") from error
 

@@ -6,14 +6,19 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from medibloc_py.errors import BlobMissing, CidMismatch, Corrupted
 from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage.car import CarWriter, block_places
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
-from medibloc_py.storage.dag import Blob, Fetch
+from medibloc_py.storage.dag import Blob, Fetch, Nodes
 from medibloc_py.storage.files import make_folder, on_disk, part_file, sweep, sync_folder
 from medibloc_py.storage.port import Announce, unannounced
+from medibloc_py.storage.recent import Recent
+
+_KEPT_FILES: Final = 8
+_Places = dict[bytes, tuple[int, int]]
 
 
 class LocalStore:
@@ -28,6 +33,8 @@ class LocalStore:
         self._path = path
         self._blobs = path / "blobs"
         self._incoming = path / "incoming"
+        self._nodes = Nodes()
+        self._places: Recent[tuple[object, ...], _Places] = Recent(_KEPT_FILES)
 
     def put(
         self,
@@ -61,7 +68,8 @@ class LocalStore:
 
     def get(self, cid: Cid, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes of a range (see `Store.get`)."""
-        with self._open(cid) as blob:
+        nodes = None if length is None else self._nodes  # read to its end, all is read anew
+        with self._open(cid, nodes) as blob:
             yield from blob.read(offset, length)
 
     def size(self, cid: Cid) -> int:
@@ -97,7 +105,7 @@ class LocalStore:
         return self._blobs / f"{cid}.car"
 
     @contextmanager
-    def _open(self, cid: Cid) -> Iterator[Blob]:
+    def _open(self, cid: Cid, nodes: Nodes | None = None) -> Iterator[Blob]:
         path = self._car(cid)
         with on_disk(path):
             try:
@@ -105,16 +113,16 @@ class LocalStore:
             except FileNotFoundError as error:
                 raise BlobMissing(cid=cid) from error
         try:
-            yield Blob(cid, self._blocks(cid, descriptor))
+            yield Blob(cid, self._blocks(cid, descriptor), nodes)
         finally:
             os.close(descriptor)
 
     def _blocks(self, cid: Cid, descriptor: int) -> Fetch:
         with on_disk(self._path):
-            try:
-                places = block_places(descriptor, cid)
-            except ValueError as error:
-                raise Corrupted(name=cid, reason=f"its file is no CAR of it: {error}") from error
+            status = os.fstat(descriptor)
+            # One walk through a file: as long as it is the same, its blocks stay where they are.
+            file = cid, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+            places = self._places.get(file, lambda: self._walk(cid, descriptor))
 
         def fetch(block: bytes) -> bytes:
             if block not in places:
@@ -124,3 +132,9 @@ class LocalStore:
                 return os.pread(descriptor, length, offset)
 
         return fetch
+
+    def _walk(self, cid: Cid, descriptor: int) -> _Places:
+        try:
+            return block_places(descriptor, cid)
+        except ValueError as error:
+            raise Corrupted(name=cid, reason=f"its file is no CAR of it: {error}") from error
