@@ -123,11 +123,16 @@ def publishing(
                 given=f"{len(study.label)} characters",
                 allowed=f"at most {MOST_LABEL} that can be printed",
             )
+    require_accredited(exchange, issuer)
+    with publishing_sources(exchange, issuer, [_read(each) for each in studies], progress) as done:
+        yield done
+
+
+def require_accredited(exchange: Exchange, issuer: Identity) -> None:
+    """Raises `NotAccredited` unless the identity may register records now."""
     standing = exchange.accounts.accreditation(issuer.address, Role.ISSUER)
     if standing.until < exchange.network.now():
         raise NotAccredited(account=issuer.address, role=Role.ISSUER.value, until=standing.until)
-    with publishing_sources(exchange, issuer, [_read(each) for each in studies], progress) as done:
-        yield done
 
 
 @contextmanager
