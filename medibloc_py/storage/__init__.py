@@ -6,6 +6,7 @@ from medibloc_py.storage.gateway import GatewayStore
 from medibloc_py.storage.journal import Journal
 from medibloc_py.storage.kubo import KuboStore
 from medibloc_py.storage.local import LocalStore
+from medibloc_py.storage.pinning import PinningService, PinRequest, PinState
 from medibloc_py.storage.port import Store
 
 __all__ = [
@@ -14,6 +15,9 @@ __all__ = [
     "Journal",
     "KuboStore",
     "LocalStore",
+    "PinRequest",
+    "PinState",
+    "PinningService",
     "Store",
     "Vault",
     "cid_bytes",

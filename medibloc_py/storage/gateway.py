@@ -52,7 +52,7 @@ class GatewayStore:
 
     def put(
         self,
-        chunks: Iterable[bytes],  # noqa: ARG002
+        chunks: Iterable[bytes | memoryview],  # noqa: ARG002
         expected: Cid | None = None,  # noqa: ARG002
         announce: Announce = unannounced,  # noqa: ARG002
     ) -> StoredBlob:

@@ -7,10 +7,8 @@ loopback.
 
 from __future__ import annotations
 
-import http.client
 import ipaddress
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -28,7 +26,13 @@ _LATER: Final = (429, 502, 503)
 
 
 class Http:
-    """Requests to one server, over connections that are kept open."""
+    """Requests to one server, over connections that are kept open.
+
+    Attributes:
+        url: of the server, without a slash at its end.
+        timeout_s: how long it may be silent.
+        is_secret: whether nobody on the way reads what is sent.
+    """
 
     def __init__(self, url: str, timeout_s: float, headers: Mapping[str, str] | None = None):
         """Name the server; nothing is sent yet.
@@ -44,7 +48,8 @@ class Http:
         parts = _parse(url)
         self.url = url.rstrip("/")
         self.timeout_s = timeout_s
-        self.is_loopback = _is_loopback(parts.host or "")
+        self._is_loopback = _is_loopback(parts.host or "")
+        self.is_secret = parts.scheme == "https" or self._is_loopback
         self._scheme, self._host = str(parts.scheme), str(parts.host)
         self._headers = {"Accept-Encoding": "identity", "User-Agent": "medibloc", **(headers or {})}
         self._pool: urllib3.PoolManager | None = None
@@ -101,7 +106,9 @@ class Http:
         return self._pool
 
     def _proxy(self) -> str | None:
-        if self.is_loopback or urllib.request.proxy_bypass(self._host):
+        import urllib.request
+
+        if self._is_loopback or urllib.request.proxy_bypass(self._host):
             return None
         return urllib.request.getproxies().get(self._scheme)
 
@@ -187,14 +194,21 @@ class Answer:
 
 @contextmanager
 def translated(url: str) -> Iterator[None]:
-    """Translate whatever goes wrong on the way to a server and back."""
+    """Translate whatever goes wrong on the way to a server and back.
+
+    Raises:
+        StoreFailed: a host's name or a header that cannot be sent.
+        StoreUnreachable: anything else.
+    """
+    import http.client
+
     import urllib3
 
     try:
         yield
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         raise StoreUnreachable(url=url, reason=plain(str(_root_of(error)))) from error
-    except ValueError as error:  # a host name or a header that cannot be
+    except ValueError as error:
         raise StoreFailed(url=url, reason=plain(str(error))) from error
 
 
