@@ -21,6 +21,7 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.access import Standing, blind_of_object, find_access, open_object
+from medibloc_py.flows.given import Given
 from medibloc_py.flows.grant import NOWHERE, wrap_object
 from medibloc_py.flows.held import blind_of, held_record
 from medibloc_py.flows.papers import Bytes32
@@ -237,6 +238,7 @@ def deliver(
     key = exchange.published_key(clinician, fingerprint)
     cid, locator = wrap_object(exchange, custodian, standing, body, key)
     receipt = access.deliver(custodian.signer, *waits, locator)
+    Given(custodian, record, clinician).handed_out(exchange, cid)
     return Delivered(record, clinician, cid, receipt)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from medibloc_py.chain import Call
 from medibloc_py.crypto import hpke, keys
@@ -12,6 +13,7 @@ from medibloc_py.crypto.merkle import multiproof_of, root_of
 from medibloc_py.errors import GrantMissing, InvalidValue
 from medibloc_py.flows.access import Standing, bound
 from medibloc_py.flows.decisions import Decisions
+from medibloc_py.flows.given import Given
 from medibloc_py.flows.held import blind_of, held_record, scalar_of
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.prepared import Prepared
@@ -25,7 +27,7 @@ from medibloc_py.model import (
     RecordId,
     Root,
 )
-from medibloc_py.storage import digest_of
+from medibloc_py.storage import raw_cid
 
 NOWHERE = Locator(bytes(32), bytes(32), bytes(16))
 """In the place of a locator, to ask a contract before anything is stored."""
@@ -61,7 +63,9 @@ def prepare_grants(
 ) -> list[GrantReady]:
     """Wraps the keys of records for one reader and stores them; the grants are to be sent.
 
-    The contracts are asked first: what they would refuse is neither wrapped nor stored.
+    The contracts are asked first: what they would refuse is neither wrapped nor stored. One
+    that is prepared and neither sent nor signed is let go of by the next grant of the record
+    to the reader.
 
     Args:
         by: who grants, for which patient.
@@ -96,7 +100,7 @@ def prepare_grants(
         body = object_of(file, scalar_of(by.actor, file))
         cid, locator = wrap_object(by.exchange, by.actor, standing, body, key)
         request = _request(file, *terms, locator)
-        ready.append(GrantReady(record, cid, request, _prepared(by, record, request)))
+        ready.append(GrantReady(record, cid, request, _prepared(by, record, request, cid)))
     return ready
 
 
@@ -115,6 +119,8 @@ def send_grants(by: Decisions, ready: Sequence[GrantReady]) -> list[GrantMade]:
         receipt = access.send(signer, calls[0])
     else:
         receipt = access.multicall(signer, calls).receipt
+    for each in ready:
+        each.prepared.after()
     return [
         GrantMade(each.record, each.request.grantee, each.grant_object, receipt) for each in ready
     ]
@@ -165,8 +171,15 @@ def _batched(by: Decisions, ready: Sequence[GrantReady]) -> list[Call]:
     return calls
 
 
-def _prepared(by: Decisions, record: RecordId, request: GrantRequest) -> Prepared:
+def _prepared(
+    by: Decisions, record: RecordId, request: GrantRequest, stored: Cid | None = None
+) -> Prepared:
     access, signer, patient = by.exchange.access, by.actor.signer, by.patient
+
+    def after() -> None:
+        if stored is not None:
+            Given(by.actor, record, request.grantee).handed_out(by.exchange, stored)
+
     return Prepared(
         by.exchange,
         access,
@@ -174,6 +187,7 @@ def _prepared(by: Decisions, record: RecordId, request: GrantRequest) -> Prepare
         access.grant.call(request) if by.own else None,
         lambda until: access.sign_grant(signer, patient, record, request, until),
         lambda word: access.grant_for.call(patient, request, word),
+        after=after,
     )
 
 
@@ -215,19 +229,20 @@ def wrap_object(
 ) -> tuple[Cid, Locator]:
     """Wraps a grant object for its reader, stores it, and seals where it is.
 
-    The actor keeps a list of all that a reader was ever given, from before it is on chain:
-    revoking finds every object.
+    The actor has it on a list (`flows.given`) from before it is stored: revoking finds every
+    object. Once its grant is sent or signed, `Given.handed_out` must be told.
 
     Returns:
         Where it is stored, and the locator that says so to the reader alone.
     """
-    info = hpke.grant_info(*bound(exchange, standing, key.version))
-    blob = exchange.store.put([hpke.wrap(body.encode(), key.bundle, info)])
-    info = hpke.locator_info(*bound(exchange, standing, key.version))
-    locator = Locator.of(hpke.seal_locator(digest_of(blob.cid), key.bundle, info))
-    given = _kept_objects(actor, standing.record, standing.reader)
-    _keep_objects(actor, standing.record, standing.reader, [*given, blob.cid])
-    return blob.cid, locator
+    place = bound(exchange, standing, key.version)
+    wrapped = hpke.wrap(body.encode(), key.bundle, hpke.grant_info(*place))
+    digest = sha256(wrapped).digest()
+    cid = raw_cid(digest)
+    locator = Locator.of(hpke.seal_locator(digest, key.bundle, hpke.locator_info(*place)))
+    Given(actor, standing.record, standing.reader).storing(cid, locator)
+    exchange.store.put([wrapped], expected=cid)
+    return cid, locator
 
 
 def revoke_access(by: Decisions, record: RecordId, grantee: Address) -> Prepared:
@@ -249,28 +264,6 @@ def revoke_access(by: Decisions, record: RecordId, grantee: Address) -> Prepared
         access.revoke.call(blind, grantee) if by.own else None,
         lambda until: access.sign_revocation(signer, patient, record, grantee, until),
         lambda word: access.revoke_for.call(patient, blind, grantee, word),
-        after=lambda: _let_go(by.exchange, by.actor, record, grantee),
+        after=lambda: Given(by.actor, record, grantee).let_go(by.exchange.store),
         moot=(GrantMissing,),  # a try before may have got no further than the chain
     )
-
-
-def _let_go(exchange: Exchange, patient: Identity, record: RecordId, grantee: Address) -> None:
-    if objects := _kept_objects(patient, record, grantee):
-        for cid in objects:
-            exchange.store.unpin(cid)
-        _keep_objects(patient, record, grantee, [])
-
-
-def _kept_objects(patient: Identity, record: RecordId, grantee: Address) -> list[Cid]:
-    name = _objects_name(record, grantee)
-    if not patient.vault.has(name):
-        return []
-    return [Cid(line) for line in patient.recall(name).decode().splitlines()]
-
-
-def _keep_objects(patient: Identity, record: RecordId, grantee: Address, cids: list[Cid]) -> None:
-    patient.keep(_objects_name(record, grantee), "\n".join(cids).encode())
-
-
-def _objects_name(record: RecordId, grantee: Address) -> str:
-    return f"granted-{record.hex()}-{grantee.lower()}"

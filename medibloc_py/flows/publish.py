@@ -135,6 +135,13 @@ def require_accredited(exchange: Exchange, issuer: Identity) -> None:
         raise NotAccredited(account=issuer.address, role=Role.ISSUER.value, until=standing.until)
 
 
+def require_accredited(exchange: Exchange, issuer: Identity) -> None:
+    """Raises `NotAccredited` unless the identity may register records now."""
+    standing = exchange.accounts.accreditation(issuer.address, Role.ISSUER)
+    if standing.until < exchange.network.now():
+        raise NotAccredited(account=issuer.address, role=Role.ISSUER.value, until=standing.until)
+
+
 @contextmanager
 def publishing_sources(
     exchange: Exchange, issuer: Identity, sources: Sequence[Source], progress: Progress = silent
