@@ -8,114 +8,34 @@ another. Both ways stream: memory stays constant whatever the size of a file.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import cached_property, partial
 from typing import BinaryIO, Final, cast
 
-from medibloc_py.crypto.cbor import Refusal, unwritable
-from medibloc_py.crypto.keys import hkdf
+from medibloc_py.crypto.cbor import Refusal
+from medibloc_py.crypto.keys import check_record_key, file_key, manifest_key
 from medibloc_py.crypto.manifest import MOST_MANIFEST_BYTES, Manifest, ManifestEntry
 from medibloc_py.crypto.ranges import RangeFile, Read, SealedRanges
+from medibloc_py.crypto.sealing import SourceFile, seal_record
 from medibloc_py.crypto.stream import (
-    BUFFER_BYTES,
     HEADER_BYTES,
     LENGTH_BYTES,
     commits,
     open_stream,
     padme,
-    seal_stream,
     sealed_size,
 )
 from medibloc_py.errors import (
     Corrupted,
     InvalidValue,
-    StudyUnreadable,
     WrongKey,
 )
-from medibloc_py.model import KIND_DICOM_STUDY
 
 __all__ = ["RecordReader", "SourceFile", "padme", "seal_record", "sealed_size"]
 
 _MOST_SEALED_MANIFEST = sealed_size(MOST_MANIFEST_BYTES)
 _MOST_HEADERS: Final = 256
 """How many files' keys a reader keeps between ranges."""
-
-
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A file to seal.
-
-    Attributes:
-        name: relative path inside the record, `/` between its parts.
-        size_bytes: length of the content.
-        open: opens the content for reading; closed after it was read.
-        meta: short facts about it, kept in the sealed manifest.
-    """
-
-    name: str
-    size_bytes: int
-    open: Callable[[], BinaryIO]
-    meta: Mapping[str, str | int] = field(default_factory=dict)
-
-
-def seal_record(
-    files: Sequence[SourceFile], cek: bytes, salt: bytes, kind: int = KIND_DICOM_STUDY
-) -> Iterator[bytes]:
-    """Seals files into one record.
-
-    Args:
-        files: one or more files, read once each, in this order.
-        cek: content key of the record, 32 bytes.
-        salt: salt of the record, 32 bytes; a pair of key and salt is for one record only.
-        kind: kind of record.
-
-    Returns:
-        A generator of ciphertext buffers of about 1 MiB; whoever pulls sets the pace.
-
-    Raises:
-        InvalidValue: names, sizes, meta, key or salt cannot be used; raised at once.
-        StudyUnreadable: a file cannot be read, or is not as long as it said; raised while pulling.
-    """
-    _check_key(cek, salt)
-    entries = []
-    offset = 0
-    for file in files:
-        sealed = sealed_size(max(file.size_bytes, 0))
-        entries.append(ManifestEntry(file.name, offset, sealed, file.size_bytes, dict(file.meta)))
-        offset += sealed
-    manifest = Manifest(kind, tuple(entries)).encode()
-    # What a reader would refuse is not sealed in the first place.
-    Manifest.decode(manifest, unwritable("the record"))
-    return _seal_all(files, manifest, cek, salt)
-
-
-def _seal_all(
-    files: Sequence[SourceFile], manifest: bytes, cek: bytes, salt: bytes
-) -> Iterator[bytes]:
-    for index, file in enumerate(files):
-        key, context = _file_key(cek, salt, index)
-        yield from seal_stream(_contents(file), file.size_bytes, key, context)
-    key, context = _manifest_key(cek, salt)
-    yield from seal_stream([manifest], len(manifest), key, context)
-    yield sealed_size(len(manifest)).to_bytes(LENGTH_BYTES, "big")
-
-
-def _contents(file: SourceFile) -> Iterator[bytes]:
-    """Reads a file in buffers and holds it to the length it said."""
-    left = file.size_bytes
-    try:
-        with file.open() as source:
-            while buffer := source.read(BUFFER_BYTES):
-                left -= len(buffer)
-                if left < 0:
-                    break
-                yield buffer
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise StudyUnreadable(path=file.name, reason=reason) from None
-    if left:
-        raise StudyUnreadable(path=file.name, reason="its length changed while it was read")
 
 
 class RecordReader:
@@ -136,7 +56,7 @@ class RecordReader:
         Raises:
             InvalidValue: key or salt is not 32 bytes.
         """
-        _check_key(cek, salt)
+        check_record_key(cek, salt)
         self._read = read
         self._size_bytes = size_bytes
         self._cek = cek
@@ -160,7 +80,7 @@ class RecordReader:
             self._tell_wrong_key()
             raise _damaged("its manifest is not where it should be")
         sealed = self._take(start, sealed_bytes)
-        key, context = _manifest_key(self._cek, self._salt)
+        key, context = manifest_key(self._cek, self._salt)
         if not commits(sealed, key, context):
             self._tell_wrong_key()
         plain = b"".join(open_stream([sealed], key, context, None, _damaged))
@@ -234,7 +154,7 @@ class RecordReader:
         return files[index]
 
     def _stream(self, index: int, entry: ManifestEntry) -> Iterator[bytes]:
-        key, context = _file_key(self._cek, self._salt, index)
+        key, context = file_key(self._cek, self._salt, index)
         sealed = _exactly(self._read, entry.offset, entry.sealed_bytes)
         yield from open_stream(sealed, key, context, entry.size_bytes, _damaged_file(entry))
 
@@ -247,7 +167,7 @@ class RecordReader:
         if opened is None:
             entry = self._entry(index)
             read = partial(_exactly, self._read)
-            key, context = _file_key(self._cek, self._salt, index)
+            key, context = file_key(self._cek, self._salt, index)
             opened = SealedRanges(
                 read, entry.offset, entry.size_bytes, key, context, _damaged_file(entry)
             )
@@ -258,7 +178,7 @@ class RecordReader:
 
     def _tell_wrong_key(self) -> None:
         """Raises WrongKey unless file 0 shows that the key is right and the manifest is not."""
-        key, context = _file_key(self._cek, self._salt, 0)
+        key, context = file_key(self._cek, self._salt, 0)
         if not commits(self._take(0, HEADER_BYTES), key, context):
             raise WrongKey(what_for="record")
 
@@ -275,29 +195,6 @@ def _exactly(read: Read, offset: int, length: int) -> Iterator[bytes]:
         yield buffer
     if left:
         raise _damaged(f"the store did not give the {length} bytes at {offset}")
-
-
-def _file_key(cek: bytes, salt: bytes, index: int) -> tuple[bytes, bytes]:
-    """Gives key and context of one file's stream."""
-    place = index.to_bytes(4, "big")
-    return (
-        hkdf(cek, salt=salt, info=b"medibloc/file/v1" + place),
-        b"medibloc/envelope/v1/file" + salt + place,
-    )
-
-
-def _manifest_key(cek: bytes, salt: bytes) -> tuple[bytes, bytes]:
-    """Gives key and context of the manifest's stream."""
-    return (
-        hkdf(cek, salt=salt, info=b"medibloc/manifest/v1"),
-        b"medibloc/envelope/v1/manifest" + salt,
-    )
-
-
-def _check_key(cek: bytes, salt: bytes) -> None:
-    for name, value in (("content key", cek), ("salt", salt)):
-        if len(value) != 32:
-            raise InvalidValue(name=name, given=f"{len(value)} bytes", allowed="32 bytes")
 
 
 def _damaged_file(entry: ManifestEntry) -> Refusal:

@@ -195,3 +195,31 @@ def cek(x_point: bytes, salt: bytes) -> bytes:
 def key_commitment(c_point: bytes, salt: bytes) -> KeyCommitment:
     """Commits to a content key: sha256(C || salt), 32 bytes."""
     return KeyCommitment(sha256(c_point + salt).digest())
+
+
+def file_key(cek: bytes, salt: bytes, index: int) -> tuple[bytes, bytes]:
+    """Gives key and context of the sealed stream of a record's file at this place."""
+    place = index.to_bytes(4, "big")
+    return (
+        hkdf(cek, salt=salt, info=b"medibloc/file/v1" + place),
+        b"medibloc/envelope/v1/file" + salt + place,
+    )
+
+
+def manifest_key(cek: bytes, salt: bytes) -> tuple[bytes, bytes]:
+    """Gives key and context of the sealed stream of a record's manifest."""
+    return (
+        hkdf(cek, salt=salt, info=b"medibloc/manifest/v1"),
+        b"medibloc/envelope/v1/manifest" + salt,
+    )
+
+
+def check_record_key(cek: bytes, salt: bytes) -> None:
+    """Holds a record's content key and salt to their length.
+
+    Raises:
+        InvalidValue: one has another.
+    """
+    for name, value in (("content key", cek), ("salt", salt)):
+        if len(value) != KEY_BYTES:
+            raise InvalidValue(name=name, given=f"{len(value)} bytes", allowed="32 bytes")

@@ -8,7 +8,8 @@ large buffers and constant memory: the only door to cryptography's Cobblestone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from cryptography.cobblestone import Cobblestone256Decryptor, Cobblestone256Encryptor
@@ -17,6 +18,8 @@ from cryptography.exceptions import InvalidTag
 from medibloc_py.crypto.cbor import Refusal
 
 BUFFER_BYTES = 1 << 20
+PIECE_BYTES = 1 << 18
+"""Plaintext that is sealed at once: with its ciphertext it stays in a core's cache."""
 CHUNK_BYTES = 16 << 10
 """Plaintext of one Cobblestone chunk."""
 HEADER_BYTES = 56
@@ -24,7 +27,9 @@ HEADER_BYTES = 56
 TAG_BYTES = 16
 LENGTH_BYTES = 8
 """The u64 before a stream's content, and the one at the end of a record."""
-_ZEROS = bytes(BUFFER_BYTES)
+_ZEROS = memoryview(bytes(PIECE_BYTES))
+_MOST_SEALED_PIECE = HEADER_BYTES + PIECE_BYTES + TAG_BYTES * (PIECE_BYTES // CHUNK_BYTES + 1)
+_MOST_LENT = 4  # one is sealed while the reader works on another; who holds more gets new ones
 
 
 def padme(length: int) -> int:
@@ -52,25 +57,69 @@ def sealed_size(length: int) -> int:
     return HEADER_BYTES + padded + TAG_BYTES * (padded // CHUNK_BYTES + 1)
 
 
+class Buffers:
+    """What the streams of one record are sealed in, one after the other.
+
+    New memory costs more than the cipher does, so buffers are used again.
+
+    Attributes:
+        plain: for a piece of plaintext.
+    """
+
+    def __init__(self) -> None:
+        self.plain = memoryview(bytearray(PIECE_BYTES))
+        self._lent: deque[bytearray] = deque(maxlen=_MOST_LENT)
+
+    def lend(self) -> memoryview:
+        """A buffer for a sealed piece that nobody else holds, nor a part of it."""
+        for buffer in self._lent:
+            if _is_free(buffer):
+                return memoryview(buffer)
+        buffer = bytearray(_MOST_SEALED_PIECE)
+        self._lent.append(buffer)
+        return memoryview(buffer)
+
+
+def _is_free(buffer: bytearray) -> bool:
+    """Tells whether nobody holds a view: as long as somebody does, the size is fixed."""
+    try:
+        buffer.append(0)
+    except BufferError:
+        return False
+    buffer.pop()
+    return True
+
+
 def seal_stream(
-    contents: Iterable[bytes], length: int, key: bytes, context: bytes
-) -> Iterator[bytes]:
+    fill: Callable[[memoryview], object], length: int, key: bytes, context: bytes, buffers: Buffers
+) -> Iterator[memoryview]:
     """Seals a content of known length.
 
     Args:
-        contents: the content in buffers, `length` bytes in all.
-        length: of the content, in bytes.
+        fill: fills a view with the bytes of the content that are next, or raises.
+        length: of the content, in bytes; so many are asked for.
         key: of this stream, 32 bytes.
         context: of this stream; the same bytes open it again.
+        buffers: of the record. A piece that nobody holds any longer becomes another.
     """
     encryptor = Cobblestone256Encryptor(key, context)
-    yield encryptor.update(length.to_bytes(LENGTH_BYTES, "big"))
-    for buffer in contents:
-        yield encryptor.update(buffer)
-    padding = padded_size(length) - LENGTH_BYTES - length
-    for start in range(0, padding, BUFFER_BYTES):
-        yield encryptor.update(_ZEROS[: padding - start])
-    yield encryptor.finalize()
+    plain = buffers.plain
+    plain[:LENGTH_BYTES] = length.to_bytes(LENGTH_BYTES, "big")
+    begin = LENGTH_BYTES
+    padded = padded_size(length)
+    for start in range(0, padded, PIECE_BYTES):
+        size = min(PIECE_BYTES, padded - start)
+        end = min(max(LENGTH_BYTES + length - start, 0), size)
+        fill(plain[begin:end])
+        plain[end:size] = _ZEROS[: size - end]
+        begin = 0
+        sealed = buffers.lend()
+        written = encryptor.update_into(plain[:size], sealed)
+        if start + size == padded:
+            last = encryptor.finalize()
+            sealed[written : written + len(last)] = last
+            written += len(last)
+        yield sealed[:written].toreadonly()
 
 
 def commits(sealed: bytes, key: bytes, context: bytes) -> bool:

@@ -24,7 +24,7 @@ class Store(Protocol):
 
     def put(
         self,
-        chunks: Iterable[bytes],
+        chunks: Iterable[bytes | memoryview],
         expected: Cid | None = None,
         announce: Announce = unannounced,
     ) -> StoredBlob:

@@ -23,7 +23,7 @@ class MemoryStore:
 
     def put(
         self,
-        chunks: Iterable[bytes],
+        chunks: Iterable[bytes | memoryview],
         expected: Cid | None = None,
         announce: Announce = unannounced,
     ) -> StoredBlob:

@@ -16,7 +16,7 @@ from typing import Any
 
 from make_ids import shown, some
 
-from medibloc_py.crypto import envelope, stream
+from medibloc_py.crypto import envelope, keys, stream
 
 PATH = Path(__file__).with_name("envelope.json")
 LENGTHS = (
@@ -63,8 +63,8 @@ def freeze() -> list[dict[str, Any]]:
 def build() -> dict[str, Any]:
     """All that does not depend on luck."""
     cek, salt = some("cek"), some("salt")
-    manifest_key, manifest_context = envelope._manifest_key(cek, salt)
-    streams = [(index, *envelope._file_key(cek, salt, index)) for index in (0, 1, 2**32 - 1)]
+    manifest_key, manifest_context = keys.manifest_key(cek, salt)
+    streams = [(index, *keys.file_key(cek, salt, index)) for index in (0, 1, 2**32 - 1)]
     return {
         "sizes": [
             {

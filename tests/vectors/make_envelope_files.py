@@ -34,7 +34,7 @@ from plain_sealer import (
     seal_manifest,
 )
 
-from medibloc_py.crypto import envelope
+from medibloc_py.crypto.keys import file_key, manifest_key
 
 FOLDER = Path(__file__).with_name("envelope")
 CHUNKED = "chunked.dcm"
@@ -136,16 +136,16 @@ def keys() -> Iterator[Bad]:
     other = some("another")
     yield Bad("wrong key", "another-cek", "two-files", None, "WrongKey", cek=other)
     yield Bad("wrong key", "another-salt", "two-files", None, "WrongKey", salt=other)
-    ours = (content("a.dcm", 100), *envelope._file_key(CEK, SALT, 0))
-    theirs = seal(padded(ours[0]), envelope._file_key(other, SALT, 0)[0], ours[2], "x")
+    ours = (content("a.dcm", 100), *file_key(CEK, SALT, 0))
+    theirs = seal(padded(ours[0]), file_key(other, SALT, 0)[0], ours[2], "x")
     record = replace(TWO, files=[theirs, TWO.files[1]]).record()
     yield Bad("wrong key", "a-file-under-another-key", record, [1], ranges=[(0, 0, 1, False)])
 
-    plain, key = dag_cbor.encode(TWO.document), envelope._manifest_key(CEK, SALT)[0]
+    plain, key = dag_cbor.encode(TWO.document), manifest_key(CEK, SALT)[0]
     strange = seal(padded(plain), key, b"medibloc/envelope/v2/manifest" + SALT, "x")
     both = replace(TWO, sealed_manifest=strange)
     yield Bad("wrong context", "the-manifest", both.record())
-    moved = seal(padded(ours[0]), ours[1], envelope._file_key(CEK, SALT, 1)[1], "x")
+    moved = seal(padded(ours[0]), ours[1], file_key(CEK, SALT, 1)[1], "x")
     record = replace(TWO, files=[moved, TWO.files[1]]).record()
     yield Bad("wrong context", "a-file", record, [1], ranges=[(0, 99, 1, False)])
     record = replace(both, files=[moved, TWO.files[1]]).record()

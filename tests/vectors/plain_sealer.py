@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from make_ids import some
 
-from medibloc_py.crypto import envelope, stream
+from medibloc_py.crypto import keys, stream
 
 CEK, SALT = some("envelope cek"), some("envelope salt")
 CHUNK, SEALED_CHUNK, HEADER, TAG = 16384, 16400, 56, 16
@@ -50,12 +50,12 @@ def seal(plain: bytes, key: bytes, context: bytes, label: str) -> bytes:
 
 def seal_file(index: int, plain: bytes, label: str = "") -> bytes:
     """A file's stream in its right place."""
-    return seal(plain, *envelope._file_key(CEK, SALT, index), f"file {index} {label}")
+    return seal(plain, *keys.file_key(CEK, SALT, index), f"file {index} {label}")
 
 
 def seal_manifest(plain: bytes) -> bytes:
     """The manifest's stream in its right place."""
-    return seal(plain, *envelope._manifest_key(CEK, SALT), "manifest")
+    return seal(plain, *keys.manifest_key(CEK, SALT), "manifest")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from cryptography.cobblestone import Cobblestone256Encryptor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medibloc_py.crypto import envelope, stream
+from medibloc_py.crypto import envelope, keys, stream
 from medibloc_py.crypto.envelope import RecordReader, SourceFile, seal_record
 from medibloc_py.crypto.manifest import Manifest
 from medibloc_py.errors import (
@@ -240,9 +240,9 @@ def record_by_hand(manifest_plain=None, file_plain=None, content=b"abc"):
     end = reader(honest).manifest.end
     file, manifest = honest[:end], honest[end:-8]
     if file_plain is not None:
-        file = sealed_by_hand(file_plain, *envelope._file_key(CEK, SALT, 0))
+        file = sealed_by_hand(file_plain, *keys.file_key(CEK, SALT, 0))
     if manifest_plain is not None:
-        manifest = sealed_by_hand(manifest_plain, *envelope._manifest_key(CEK, SALT))
+        manifest = sealed_by_hand(manifest_plain, *keys.manifest_key(CEK, SALT))
     return file + manifest + len(manifest).to_bytes(8, "big")
 
 
@@ -354,7 +354,7 @@ def test_a_source_that_cannot_be_read_is_unreadable(tmp_path):
         list(seal_record([missing], CEK, SALT))
 
     class Breaking(io.BytesIO):
-        def read(self, _):
+        def readinto(self, _):
             raise OSError
 
     with pytest.raises(StudyUnreadable):
@@ -390,10 +390,11 @@ class Endless(io.RawIOBase):
     def __init__(self, size):
         self.left = size
 
-    def read(self, size):
-        taken = min(size, self.left)
+    def readinto(self, view):
+        taken = min(len(view), self.left)
         self.left -= taken
-        return bytes(taken)
+        view[:taken] = bytes(taken)
+        return taken
 
 
 def test_sealing_and_opening_64_mib_takes_constant_memory(tmp_path):

@@ -32,7 +32,9 @@ class Sealed:
 
     def __init__(self, content, piece=1 << 20):
         self.length = len(content)
-        self.sealed = bytearray(b"".join(stream.seal_stream([content], len(content), KEY, CONTEXT)))
+        fill = io.BytesIO(content).readinto
+        sealed = stream.seal_stream(fill, len(content), KEY, CONTEXT, stream.Buffers())
+        self.sealed = bytearray(b"".join(sealed))
         self.piece = piece
         self.asked = []
 
