@@ -14,6 +14,7 @@ from typing import Final
 
 from medibloc_py.errors import InvalidValue
 from medibloc_py.model import Cid, StoredBlob
+from medibloc_py.storage.hashing import LeafHasher
 from medibloc_py.storage.unixfs import CHUNK_BYTES, MAX_LINKS, Link, encode_node
 
 RAW: Final = 0x55
@@ -86,63 +87,92 @@ def digest_of(cid: str) -> bytes:
 class CidBuilder:
     """Computes a blob's CID from its stream, and cuts the blob into its blocks.
 
-    Memory is constant: one chunk, and at most 1024 links a level of the tree.
+    Memory is constant: a few chunks, and at most 1024 links a level of the tree. Leaves
+    are hashed on every core this process may use; the threads end with `finish`, and
+    with `close` or the block of a `with` where it does not come to that.
 
     Attributes:
         size_bytes: bytes written so far.
         dag_bytes: sum of the sizes of all blocks; set by `finish`.
     """
 
-    def __init__(self, emit: Emit | None = None) -> None:
-        """Start a blob; `emit` is called with every block, children before parents."""
+    def __init__(self, emit: Emit | None = None, cores: int | None = None) -> None:
+        """Start a blob.
+
+        Args:
+            emit: called with every block, children before parents, in the thread that
+                calls `write` or `finish`.
+            cores: how many to use; None for all that this process may.
+        """
         self.size_bytes = 0
         self.dag_bytes = 0
         self._emit = emit
-        self._partial = bytearray()
+        self._hasher = LeafHasher(cores)
+        self._spare: list[memoryview] = []
+        self._leaf = memoryview(bytearray(CHUNK_BYTES))
+        self._filled = 0
         self._levels: list[list[Link]] = [[]]
 
-    def write(self, data: bytes) -> None:
-        """Append `data`, of any length. Whole chunks within it are not copied."""
+    def __enter__(self) -> CidBuilder:
+        """Itself; the end of the block is `close`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Append `data`, of any length; a copy is kept."""
         view = memoryview(data)
         self.size_bytes += len(view)
-        start = 0
-        if self._partial:
-            start = min(CHUNK_BYTES - len(self._partial), len(view))
-            self._partial += view[:start]
-            if len(self._partial) == CHUNK_BYTES:
-                self._leaf(memoryview(self._partial))
-                self._partial = bytearray()
-        while len(view) - start >= CHUNK_BYTES:
-            self._leaf(view[start : start + CHUNK_BYTES])
-            start += CHUNK_BYTES
-        self._partial += view[start:]
+        while view:
+            taken = min(CHUNK_BYTES - self._filled, len(view))
+            self._leaf[self._filled : self._filled + taken] = view[:taken]
+            self._filled += taken
+            view = view[taken:]
+            if self._filled == CHUNK_BYTES:
+                self._end_leaf()
 
     def finish(self) -> StoredBlob:
         """End the blob and tell its CID and size. The builder is spent afterwards."""
-        if self._partial or not self.size_bytes:
-            self._leaf(memoryview(self._partial))
+        for leaf, digest in self._hasher.rest():
+            self._link(leaf, digest)
+        if self._filled or not self.size_bytes:
+            leaf = self._leaf[: self._filled]
+            self._link(leaf, hashlib.sha256(leaf).digest())
+        self.close()
         level = 0
         while level + 1 < len(self._levels) or len(self._levels[level]) > 1:
-            self._close(level)
+            self._close_node(level)
             level += 1
         root = self._levels[-1][0]
         self.dag_bytes = root.dag_bytes
         return StoredBlob(cid=cid_text(root.cid), size_bytes=self.size_bytes)
 
-    def _leaf(self, chunk: memoryview) -> None:
-        cid = binary_cid(RAW, hashlib.sha256(chunk).digest())
+    def close(self) -> None:
+        """Give up the blob, if it was not finished."""
+        self._hasher.close()
+
+    def _end_leaf(self) -> None:
+        for leaf, digest in self._hasher.add(self._leaf):
+            self._link(leaf, digest)
+            self._spare.append(leaf)
+        self._leaf = self._spare.pop() if self._spare else memoryview(bytearray(CHUNK_BYTES))
+        self._filled = 0
+
+    def _link(self, leaf: memoryview, digest: bytes) -> None:
+        cid = binary_cid(RAW, digest)
         if self._emit is not None:
-            self._emit(cid, chunk)
-        self._append(0, Link(cid, len(chunk), len(chunk)))
+            self._emit(cid, leaf)
+        self._append(0, Link(cid, len(leaf), len(leaf)))
 
     def _append(self, level: int, link: Link) -> None:
         # A full node is closed by its successor, not by its last child: only then
         # is it known that it is not the root.
         if len(self._levels[level]) == MAX_LINKS:
-            self._close(level)
+            self._close_node(level)
         self._levels[level].append(link)
 
-    def _close(self, level: int) -> None:
+    def _close_node(self, level: int) -> None:
         links, self._levels[level] = self._levels[level], []
         block = encode_node(links)
         cid = binary_cid(DAG_PB, hashlib.sha256(block).digest())

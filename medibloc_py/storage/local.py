@@ -38,7 +38,7 @@ class LocalStore:
 
     def put(
         self,
-        chunks: Iterable[bytes],
+        chunks: Iterable[bytes | memoryview],
         expected: Cid | None = None,
         announce: Announce = unannounced,
     ) -> StoredBlob:
@@ -53,10 +53,10 @@ class LocalStore:
                 with on_disk(self._path):
                     writer.block(cid, block)
 
-            builder = CidBuilder(keep)
-            for chunk in chunks:
-                builder.write(chunk)
-            blob = builder.finish()
+            with CidBuilder(keep) as builder:
+                for chunk in chunks:
+                    builder.write(chunk)
+                blob = builder.finish()
             if expected is not None and blob.cid != expected:
                 raise CidMismatch(actual=blob.cid, expected=expected)
             with on_disk(self._path):
