@@ -40,6 +40,7 @@ from medibloc_py.flows import (
     papers,
     publish,
     relay,
+    rotate,
     shares,
     steward,
 )
@@ -178,6 +179,18 @@ class Client:
     def drop_drafts(self) -> list[drafts.Draft]:
         """Lets go of what was sealed and never published: `flows.drafts.drop_drafts`."""
         return drafts.drop_drafts(self.exchange, self.me)
+
+    def rotating(
+        self, records: Sequence[RecordId], progress: Progress = silent
+    ) -> AbstractContextManager[publish.Publication]:
+        """Seals held records anew, with what is done inside: `flows.rotate.rotating`."""
+        return rotate.rotating(self.exchange, self.me, records, progress)
+
+    def rotate(
+        self, records: Sequence[RecordId], progress: Progress = silent
+    ) -> publish.Publication:
+        """Seals held records under new keys and registers them: `flows.rotate.rotate`."""
+        return rotate.rotate(self.exchange, self.me, records, progress)
 
     def hand_over(
         self, record: RecordId, to: Address | None = None, fingerprint: bytes | None = None

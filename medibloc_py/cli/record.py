@@ -10,6 +10,7 @@ import typer
 
 from medibloc_py.cli.acting import read_key
 from medibloc_py.cli.drafts import drafts, resumable
+from medibloc_py.cli.erasing import rotate
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, KeyPrint, Session, read_bytes
 from medibloc_py.cli.output import Output
@@ -213,6 +214,7 @@ def show(
             "root": held.root,
             "registered_at": batch.registered_at,
             "superseded": batch.superseded_by,
+            "replaces": held.replaces,
             "label": held.label,
         },
         [
@@ -222,8 +224,10 @@ def show(
             f"stored as   {held.cid} ({held.size_bytes:,} bytes)",
             f"registered  {'yes' if batch.registered_at else 'no'}",
             f"label       {held.label}",
+            *([f"replaces    0x{held.replaces.hex()}"] if held.replaces else []),
         ],
     )
 
 
 app.command("drafts")(drafts)
+app.command("rotate")(rotate)

@@ -20,6 +20,7 @@ from medibloc_py.model import (
     Address,
     Cid,
     KeyCommitment,
+    RecordId,
     Root,
 )
 
@@ -120,6 +121,7 @@ class RecordFile:
         root: root the record's batch was registered under.
         proof: from the record's id to `root`.
         label: private free text.
+        replaces: the record that this one was rotated from, by its issuer's word.
 
     Raises:
         InvalidValue: both of x and r, or none.
@@ -137,6 +139,7 @@ class RecordFile:
     label: str = ""
     x: int | None = field(default=None, repr=False)
     r: bytes | None = field(default=None, repr=False)
+    replaces: RecordId | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if (self.x is None) == (self.r is None):
@@ -162,8 +165,10 @@ class RecordFile:
             InvalidValue: `decode` would refuse it; what is kept must open again.
         """
         secret = {"r": self.r} if self.x is None else {"x": curve.scalar_bytes(self.x, "x")}
+        before = {} if self.replaces is None else {"replaces": self.replaces}
         data = cbor.encode(
             secret
+            | before
             | {
                 "v": 1,
                 "salt": self.salt,
@@ -204,6 +209,7 @@ class RecordFile:
             label=fields.text("label", MOST_LABEL),
             x=None if derived else scalar_field(fields, "x"),
             r=fields.octets("r", 32) if derived else None,
+            replaces=RecordId(fields.octets("replaces", 32)) if fields.has("replaces") else None,
         )
         fields.end()
         return record

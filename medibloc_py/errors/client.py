@@ -287,6 +287,23 @@ class HandOverRefused(RefusedError):
     fix = "Ask the issuer or the patient to hand it over."
 
 
+class NotIssuer(RefusedError):
+    """A record that another registered."""
+
+    what = "{account} did not register record {record}; {issuer} did."
+    fix = "Ask the issuer to seal it under a new key: only it can register what it sealed."
+
+
+class RecordListed(RefusedError):
+    """A record that stands in a listing of the account, where others may still pay for it."""
+
+    what = "The record {record} stands in the listing {listing}, which {reason}."
+    fix = (
+        "Take it out with `medibloc dataset withdraw`, let open orders be settled or refunded, "
+        "then shred it; nothing was destroyed."
+    )
+
+
 class GrantNotFound(RefusedError):
     """No grant for this reader."""
 

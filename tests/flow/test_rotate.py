@@ -1,0 +1,222 @@
+"""Records under new keys: what readers keep, what they get, and what nobody can tell."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medibloc_py.crypto.documents import RecordFile
+from medibloc_py.errors import (
+    BlobMissing,
+    Corrupted,
+    InvalidValue,
+    NotAccredited,
+    NotIssuer,
+    RecordNotHeld,
+)
+from medibloc_py.flows.held import held_record, held_records, id_of
+from medibloc_py.flows.rotate import open_held, successor_of
+from medibloc_py.imaging.samples import sample
+from medibloc_py.model import RecordId, Role
+from tests.flow.command import run
+from tests.flow.world import PASSWORD, PATIENTS, World
+
+ROOT = Path(__file__).parents[2]
+
+
+def content(world: World, name: str) -> bytes:
+    return sample(PATIENTS[name]).read_bytes()
+
+
+def blobs(world: World) -> set[str]:
+    return {file.stem for file in world.store.iterdir()}
+
+
+def test_a_new_key_seals_the_same_bytes(world: World) -> None:
+    alice, hospital = world["alice"], world["hospital"]
+    old = world.records["alice"]
+    before = held_record(hospital.me, old)
+    (new,) = hospital.rotate([old]).records
+    for field in ("salt", "r", "cid", "key_commitment", "root"):
+        assert getattr(new, field) != getattr(before, field), field
+    for field in ("patient", "issuer", "kind", "label", "size_bytes"):
+        assert getattr(new, field) == getattr(before, field), field
+    assert held_record(hospital.me, id_of(new)) == new
+    opened = open_held(world.exchange, hospital.me, new)
+    assert opened.read(0) == content(world, "alice")
+    origin = open_held(world.exchange, hospital.me, before)
+    assert opened.manifest.files == origin.manifest.files
+    record = alice.import_record(hospital.hand_over(id_of(new)), "record file")
+    assert record == id_of(new)
+    assert hospital.exchange.records.batch(new.issuer, new.root).count == 1
+
+
+def test_old_readers_keep_the_old_and_new_ones_get_the_new(world: World) -> None:
+    alice, hospital, clinic = world["alice"], world["hospital"], world["clinic"]
+    old = world.records["alice"]
+    alice.grant(old, clinic.me.address, "TREATMENT", world.in_days(7))
+    (held,) = hospital.rotate([old]).records
+    new = alice.import_record(hospital.hand_over(id_of(held)), "record file")
+    alice.grant(new, world.address("researcher"), "TREATMENT", world.in_days(7))
+    assert clinic.open_granted(old).read(0) == content(world, "alice")
+    assert world["researcher"].open_granted(new).read(0) == content(world, "alice")
+
+
+def test_several_are_registered_with_one_transaction(world: World) -> None:
+    hospital = world["hospital"]
+    batches = len(world.exchange.records.batches(hospital.me.address))
+    done = hospital.rotate([world.records["bob"], world.records["alice"]])
+    assert [each.patient for each in done.records] == [world.address("bob"), world.address("alice")]
+    assert len(world.exchange.records.batches(hospital.me.address)) == batches + 1
+    assert world.exchange.records.batch(hospital.me.address, done.root).count == 2
+    for record, name in zip(done.records, ("bob", "alice"), strict=True):
+        assert open_held(world.exchange, hospital.me, record).read(0) == content(world, name)
+
+
+def test_only_the_record_file_tells_what_it_replaces(world: World) -> None:
+    alice, hospital = world["alice"], world["hospital"]
+    old = world.records["alice"]
+    (held,) = hospital.rotate([old]).records
+    new = alice.import_record(hospital.hand_over(id_of(held)), "record file")
+    (newer,) = hospital.rotate([new]).records
+    for owner in (hospital.me, alice.me):
+        assert held_record(owner, new).replaces == old
+    assert successor_of(hospital.me, old) == id_of(newer)
+    assert successor_of(alice.me, old) == new
+    assert successor_of(alice.me, new) is None
+    network = world.exchange.network
+    for number in range(int(network.rpc.ask("eth_blockNumber"), 16) + 1):
+        block = network.rpc.ask("eth_getBlockByNumber", hex(number), True)
+        seen = "".join(tx["input"] for tx in block["transactions"])
+        assert not (old.hex() in seen and new.hex() in seen)
+    assert world.exchange.records.batch(held.issuer, held.root).superseded_by is None
+
+
+def test_a_label_of_hers_stays_with_the_patient(world: World) -> None:
+    """The hospital's private note does not travel, and the new file still reads back."""
+    hospital = world["hospital"]
+    (held,) = hospital.rotate([world.records["alice"]]).records
+    assert held.label == "study of alice"
+    assert RecordFile.decode(held.encode()) == held
+
+
+@pytest.mark.parametrize("given", [[], ["alice", "alice"]])
+def test_rotate_takes_each_record_once(world: World, given: list[str]) -> None:
+    with pytest.raises(InvalidValue):
+        world["hospital"].rotate([world.records[name] for name in given])
+
+
+def test_only_the_issuer_rotates(world: World) -> None:
+    old = world.records["alice"]
+    with pytest.raises(NotIssuer):
+        world["alice"].rotate([old])
+    with pytest.raises(RecordNotHeld):
+        world["rival"].rotate([old])
+    with pytest.raises(RecordNotHeld):
+        world["hospital"].rotate([RecordId(bytes(32))])
+    world.accredit("hospital", Role.ISSUER, 0)
+    before = blobs(world)
+    with pytest.raises(NotAccredited):
+        world["hospital"].rotate([old])
+    assert blobs(world) == before
+
+
+def test_a_blob_that_does_not_open_is_not_registered_anew(world: World) -> None:
+    hospital, car = world["hospital"], world.car_of("alice")
+    whole, held = car.read_bytes(), set(held_records(hospital.me))
+    batches = world.exchange.records.batches(hospital.me.address)
+    car.write_bytes(whole[: len(whole) // 2] + b"?" + whole[len(whole) // 2 + 1 :])
+    with pytest.raises(Corrupted):
+        hospital.rotate([world.records["alice"]])
+    car.unlink()
+    with pytest.raises(BlobMissing):
+        hospital.rotate([world.records["alice"]])
+    assert len(blobs(world)) == 1
+    assert set(held_records(hospital.me)) == held
+    assert world.exchange.records.batches(hospital.me.address) == batches
+
+
+# On the command line.
+
+
+def test_rotate_hands_the_new_files_over(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    common = ("--home", world.home, "--rpc", world.node.url, "record")
+    ids = [world.records[name].hex() for name in PATIENTS]
+    rotate = ("rotate", *ids, "--as", "hospital", "--out", tmp_path / "out")
+    told = run(*common, *rotate, "--json")
+    assert told.code == 0, told
+    for name, each in zip(PATIENTS, told.json["records"], strict=True):
+        assert each["replaces"] == "0x" + world.records[name].hex()
+        taken = run(*common, "import", each["file"], "--as", name, "--json")
+        assert taken.json["record"] == each["record"]
+        shown = run(*common, "show", each["record"], "--as", name)
+        assert f"replaces    {each['replaces']}" in shown.out
+    assert run(*common, "rotate", ids[0], "--as", "alice", "--json").json["error"] == "NotIssuer"
+
+
+@pytest.mark.parametrize("step", ["announced", "registered"])
+def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    old = world.records["alice"]
+    argv = [
+        "--home", str(world.home), "--rpc", world.node.url,
+        "record", "rotate", old.hex(), "--as", "hospital", "--json",
+    ]  # fmt: skip
+    dead = subprocess.run(
+        [sys.executable, "-c", _DYING[step], *argv],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    again = run(*argv)
+    assert again.code == 0, again
+    new = RecordId(bytes.fromhex(again.json["records"][0]["record"][2:]))
+    hospital = world["hospital"].me
+    assert held_record(hospital, new).replaces == old
+    assert blobs(world) == {held.cid for held in held_records(hospital).values()}
+    assert len(world.exchange.records.batches(hospital.address)) == 2
+    assert hospital.kept("draft-") == []
+
+
+_DYING = {
+    "announced": """
+from tests.flow import dying
+from medibloc_py.storage.files import Part
+real = Part.become
+def become(part, path):
+    if path.name.endswith(".car"):
+        real(part, path)
+        dying.die()
+    real(part, path)
+Part.become = become
+import sys
+from medibloc_py import cli
+sys.argv = ["medibloc", *sys.argv[1:]]
+cli.main()
+""",
+    "registered": """
+from tests.flow import dying
+from medibloc_py.chain import Network
+real = Network.send
+def send(*given, **named):
+    real(*given, **named)
+    dying.die()
+Network.send = send
+import sys
+from medibloc_py import cli
+sys.argv = ["medibloc", *sys.argv[1:]]
+cli.main()
+""",
+}
