@@ -151,7 +151,7 @@ class Exchange(BaseHTTPRequestHandler):
         builder = CidBuilder(keep)
         builder.write(self.upload())
         blob = builder.finish()
-        if self.options["pin"] == ["True"]:
+        if self.options["pin"] == ["true"]:
             self.kubo.pins.add(blob.cid)
         self.lines({"Name": "blob", "Hash": blob.cid, "Size": str(builder.dag_bytes)})
 
