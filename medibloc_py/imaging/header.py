@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from medibloc_py.errors import NotDicom
-from medibloc_py.imaging.parsing import DicomSource, parse_failures, plain_syntax, reason_of
+from medibloc_py.imaging.parsing import (
+    parse_failures,
+    plain_syntax,
+    read_up_to_pixels,
+    reason_of,
+)
 
 if TYPE_CHECKING:
-    from pydicom.dataset import Dataset, FileDataset
-    from pydicom.tag import BaseTag
+    from pydicom.dataset import Dataset
 
-_PIXEL_GROUP: Final = 0x7FE0
-_PIXELS: Final = {0x7FE00008, 0x7FE00009, 0x7FE00010}  # float, double float, integer
 _CODE_STRING: Final = re.compile(r"[A-Z0-9 _]{1,16}")
 _COUNT: Final = re.compile(r"[0-9]{1,9}")
 _UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
@@ -38,11 +40,12 @@ def read_header(file: BinaryIO, path: str) -> dict[str, str | int]:
 
 def _facts(file: BinaryIO, path: str) -> dict[str, str | int]:
     try:
-        header, has_pixels = _parse(file)
+        header, pixels = read_up_to_pixels(file, _TAGS)
     except parse_failures() as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise  # the disk's own; pydicom raises some without a number
         raise NotDicom(path=path, reason=reason_of(error)) from error
+    has_pixels = pixels is not None
     media_class = _fact(_UID, header.file_meta, "MediaStorageSOPClassUID")
     sop_class = _fact(_UID, header, "SOPClassUID") or media_class
     syntax = _fact(_UID, header.file_meta, "TransferSyntaxUID")
@@ -58,28 +61,6 @@ def _facts(file: BinaryIO, path: str) -> dict[str, str | int]:
         "sop_class": sop_class,
         "has_pixels": int(has_pixels),
     }
-
-
-def _parse(file: BinaryIO) -> tuple[FileDataset, bool]:
-    # Imported late: pydicom and numpy cost most of a second.
-    from pydicom.datadict import tag_for_keyword
-    from pydicom.filereader import read_partial
-
-    has_pixels = False
-
-    def at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
-        nonlocal has_pixels
-        has_pixels = int(tag) in _PIXELS
-        return has_pixels or tag.group > _PIXEL_GROUP
-
-    tags = [tag for name in _TAGS if (tag := tag_for_keyword(name)) is not None]
-    header = read_partial(
-        cast("BinaryIO", DicomSource(file)),
-        stop_when=at_pixels,
-        force=True,
-        specific_tags=[*tags],
-    )
-    return header, has_pixels
 
 
 def _fact(pattern: re.Pattern[str], header: Dataset, keyword: str) -> str:

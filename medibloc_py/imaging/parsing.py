@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, BinaryIO, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
+    from pydicom.tag import BaseTag
 
 MAX_INFLATED_BYTES: Final = 1 << 30
 """Most that a deflated data set may unpack to: deflate packs a thousand bytes into one."""
@@ -16,6 +18,12 @@ _PLAIN_SYNTAXES: Final[dict[tuple[bool | None, bool | None], str]] = {
     (True, True): "1.2.840.10008.1.2",
     (False, True): "1.2.840.10008.1.2.1",
     (False, False): "1.2.840.10008.1.2.2",
+}
+_PIXEL_GROUP: Final = 0x7FE0
+_PIXELS: Final = {
+    0x7FE00008: "FloatPixelData",
+    0x7FE00009: "DoubleFloatPixelData",
+    0x7FE00010: "PixelData",
 }
 _PIECE_BYTES: Final = 1 << 20
 _REASON_CHARS: Final = 200
@@ -44,6 +52,60 @@ class DicomSource:
         if size < 0:
             _check_inflated(data)
         return data
+
+
+class PixelElement(NamedTuple):
+    """Where a file holds its pixels.
+
+    Attributes:
+        keyword: of the element: integers, floats or double floats.
+        vr: its value representation; None where it is implicit.
+        start: first byte of its value, from the start of the file.
+        length: bytes of the value; `UNDEFINED_LENGTH` when it goes up to a delimiter.
+    """
+
+    keyword: str
+    vr: str | None
+    start: int
+    length: int
+
+
+UNDEFINED_LENGTH: Final = 0xFFFFFFFF
+
+
+def read_up_to_pixels(
+    file: BinaryIO, keywords: Sequence[str]
+) -> tuple[FileDataset, PixelElement | None]:
+    """Parse a file's header as far as its pixels, which are not read.
+
+    Args:
+        file: a seekable file at its start.
+        keywords: the elements that are wanted; what else is long is skipped.
+
+    Returns:
+        These elements, and where the pixels are; None if it has none. Within a deflated data
+        set the place means nothing outside.
+    """
+    # Imported late: pydicom and numpy cost most of a second.
+    from pydicom.datadict import tag_for_keyword
+    from pydicom.filereader import read_partial
+
+    source = DicomSource(file)
+    found: PixelElement | None = None
+
+    def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+        nonlocal found
+        if keyword := _PIXELS.get(int(tag)):
+            found = PixelElement(keyword, vr, source.tell(), length)
+        return found is not None or tag.group > _PIXEL_GROUP
+
+    header = read_partial(
+        cast("BinaryIO", source),
+        stop_when=at_pixels,
+        force=True,
+        specific_tags=[tag for name in keywords if (tag := tag_for_keyword(name)) is not None],
+    )
+    return header, found
 
 
 def _check_inflated(deflated: bytes) -> None:

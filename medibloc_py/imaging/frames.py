@@ -1,0 +1,296 @@
+"""One frame of a DICOM file, found and decoded without reading the others.
+
+Where a frame lies follows from the header (native pixels), from an offset table, or from
+the headers of the fragments (PS3.5 A.4). It is then decoded as a file of this one frame.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from medibloc_py.errors import InvalidValue
+from medibloc_py.imaging.parsing import UNDEFINED_LENGTH, PixelElement, read_up_to_pixels
+from medibloc_py.imaging.pixels import arrays, check_frame, declared_size, decoding, syntax_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_KEYWORDS: Final = (
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "PlanarConfiguration",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "BitsAllocated",
+    "BitsStored",
+    "PixelRepresentation",
+    "ExtendedOffsetTable",
+    "ExtendedOffsetTableLengths",
+)
+_ITEM: Final = 0xE000FFFE
+_DELIMITER: Final = 0xE0DDFFFE
+_ITEM_HEAD_BYTES: Final = 8
+_END_OF_IMAGE: Final = b"\xff\xd9"
+_END_BYTES: Final = 10  # in which the marker and padding stand
+_MOST_FRAGMENTS: Final = 1 << 20
+
+_Fragment = tuple[int, int]
+"""Where a fragment's bytes lie in the file, and how many they are."""
+
+
+class FrameReader:
+    """Reads single frames of one DICOM file.
+
+    The header is read at once; of the pixels only what a frame needs is read. A deflated data
+    set cannot be entered in its middle: it is read and inflated whole for every frame.
+
+    Attributes:
+        frames: how many frames the header declares; 1 where it says nothing.
+    """
+
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        """Read the header.
+
+        Args:
+            file: a seekable file; it is kept.
+            name: what to call it in errors.
+
+        Raises:
+            PixelsUnreadable: no pixels, or a header that is none.
+        """
+        # Imported late: pydicom and numpy cost most of a second.
+        from pydicom.pixels.utils import as_pixel_options
+        from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+        self._file = file
+        self._name = name
+        with decoding(name):
+            file.seek(0)
+            header, pixels = read_up_to_pixels(file, _KEYWORDS)
+            if pixels is None:
+                raise ValueError("it has no pixels")
+            self._pixels = pixels
+            self._options: dict[str, Any] = as_pixel_options(header)
+            self._extended = self._options.pop("extended_offsets", None)
+            self._syntax = syntax_of(header)
+            self.frames = int(self._options["number_of_frames"])
+            if self.frames < 1:
+                raise ValueError(f"it declares {self.frames} frames")
+            endless = pixels.length == UNDEFINED_LENGTH
+            self._whole = self._syntax == DeflatedExplicitVRLittleEndian or (
+                endless and not self._syntax.is_encapsulated
+            )
+            size_bytes = file.seek(0, io.SEEK_END)
+            self._stop = size_bytes if endless else min(pixels.start + pixels.length, size_bytes)
+        self._places: _Places | None = None
+
+    def read(self, frame: int) -> NDArray[Any]:
+        """Decode one frame.
+
+        Args:
+            frame: its number, from 0.
+
+        Returns:
+            Stored values of shape (rows, columns), or (rows, columns, samples); the same as
+            `arrays` gives for it.
+
+        Raises:
+            InvalidValue: there is no such frame.
+            PixelsUnreadable: its pixels cannot be found or decoded.
+        """
+        if not 0 <= frame < self.frames:
+            raise InvalidValue(name="frame", given=frame, allowed=f"from 0 to {self.frames - 1}")
+        with decoding(self._name):
+            if self._whole:
+                return self._from_whole(frame)
+            if self._syntax.is_encapsulated:
+                return self._compressed(frame)
+            return self._native(frame)
+
+    def _from_whole(self, frame: int) -> NDArray[Any]:
+        self._file.seek(0)
+        pixels = arrays(self._file, self._name)
+        one = 2 + (self._options["samples_per_pixel"] > 1)
+        return pixels[frame] if pixels.ndim > one else pixels
+
+    def _native(self, frame: int) -> NDArray[Any]:
+        declared_size(self._options, 1)
+        bits = _native_bits(self._options)
+        _check_length(self._options, bits * self.frames, self._stop - self._pixels.start)
+        begin = frame * bits
+        pixels = self._pixels
+        if _is_swapped(pixels, self._options, little=self._syntax.is_little_endian):
+            pixels = pixels._replace(vr="OB")
+            data = self._swapped(begin // 8, bits // 8)
+        else:
+            data = self._bits(begin, bits)
+        return self._decoded(data, pixels)
+
+    def _bits(self, begin: int, length: int) -> bytes:
+        """Bits of the pixels, the lowest of each byte first, moved to begin with a byte."""
+        start, shift = divmod(begin, 8)
+        size = -(-length // 8)
+        data = self._at(start, -(-(begin + length) // 8) - start)
+        if not shift:
+            return data
+        return (int.from_bytes(data, "little") >> shift & (1 << length) - 1).to_bytes(
+            size, "little"
+        )
+
+    def _swapped(self, begin: int, length: int) -> bytes:
+        """Bytes of pixels that were written as big-endian words of two."""
+        start = begin & ~1
+        words = self._at(start, (begin + length - start + 1) & ~1)
+        data = bytearray(len(words))
+        data[::2], data[1::2] = words[1::2], words[::2]
+        return bytes(data[begin - start : begin - start + length])
+
+    def _at(self, offset: int, size: int) -> bytes:
+        """Bytes of the pixels; fewer at their end."""
+        start = self._pixels.start + offset
+        return _read(self._file, start, min(size, self._stop - start))
+
+    def _compressed(self, frame: int) -> NDArray[Any]:
+        from pydicom.encaps import encapsulate
+
+        size = declared_size(self._options, 1)
+        if self._places is None:
+            self._places = _Places(
+                self._file, self._pixels.start, self._stop, self.frames, self._extended
+            )
+        encoded = b"".join(
+            _read(self._file, start, length) for start, length in self._places.of(frame)
+        )
+        check_frame(encoded, size, self._syntax)
+        return self._decoded(encapsulate([encoded], has_bot=False), self._pixels)
+
+    def _decoded(self, data: bytes, pixels: PixelElement) -> NDArray[Any]:
+        from pydicom.pixels.decoders.base import get_decoder
+
+        options = self._options | {"number_of_frames": 1, "pixel_keyword": pixels.keyword}
+        if pixels.vr is not None:
+            options["pixel_vr"] = pixels.vr
+        array, _ = get_decoder(self._syntax).as_array(data, index=0, **options)
+        return array
+
+
+def _native_bits(options: dict[str, Any]) -> int:
+    """Bits of one frame of native pixels (PS3.5 8.1.1): frames follow one another unpadded."""
+    values = int(options["rows"] * options["columns"] * options["samples_per_pixel"])
+    allocated = options["bits_allocated"]
+    if allocated == 1:
+        return values
+    if allocated % 8:
+        raise ValueError(f"it has {allocated} bits for each value")
+    size = values * (allocated // 8)
+    if options["photometric_interpretation"] == "YBR_FULL_422":  # PS3.3 C.7.6.3.1.2
+        size = size // 3 * 2
+    return 8 * int(size)
+
+
+def _check_length(options: dict[str, Any], bits: int, actual: int) -> None:
+    """Hold native pixels to the length that their header declares.
+
+    Raises:
+        ValueError: they are shorter, or of another kind than declared.
+    """
+    expected = -(-bits // 8)
+    if actual < expected:
+        raise ValueError(f"it has {actual} of {expected} bytes of pixels")
+    subsampled = options["photometric_interpretation"] == "YBR_FULL_422"
+    if subsampled and actual >= expected // 2 * 3 > expected:
+        raise ValueError("its colours are not subsampled as its header says")
+
+
+def _is_swapped(pixels: PixelElement, options: dict[str, Any], *, little: bool) -> bool:
+    """Whether bytes were written as big-endian words, which moves them within pairs."""
+    bytewise = options["bits_allocated"] == 8 and pixels.keyword == "PixelData"
+    return bytewise and pixels.vr == "OW" and not little
+
+
+class _Places:
+    """Where the frames of encapsulated pixels lie (PS3.5 A.4, PS3.3 C.7.6.3.1.8)."""
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        start: int,
+        stop: int,
+        frames: int,
+        extended: tuple[bytes, bytes] | None,
+    ) -> None:
+        """Read the offset table; without one, the headers of all fragments.
+
+        Raises:
+            ValueError: there are fewer frames than declared.
+            struct.error: an item or a table is cut off.
+        """
+        from pydicom.encaps import parse_basic_offsets
+
+        self._file = file
+        self._stop = stop
+        file.seek(start)
+        self._offsets = parse_basic_offsets(file)
+        self._first = file.tell()
+        self._lengths: list[int] | None = None
+        self._grouped: list[list[_Fragment]] = []
+        if extended is not None and len(extended[0]) == len(extended[1]):
+            self._offsets, self._lengths = map(_numbers, extended)
+        if not self._offsets:
+            self._grouped = self._group(frames)
+        found = len(self._offsets) or len(self._grouped)
+        if found < frames:
+            raise ValueError(f"it has {found} of {frames} frames")
+
+    def of(self, frame: int) -> list[_Fragment]:
+        """The fragments that make up a frame."""
+        if self._grouped:
+            return self._grouped[frame]
+        start = self._first + self._offsets[frame]
+        if self._lengths is not None:  # one fragment, and its length is told
+            return [(start + _ITEM_HEAD_BYTES, self._lengths[frame])]
+        if frame + 1 == len(self._offsets):
+            return list(self._walk(start, self._stop))
+        return list(self._walk(start, self._first + self._offsets[frame + 1]))
+
+    def _group(self, frames: int) -> list[list[_Fragment]]:
+        fragments = list(self._walk(self._first, self._stop))
+        if frames == 1:
+            return [fragments]
+        if len(fragments) <= frames:
+            return [[fragment] for fragment in fragments]
+        groups: list[list[_Fragment]] = [[]]
+        for start, length in fragments:
+            groups[-1].append((start, length))
+            tail = min(length, _END_BYTES)
+            if _END_OF_IMAGE in _read(self._file, start + length - tail, tail):
+                groups.append([])
+        return [group for group in groups if group]
+
+    def _walk(self, at: int, stop: int) -> Iterator[_Fragment]:
+        """The fragments from one place to another, by their headers."""
+        for _ in range(_MOST_FRAGMENTS):
+            if at >= stop:
+                return
+            tag, length = struct.unpack("<2L", _read(self._file, at, _ITEM_HEAD_BYTES))
+            if tag == _DELIMITER:
+                return
+            at += _ITEM_HEAD_BYTES
+            if tag != _ITEM or at + length > stop:
+                raise ValueError("its fragments do not follow one another")
+            yield at, length
+            at += length
+        raise ValueError(f"it has more than {_MOST_FRAGMENTS} fragments")
+
+
+def _numbers(table: bytes) -> list[int]:
+    return [number for (number,) in struct.iter_unpack("<Q", table)]
+
+
+def _read(file: BinaryIO, start: int, size: int) -> bytes:
+    file.seek(start)
+    return file.read(size)
