@@ -10,7 +10,6 @@ import typer
 
 from medibloc_py.cli import glass
 from medibloc_py.cli.acting import act, deciding, read_key, sign_acts
-from medibloc_py.cli.files import save_opened
 from medibloc_py.cli.options import (
     WEEK,
     Arrays,
@@ -23,6 +22,7 @@ from medibloc_py.cli.options import (
     ValidFor,
 )
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.saving import saving
 from medibloc_py.cli.times import read_bytes32, read_time
 from medibloc_py.errors.words import time as as_time
 
@@ -152,7 +152,8 @@ def open_(
 ) -> None:
     """Open a record the account may read: from the chain and the store alone.
 
-    In an emergency it opens as soon as the custodian has delivered the key.
+    In an emergency it opens as soon as the custodian has delivered the key. Was it stopped
+    or killed, the same command goes on where it was.
     """
     from medibloc_py.model import RecordId
 
@@ -161,9 +162,11 @@ def open_(
     client = session.acting_as(account)
     opened = client.open_granted(record_id)
     console = Output(json)
-    with console.progress() as progress:
-        files = save_opened(opened, out, progress, arrays=arrays)
-    console.result({"record": record_id, "files": files}, [f"{len(files)} files in {out}."])
+    with saving(out, record_id) as place:
+        with console.progress() as progress:
+            files = place.save(opened, out, progress, arrays=arrays)
+        told = f"{len(files)} files in {out}.{place.remark}"
+        console.result({"record": record_id, "files": files}, [told])
 
 
 _EMERGENCIES: dict[str, Callable[..., None]] = {

@@ -23,14 +23,17 @@ class Output:
         self.as_json = as_json
 
     def result(self, data: Any, lines: Sequence[str] = ()) -> None:
-        """Prints a result: `data` for machines, `lines` for people."""
+        """Prints a result: `data` for machines, `lines` for people.
+
+        It is out when this returns: what is left to do may depend on its having been told.
+        """
         if self.as_json:
             from medibloc_py.flows.papers import as_json
 
-            print(json.dumps(as_json(data), indent=2))
+            print(json.dumps(as_json(data), indent=2), flush=True)
         else:
             for line in lines:
-                print(printable(line))
+                print(printable(line), flush=True)
 
     def table(
         self, data: Any, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]

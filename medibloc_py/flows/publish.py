@@ -135,13 +135,6 @@ def require_accredited(exchange: Exchange, issuer: Identity) -> None:
         raise NotAccredited(account=issuer.address, role=Role.ISSUER.value, until=standing.until)
 
 
-def require_accredited(exchange: Exchange, issuer: Identity) -> None:
-    """Raises `NotAccredited` unless the identity may register records now."""
-    standing = exchange.accounts.accreditation(issuer.address, Role.ISSUER)
-    if standing.until < exchange.network.now():
-        raise NotAccredited(account=issuer.address, role=Role.ISSUER.value, until=standing.until)
-
-
 @contextmanager
 def publishing_sources(
     exchange: Exchange, issuer: Identity, sources: Sequence[Source], progress: Progress = silent
@@ -272,8 +265,8 @@ class _Work:
 
 
 def _counted(
-    buffers: Iterator[bytes], step: str, total: int, progress: Progress
-) -> Iterator[bytes]:
+    buffers: Iterator[memoryview], step: str, total: int, progress: Progress
+) -> Iterator[memoryview]:
     done = 0
     for buffer in buffers:
         yield buffer

@@ -8,9 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from medibloc_py.cli.dataset.shared import OrderArgument, QuoteFile, token_of
-from medibloc_py.cli.files import save_opened
 from medibloc_py.cli.options import Arrays, As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.saving import saving
 from medibloc_py.cli.times import read_amount, read_bytes32, show_amount
 from medibloc_py.errors.words import time as as_time
 
@@ -100,19 +100,24 @@ def open_(
     arrays: Arrays = False,
     json: Json = False,
 ) -> None:
-    """Open a settled order: one folder for each record."""
+    """Open a settled order: one folder for each record.
+
+    Was it stopped or killed, the same command goes on where it was.
+    """
     from medibloc_py.model import OrderId
 
     session: Session = context.obj
-    dataset = session.acting_as(account).open_dataset(OrderId(read_bytes32(order, "order")))
+    order_id = OrderId(read_bytes32(order, "order"))
+    dataset = session.acting_as(account).open_dataset(order_id)
     console = Output(json)
     saved: list[dict[str, Any]] = []
-    with console.progress() as progress:
-        for opened in dataset:
-            folder = out / opened.record.hex()[:16]
-            files = save_opened(opened, folder, progress, arrays=arrays)
-            saved.append({"record": opened.record, "files": files})
-    console.result(saved, [f"{len(saved)} records in {out}."])
+    with saving(out, order_id) as place:
+        with console.progress() as progress:
+            for opened in dataset:
+                folder = out / opened.record.hex()[:16]
+                files = place.save(opened, folder, progress, arrays=arrays)
+                saved.append({"record": opened.record, "files": files})
+        console.result(saved, [f"{len(saved)} records in {out}.{place.remark}"])
 
 
 def challenge(
