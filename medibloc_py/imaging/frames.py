@@ -7,11 +7,10 @@ the headers of the fragments (PS3.5 A.4). It is then decoded as a file of this o
 from __future__ import annotations
 
 import io
-import struct
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from medibloc_py.errors import InvalidValue
+from medibloc_py.imaging.fragments import EncapsulatedFrames, read_at
 from medibloc_py.imaging.parsing import UNDEFINED_LENGTH, PixelElement, read_up_to_pixels
 from medibloc_py.imaging.pixels import arrays, check_frame, declared_size, decoding, syntax_of
 
@@ -31,15 +30,6 @@ _KEYWORDS: Final = (
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
 )
-_ITEM: Final = 0xE000FFFE
-_DELIMITER: Final = 0xE0DDFFFE
-_ITEM_HEAD_BYTES: Final = 8
-_END_OF_IMAGE: Final = b"\xff\xd9"
-_END_BYTES: Final = 10  # in which the marker and padding stand
-_MOST_FRAGMENTS: Final = 1 << 20
-
-_Fragment = tuple[int, int]
-"""Where a fragment's bytes lie in the file, and how many they are."""
 
 
 class FrameReader:
@@ -86,7 +76,7 @@ class FrameReader:
             )
             size_bytes = file.seek(0, io.SEEK_END)
             self._stop = size_bytes if endless else min(pixels.start + pixels.length, size_bytes)
-        self._places: _Places | None = None
+        self._places: EncapsulatedFrames | None = None
 
     def read(self, frame: int) -> NDArray[Any]:
         """Decode one frame.
@@ -152,19 +142,17 @@ class FrameReader:
     def _at(self, offset: int, size: int) -> bytes:
         """Bytes of the pixels; fewer at their end."""
         start = self._pixels.start + offset
-        return _read(self._file, start, min(size, self._stop - start))
+        return read_at(self._file, start, min(size, self._stop - start))
 
     def _compressed(self, frame: int) -> NDArray[Any]:
         from pydicom.encaps import encapsulate
 
         size = declared_size(self._options, 1)
         if self._places is None:
-            self._places = _Places(
+            self._places = EncapsulatedFrames(
                 self._file, self._pixels.start, self._stop, self.frames, self._extended
             )
-        encoded = b"".join(
-            _read(self._file, start, length) for start, length in self._places.of(frame)
-        )
+        encoded = self._places.read(frame)
         check_frame(encoded, size, self._syntax)
         return self._decoded(encapsulate([encoded], has_bot=False), self._pixels)
 
@@ -210,87 +198,3 @@ def _is_swapped(pixels: PixelElement, options: dict[str, Any], *, little: bool) 
     """Whether bytes were written as big-endian words, which moves them within pairs."""
     bytewise = options["bits_allocated"] == 8 and pixels.keyword == "PixelData"
     return bytewise and pixels.vr == "OW" and not little
-
-
-class _Places:
-    """Where the frames of encapsulated pixels lie (PS3.5 A.4, PS3.3 C.7.6.3.1.8)."""
-
-    def __init__(
-        self,
-        file: BinaryIO,
-        start: int,
-        stop: int,
-        frames: int,
-        extended: tuple[bytes, bytes] | None,
-    ) -> None:
-        """Read the offset table; without one, the headers of all fragments.
-
-        Raises:
-            ValueError: there are fewer frames than declared.
-            struct.error: an item or a table is cut off.
-        """
-        from pydicom.encaps import parse_basic_offsets
-
-        self._file = file
-        self._stop = stop
-        file.seek(start)
-        self._offsets = parse_basic_offsets(file)
-        self._first = file.tell()
-        self._lengths: list[int] | None = None
-        self._grouped: list[list[_Fragment]] = []
-        if extended is not None and len(extended[0]) == len(extended[1]):
-            self._offsets, self._lengths = map(_numbers, extended)
-        if not self._offsets:
-            self._grouped = self._group(frames)
-        found = len(self._offsets) or len(self._grouped)
-        if found < frames:
-            raise ValueError(f"it has {found} of {frames} frames")
-
-    def of(self, frame: int) -> list[_Fragment]:
-        """The fragments that make up a frame."""
-        if self._grouped:
-            return self._grouped[frame]
-        start = self._first + self._offsets[frame]
-        if self._lengths is not None:  # one fragment, and its length is told
-            return [(start + _ITEM_HEAD_BYTES, self._lengths[frame])]
-        if frame + 1 == len(self._offsets):
-            return list(self._walk(start, self._stop))
-        return list(self._walk(start, self._first + self._offsets[frame + 1]))
-
-    def _group(self, frames: int) -> list[list[_Fragment]]:
-        fragments = list(self._walk(self._first, self._stop))
-        if frames == 1:
-            return [fragments]
-        if len(fragments) <= frames:
-            return [[fragment] for fragment in fragments]
-        groups: list[list[_Fragment]] = [[]]
-        for start, length in fragments:
-            groups[-1].append((start, length))
-            tail = min(length, _END_BYTES)
-            if _END_OF_IMAGE in _read(self._file, start + length - tail, tail):
-                groups.append([])
-        return [group for group in groups if group]
-
-    def _walk(self, at: int, stop: int) -> Iterator[_Fragment]:
-        """The fragments from one place to another, by their headers."""
-        for _ in range(_MOST_FRAGMENTS):
-            if at >= stop:
-                return
-            tag, length = struct.unpack("<2L", _read(self._file, at, _ITEM_HEAD_BYTES))
-            if tag == _DELIMITER:
-                return
-            at += _ITEM_HEAD_BYTES
-            if tag != _ITEM or at + length > stop:
-                raise ValueError("its fragments do not follow one another")
-            yield at, length
-            at += length
-        raise ValueError(f"it has more than {_MOST_FRAGMENTS} fragments")
-
-
-def _numbers(table: bytes) -> list[int]:
-    return [number for (number,) in struct.iter_unpack("<Q", table)]
-
-
-def _read(file: BinaryIO, start: int, size: int) -> bytes:
-    file.seek(start)
-    return file.read(size)

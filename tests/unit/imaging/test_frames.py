@@ -18,7 +18,7 @@ from pydicom.encaps import encapsulate, encapsulate_extended, generate_frames
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from medibloc_py.errors import Corrupted, InvalidValue, MediBlocError, PixelsUnreadable
-from medibloc_py.imaging import FrameReader, arrays, frames
+from medibloc_py.imaging import FrameReader, arrays, fragments
 from tests.unit.imaging.samples import ALL, WITHOUT_PIXELS, sample
 from tests.unit.imaging.test_pixels import mutated
 
@@ -375,7 +375,7 @@ def test_no_more_fragments_are_listed_than_a_file_may_have(monkeypatch: pytest.M
     dataset, encoded = compressed("examples_ybr_color.dcm")
     content = saved(TABLES["marked"](dataset, encoded))
     FrameReader(io.BytesIO(content), "x").read(0)
-    monkeypatch.setattr(frames, "_MOST_FRAGMENTS", 50)
+    monkeypatch.setattr(fragments, "_MOST_FRAGMENTS", 50)
     with pytest.raises(PixelsUnreadable, match="fragments"):
         FrameReader(io.BytesIO(content), "x").read(0)
 
