@@ -95,6 +95,14 @@ class GatewayStore:
         cid_bytes(cid)
         self._refuse("let go of a blob")
 
+    def pins(self) -> Iterator[Cid]:
+        """Refuse (see `Store.pins`).
+
+        Raises:
+            StoreReadOnly: always.
+        """
+        self._refuse("list what is kept")
+
     def collect(self) -> None:
         """Refuse (see `Store.collect`).
 

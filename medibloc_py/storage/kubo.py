@@ -75,9 +75,10 @@ class KuboStore:
         ended: list[StoredBlob] = []
 
         def checked(builder: CidBuilder) -> Iterator[bytes | memoryview]:
-            for chunk in filter(None, chunks):
-                builder.write(chunk)
-                yield chunk
+            for chunk in chunks:
+                if chunk:
+                    builder.write(chunk)
+                    yield chunk
             blob = builder.finish()
             if expected is not None and blob.cid != expected:
                 raise CidMismatch(actual=blob.cid, expected=expected)

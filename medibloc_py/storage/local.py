@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from medibloc_py.errors import BlobMissing, CidMismatch, Corrupted
+from medibloc_py.errors import BlobMissing, CidMismatch, Corrupted, InvalidValue
 from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage.car import CarWriter, block_places
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
@@ -94,6 +94,16 @@ class LocalStore:
         with on_disk(path), suppress(FileNotFoundError):
             path.unlink()
             sync_folder(self._blobs)
+
+    def pins(self) -> Iterator[Cid]:
+        """Every blob in the folder (see `Store.pins`)."""
+        with on_disk(self._blobs):
+            names = sorted(os.listdir(self._blobs)) if self._blobs.is_dir() else []
+        for name in names:
+            cid, dot, kind = name.partition(".")
+            with suppress(InvalidValue):  # what is no CID is none of ours
+                if (dot, kind) == (".", "car") and cid_bytes(cid):
+                    yield Cid(cid)
 
     def collect(self) -> None:
         """Remove what writers that died left behind; blobs go with `unpin` (see `Store`)."""

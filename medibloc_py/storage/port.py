@@ -90,6 +90,14 @@ class Store(Protocol):
         """
         ...
 
+    def pins(self) -> Iterator[Cid]:
+        """The blobs that are kept until `unpin`, in no order.
+
+        Raises:
+            StoreFailed, StoreUnreachable: as for `has`.
+        """
+        ...
+
     def collect(self) -> None:
         """Free at once what nothing keeps; without it a store does so in its own time.
 

@@ -61,6 +61,9 @@ class MemoryStore:
         cid_bytes(cid)
         self.blobs.pop(cid, None)
 
+    def pins(self) -> Iterator[Cid]:
+        yield from self.blobs
+
     def collect(self) -> None:
         """Nothing: what is let go of is gone."""
 

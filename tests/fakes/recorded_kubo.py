@@ -181,6 +181,9 @@ class Exchange(BaseHTTPRequestHandler):
         self.kubo.pins.discard(self.arg)
         self.lines({"Pins": [self.arg]})
 
+    def _pin_ls(self) -> None:
+        self.lines(*({"Type": "recursive", "Cid": cid} for cid in sorted(self.kubo.pins)))
+
     def _repo_gc(self) -> None:
         held = set(self.kubo.blocks)
         self.kubo.collect_garbage()

@@ -21,6 +21,7 @@ from medibloc_py.errors import (
     StoreFailed,
     StoreUnreachable,
 )
+from medibloc_py.model import StoredBlob
 from medibloc_py.storage import CidBuilder, KuboStore, raw_cid
 from tests.fakes.recorded_kubo import Exchange, RecordedKubo
 from tests.unit.storage.blobs import CHUNK, cid_of, some_bytes
@@ -86,8 +87,7 @@ def test_get_asks_for_the_blocks_it_needs_and_no_other(
 ) -> None:
     assert b"".join(filled.get(CID, CHUNK, 2)) == DATA[CHUNK : CHUNK + 2]
     assert kubo.requests == [
-        f"/api/v0/block/get?timeout=4.000s&arg={cid}"
-        for cid in (CID, LEAVES[1])
+        f"/api/v0/block/get?timeout=4.000s&arg={cid}" for cid in (CID, LEAVES[1])
     ]
 
 
@@ -111,7 +111,61 @@ def test_pin_and_unpin_send_these_very_requests(filled: KuboStore, kubo: Recorde
     ]
 
 
+def test_pins_asks_for_what_was_kept_as_a_whole(filled: KuboStore, kubo: RecordedKubo) -> None:
+    assert list(filled.pins()) == [CID]
+    assert kubo.requests == ["/api/v0/pin/ls?type=recursive&stream=true"]
+
+
+def test_pins_leaves_out_what_is_in_another_shape(filled: KuboStore, kubo: RecordedKubo) -> None:
+    kubo.pins |= {"Qm" + "x" * 44, "bafybeiaaa"}
+    assert list(filled.pins()) == [CID]
+
+
 # The upload.
+
+
+def test_put_announces_before_the_daemon_knows_that_it_was_the_end(
+    store: KuboStore, kubo: RecordedKubo
+) -> None:
+    """So that nothing is pinned that nobody noted, wherever this process dies."""
+    told: list[str] = []
+
+    def announce(blob: StoredBlob) -> None:
+        told.append(blob.cid)
+        assert not kubo.pins
+        assert not kubo.uploads
+
+    store.put([DATA], announce=announce)
+    assert told == [CID]
+    assert kubo.pins == {CID}
+
+
+def test_put_that_cannot_be_announced_is_never_ended(store: KuboStore, kubo: RecordedKubo) -> None:
+    def announce(blob: StoredBlob) -> None:
+        raise Corrupted(name="the notes", reason="they are full")
+
+    with pytest.raises(Corrupted, match="the notes"):
+        store.put([DATA], announce=announce)
+    assert not kubo.uploads
+    assert not kubo.pins
+
+
+def test_put_reverts_when_the_daemon_says_why_and_hangs_up(
+    store: KuboStore, kubo: RecordedKubo
+) -> None:
+    """Its reason is read though the rest of the upload could not be sent."""
+
+    def refuse(exchange: Exchange) -> None:
+        exchange.rfile.read(CHUNK)
+        exchange.error("no space left on device")
+        exchange.wfile.flush()
+        exchange.connection.shutdown(socket.SHUT_WR)
+        exchange.rfile.read(3 * CHUNK)
+        exchange.close_connection = True
+
+    kubo.faults["add"] = refuse
+    with pytest.raises(StoreFailed, match="no space left on device"):
+        store.put(some_bytes(CHUNK) for _ in range(50))
 
 
 def test_put_reverts_and_pins_nothing_when_the_daemon_lies_about_the_cid(

@@ -235,3 +235,11 @@ def test_get_gives_any_range(with_blob: tuple[Store, Cid, bytes], ends: tuple[in
     start, stop = sorted(ends)
     assert read(store, cid, start, stop - start) == data[start:stop]
     assert read(store, cid, start) == data[start:]
+
+
+def test_pins_are_the_blobs_that_are_kept(store: Store) -> None:
+    assert list(store.pins()) == []
+    kept, dropped = store.put([some_bytes(CHUNK + 1)]).cid, store.put([b"dropped"]).cid
+    assert sorted(store.pins()) == sorted([kept, dropped])
+    store.unpin(dropped)
+    assert list(store.pins()) == [kept]
