@@ -10,6 +10,7 @@ import typer
 
 from medibloc_py.cli import glass
 from medibloc_py.cli.acting import act, deciding, read_key, sign_acts
+from medibloc_py.cli.frame import FileName, FrameNumber, FrameOut, require_free, save_frame
 from medibloc_py.cli.options import (
     WEEK,
     Arrays,
@@ -167,6 +168,31 @@ def open_(
             files = place.save(opened, out, progress, arrays=arrays)
         told = f"{len(files)} files in {out}.{place.remark}"
         console.result({"record": record_id, "files": files}, [told])
+
+
+@app.command("frame")
+def frame(
+    context: typer.Context,
+    record: Record,
+    account: As,
+    out: FrameOut,
+    file: FileName = None,
+    number: FrameNumber = 0,
+    json: Json = False,
+) -> None:
+    """Save the pixels of one frame of a record the account may read.
+
+    Nothing else of the record is fetched than what holds this frame, the file's header and
+    the list of files: a slice of a study of gigabytes takes as long as a slice. What is fetched
+    is checked as if all were; what is not fetched is not.
+    """
+    from medibloc_py.model import RecordId
+
+    session: Session = context.obj
+    record_id = RecordId(read_bytes32(record, "record"))
+    require_free(out)
+    opened = session.acting_as(account).open_granted(record_id)
+    save_frame(opened, file, number, out, Output(json))
 
 
 _EMERGENCIES: dict[str, Callable[..., None]] = {

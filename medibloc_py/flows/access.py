@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from medibloc_py import imaging
 from medibloc_py.crypto import envelope, hpke, ids
@@ -30,21 +30,44 @@ from medibloc_py.flows.parties import (
 from medibloc_py.model import Address, Blind, Cid, GlassEvent, RecordId
 from medibloc_py.purpose import TREATMENT
 from medibloc_py.storage import Store, cid_bytes, raw_cid
+from medibloc_py.storage.leaves import LeafReader
+from medibloc_py.storage.recent import Recent
 
 if TYPE_CHECKING:
     import numpy as np
 
 
+_KEPT_HEADERS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What reading took so far: leaves of the store, at most 1 MiB each, and their bytes."""
+
+    leaves: int
+    size_bytes: int
+
+
 class OpenedRecord:
-    """A record whose key is known: its files and arrays, verified while they stream."""
+    """A record whose key is known: its files and arrays, verified while they stream.
+
+    Parts are read without the rest: `open_range`, `read_frame`. What lies beside the last
+    parts, 2 MiB of the sealed record, is kept for the next. Threads may share one.
+    """
 
     def __init__(
         self, store: Store, record: RecordId, cid: Cid, size_bytes: int, cek: bytes, salt: bytes
     ) -> None:
         self.record = record
-        self._reader = envelope.RecordReader(
-            lambda offset, length: store.get(cid, offset, length), size_bytes, cek, salt
-        )
+        self.size_bytes = size_bytes
+        self._leaves = LeafReader(store, cid, size_bytes)
+        self._reader = envelope.RecordReader(self._leaves.read, size_bytes, cek, salt)
+        self._frames: Recent[int, imaging.FrameReader] = Recent(_KEPT_HEADERS)
+
+    @property
+    def fetched(self) -> Fetched:
+        """What the store was asked for so far."""
+        return Fetched(self._leaves.leaves, self._leaves.fetched_bytes)
 
     @property
     def manifest(self) -> Manifest:
@@ -58,6 +81,50 @@ class OpenedRecord:
     def read(self, index: int) -> bytes:
         """Plaintext of one file, the very bytes that were published."""
         return self._reader.read(index)
+
+    def open_range(self, index: int, offset: int, length: int) -> Iterator[bytes]:
+        """Plaintext of a part of one file, in buffers; only what holds it is fetched.
+
+        Raises:
+            InvalidValue: no file has this index, or the range does not lie within it.
+            WrongKey, Corrupted: the key is another, or bytes in the way are damaged.
+        """
+        return self._reader.open_range(index, offset, length)
+
+    def read_frame(self, instance: int | str, frame: int) -> np.ndarray:
+        """Pixels of one frame of one file; only its header and this frame are fetched.
+
+        Where the frames of a file lie is found out once. Compressed pixels without an offset
+        table are walked through for it, fragment by fragment, and a deflated file is read whole.
+
+        Args:
+            instance: the file, by index or name.
+            frame: its number, from 0.
+
+        Returns:
+            Stored values of shape (rows, columns), or (rows, columns, samples): bit for bit
+            what `arrays` gives for this frame.
+
+        Raises:
+            InvalidValue: there is no such file or frame.
+            PixelsUnreadable: the file has no pixels, or none that can be decoded.
+            WrongKey, Corrupted: the key is another, or bytes in the way are damaged.
+        """
+        index = self._index_of(instance)
+        return self._frames.get(index, lambda: self._frame_reader(index)).read(frame)
+
+    def _frame_reader(self, index: int) -> imaging.FrameReader:
+        file = self._reader.open_file(index)
+        return imaging.FrameReader(file, self.manifest.files[index].name)
+
+    def _index_of(self, instance: int | str) -> int:
+        if isinstance(instance, int):
+            return instance
+        names = [file.name for file in self.manifest.files]
+        if instance not in names:
+            allowed = f"one of the {len(names)} files of the record, {names[0]} to {names[-1]}"
+            raise InvalidValue(name="file", given=instance, allowed=allowed)
+        return names.index(instance)
 
     def arrays(self, progress: Progress = silent) -> dict[str, np.ndarray]:
         """Pixel arrays of all files that have pixels, by file name."""

@@ -81,6 +81,18 @@ class OpenedDataset:
     def __iter__(self) -> Iterator[OpenedRecord]:
         return (self.record(index) for index in range(len(self)))
 
+    def find(self, record: RecordId) -> OpenedRecord:
+        """Opens one record by its id.
+
+        Raises:
+            InvalidValue: the order did not buy it.
+        """
+        bought = [each.terms.record for each in self._quote.contributions]
+        if record not in bought:
+            allowed = f"one of the {len(bought)} records of the order"
+            raise InvalidValue(name="record", given=record, allowed=allowed)
+        return self.record(bought.index(record))
+
     def record(self, index: int) -> OpenedRecord:
         """Opens one record by its place in the dataset."""
         row, record = self._quote.rows[index], self._quote.contributions[index].terms.record

@@ -7,6 +7,7 @@ the headers of the fragments (PS3.5 A.4). It is then decoded as a file of this o
 from __future__ import annotations
 
 import io
+from threading import Lock
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from medibloc_py.errors import InvalidValue
@@ -37,6 +38,7 @@ class FrameReader:
 
     The header is read at once; of the pixels only what a frame needs is read. A deflated data
     set cannot be entered in its middle: it is read and inflated whole for every frame.
+    Threads may share a reader.
 
     Attributes:
         frames: how many frames the header declares; 1 where it says nothing.
@@ -77,6 +79,7 @@ class FrameReader:
             size_bytes = file.seek(0, io.SEEK_END)
             self._stop = size_bytes if endless else min(pixels.start + pixels.length, size_bytes)
         self._places: EncapsulatedFrames | None = None
+        self._lock = Lock()  # a file has one place at which it is read
 
     def read(self, frame: int) -> NDArray[Any]:
         """Decode one frame.
@@ -95,11 +98,12 @@ class FrameReader:
         if not 0 <= frame < self.frames:
             raise InvalidValue(name="frame", given=frame, allowed=f"from 0 to {self.frames - 1}")
         with decoding(self._name):
-            if self._whole:
-                return self._from_whole(frame)
-            if self._syntax.is_encapsulated:
-                return self._compressed(frame)
-            return self._native(frame)
+            with self._lock:
+                if self._whole:
+                    return self._from_whole(frame)
+                encapsulated = self._syntax.is_encapsulated
+                data, pixels = self._compressed(frame) if encapsulated else self._native(frame)
+            return self._decoded(data, pixels)
 
     def _from_whole(self, frame: int) -> NDArray[Any]:
         self._file.seek(0)
@@ -107,7 +111,7 @@ class FrameReader:
         one = 2 + (self._options["samples_per_pixel"] > 1)
         return pixels[frame] if pixels.ndim > one else pixels
 
-    def _native(self, frame: int) -> NDArray[Any]:
+    def _native(self, frame: int) -> tuple[bytes, PixelElement]:
         declared_size(self._options, 1)
         bits = _native_bits(self._options)
         _check_length(self._options, bits * self.frames, self._stop - self._pixels.start)
@@ -118,7 +122,7 @@ class FrameReader:
             data = self._swapped(begin // 8, bits // 8)
         else:
             data = self._bits(begin, bits)
-        return self._decoded(data, pixels)
+        return data, pixels
 
     def _bits(self, begin: int, length: int) -> bytes:
         """Bits of the pixels, the lowest of each byte first, moved to begin with a byte."""
@@ -144,7 +148,7 @@ class FrameReader:
         start = self._pixels.start + offset
         return read_at(self._file, start, min(size, self._stop - start))
 
-    def _compressed(self, frame: int) -> NDArray[Any]:
+    def _compressed(self, frame: int) -> tuple[bytes, PixelElement]:
         from pydicom.encaps import encapsulate
 
         size = declared_size(self._options, 1)
@@ -154,7 +158,7 @@ class FrameReader:
             )
         encoded = self._places.read(frame)
         check_frame(encoded, size, self._syntax)
-        return self._decoded(encapsulate([encoded], has_bot=False), self._pixels)
+        return encapsulate([encoded], has_bot=False), self._pixels
 
     def _decoded(self, data: bytes, pixels: PixelElement) -> NDArray[Any]:
         from pydicom.pixels.decoders.base import get_decoder

@@ -27,6 +27,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "ledger": sell.ledger,
     "refund": buy.refund,
     "open": buy.open_,
+    "frame": buy.frame,
     "challenge": buy.challenge,
     "withdraw": share.withdraw,
     "claim": share.claim,

@@ -1,4 +1,4 @@
-"""The buyer's commands of `medibloc dataset`: check, purchase, open, refund, challenge."""
+"""The buyer's commands of `medibloc dataset`: check, purchase, open, frame, refund, challenge."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from medibloc_py.cli.dataset.shared import OrderArgument, QuoteFile, token_of
+from medibloc_py.cli.frame import FileName, FrameNumber, FrameOut, require_free, save_frame
 from medibloc_py.cli.options import Arrays, As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.saving import saving
@@ -118,6 +119,34 @@ def open_(
                 files = place.save(opened, folder, progress, arrays=arrays)
                 saved.append({"record": opened.record, "files": files})
         console.result(saved, [f"{len(saved)} records in {out}.{place.remark}"])
+
+
+def frame(
+    context: typer.Context,
+    order: OrderArgument,
+    account: As,
+    out: FrameOut,
+    record: Annotated[
+        str | None, typer.Option(help="Id of the record; else the first one of the order.")
+    ] = None,
+    file: FileName = None,
+    number: FrameNumber = 0,
+    json: Json = False,
+) -> None:
+    """Save the pixels of one frame of a record that a settled order bought.
+
+    Nothing else of the record is fetched than what holds this frame, the file's header and
+    the list of files. What is fetched is checked as if all were; what is not fetched is not.
+    """
+    from medibloc_py.model import OrderId, RecordId
+
+    session: Session = context.obj
+    order_id = OrderId(read_bytes32(order, "order"))
+    wanted = RecordId(read_bytes32(record, "record")) if record else None
+    require_free(out)
+    dataset = session.acting_as(account).open_dataset(order_id)
+    opened = dataset.find(wanted) if wanted else dataset.record(0)
+    save_frame(opened, file, number, out, Output(json))
 
 
 def challenge(

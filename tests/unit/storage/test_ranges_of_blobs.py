@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from medibloc_py.errors import BlobMissing, Corrupted, InvalidValue
 from medibloc_py.model import Cid
-from medibloc_py.storage import LocalStore
-from medibloc_py.storage.cid import cid_bytes
+from medibloc_py.storage import KuboStore, LocalStore
+from medibloc_py.storage.cid import cid_bytes, cid_text
 from medibloc_py.storage.leaves import LeafReader
 from medibloc_py.storage.recent import Recent
+from medibloc_py.storage.unixfs import decode_node
 from tests.fakes.memory_store import MemoryStore
+from tests.fakes.recorded_kubo import RecordedKubo
 from tests.unit.storage.blobs import CHUNK, some_bytes
 
 DATA = some_bytes(5 * CHUNK + 77)
@@ -165,6 +167,31 @@ def test_recent_keeps_nothing_of_a_failure() -> None:
     with pytest.raises(ZeroDivisionError):
         recent.get("a", lambda: 1 // 0)
     assert recent.get("a", lambda: 1) == 1
+
+
+def test_kubo_is_asked_for_inner_blocks_once(kubo: RecordedKubo) -> None:
+    store = KuboStore(kubo.url, timeout_s=5)
+    blob = store.put([DATA])
+    leaves = {cid_text(link.cid) for link in decode_node(kubo.blocks[blob.cid])}
+    for leaf, needed in [(0, {blob.cid}), (1, set()), (4, set())]:
+        kubo.requests.clear()
+        assert (
+            b"".join(store.get(blob.cid, leaf * CHUNK + 5, 100)) == DATA[leaf * CHUNK + 5 :][:100]
+        )
+        asked = {request.split("arg=")[1].split("&")[0] for request in kubo.requests}
+        assert len(asked & leaves) == 1
+        assert asked - leaves == needed
+
+
+def test_what_is_kept_of_a_tree_does_not_stand_for_what_is_gone(kubo: RecordedKubo) -> None:
+    store = KuboStore(kubo.url, timeout_s=5)
+    blob = store.put([DATA])
+    list(store.get(blob.cid, 0, 10))
+    del kubo.blocks[blob.cid]
+    with pytest.raises(BlobMissing):
+        store.size(blob.cid)
+    with pytest.raises(BlobMissing):
+        list(store.get(blob.cid))
 
 
 @pytest.fixture
