@@ -99,8 +99,8 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 
 # --- tests ----------------------------------------------------------------------------------
 
-.PHONY: test unit flow contracts forge brownie brownie-anvil brownie-ganache web3-7
-test: library contracts web3-7 ## Set up and pass all tests
+.PHONY: test unit flow contracts forge brownie brownie-anvil brownie-ganache web3-7 web
+test: library contracts web3-7 web ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
 PARALLEL := --numprocesses auto --dist loadfile
@@ -117,6 +117,9 @@ flow: setup ## Flow tests: real chain, real store, real DICOM
 
 web3-7: setup $(WEB3_7_VENV)/.ready ## The chain room, the services and the walk on the oldest web3 we support
 	$(WEB3_7_VENV)/bin/python -m pytest tests/unit/chain tests/flow/services tests/flow/test_walk.py
+
+web: setup ## Second reader in JavaScript, under Node
+	node --test web/envelope/test/*.test.js
 
 # Among all tests a tenth of the signed acts; `make differential` by itself takes all 10,000 of each.
 contracts: export DIFFERENTIAL_ACTS ?= 1000

@@ -49,6 +49,7 @@ def _values() -> dict[str, Draft]:
         "version-true": {"v": True},
         "version-text": {"v": "1"},
         "kind-0": {"kind": 0},
+        "kind-negative": {"kind": -1},
         "kind-past-2-to-32": {"kind": 2**32},
         "files-are-a-map": {"files": {}},
         "a-file-is-a-list": {"files": [[]]},

@@ -136,6 +136,8 @@ def keys() -> Iterator[Bad]:
     other = some("another")
     yield Bad("wrong key", "another-cek", "two-files", None, "WrongKey", cek=other)
     yield Bad("wrong key", "another-salt", "two-files", None, "WrongKey", salt=other)
+    cut = TWO.record()[:-1]
+    yield Bad("wrong key", "another-cek-of-a-cut-record", cut, None, "WrongKey", cek=other)
     ours = (content("a.dcm", 100), *file_key(CEK, SALT, 0))
     theirs = seal(padded(ours[0]), file_key(other, SALT, 0)[0], ours[2], "x")
     record = replace(TWO, files=[theirs, TWO.files[1]]).record()
@@ -238,6 +240,12 @@ def paddings() -> Iterator[Bad]:
         yield Bad(
             "bad length", f"{name}-in-the-manifest", replace(TWO, sealed_manifest=sealed).record()
         )
+    tight = replace(TWO, document=TWO.document | {"meta": {"a": "x" * _room_in_manifest()}})
+    manifest = dag_cbor.encode(tight.document)
+    assert len(padded(manifest)) == 8 + len(manifest)
+    sealed = seal_manifest(padded(manifest, len(manifest) + 1))
+    record = replace(tight, sealed_manifest=sealed).record()
+    yield Bad("bad length", "more-than-a-manifest-without-padding-has", record)
     size = len(TWO.record()) - TWO.start - 8
     for name, said in {
         "trailer-0": 0,
@@ -248,6 +256,16 @@ def paddings() -> Iterator[Bad]:
         "trailer-most": 2**64 - 1,
     }.items():
         yield Bad("bad length", name, replace(TWO, trailer=said.to_bytes(8, "big")).record())
+
+
+def _room_in_manifest() -> int:
+    """How long a text in meta leaves no padding after the manifest."""
+
+    def padding(room: int) -> int:
+        plain = dag_cbor.encode(TWO.document | {"meta": {"a": "x" * room}})
+        return len(padded(plain)) - 8 - len(plain)
+
+    return next(room for room in range(24) if padding(room) == 0)
 
 
 def manifests() -> Iterator[Bad]:

@@ -19,7 +19,7 @@ from medibloc_py.errors import Corrupted, WrongKey
 
 FOLDER = Path(__file__).parents[2] / "vectors" / "envelope"
 INDEX = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
-# What the issue of a bad file may be; the document lists the same.
+# Kinds of failure; the document lists the same.
 KINDS = {
     *("wrong key", "wrong context", "truncated", "extended", "reordered", "flipped header"),
     *("flipped chunk", "bad padding", "bad length", "bad manifest"),
@@ -92,7 +92,6 @@ class Stranger:
 
 
 READERS = [Product, Stranger]
-RANGED = [Stranger, *([Product] if hasattr(RecordReader, "open_range") else [])]
 
 
 def test_the_folder_is_what_its_script_makes():
@@ -140,7 +139,7 @@ def ranges_of(size):
     return [(start, end - start) for start in borders for end in borders if start <= end]
 
 
-@pytest.mark.parametrize("reader", RANGED)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("name", ["two-files", "one-empty-file", "chunk-borders", "two-leaves"])
 def test_every_kind_of_range_of_a_good_record_opens(reader, name):
     case = next(case for case in INDEX["good"] if case["name"] == name)
@@ -172,7 +171,7 @@ def test_a_bad_record_fails_as_it_is_named(reader, case):
                 opened.file(index)
 
 
-@pytest.mark.parametrize("reader", RANGED)
+@pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("case", [c for c in INDEX["bad"] if c["step"] == "file"], ids=named)
 def test_a_range_of_a_bad_record_fails_if_it_needs_what_is_bad(reader, case):
     record, keys = bytes_of(case)
