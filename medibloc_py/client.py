@@ -12,7 +12,7 @@ from their names. What a method can raise is documented where it forwards to.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,9 +39,11 @@ from medibloc_py.flows import (
     keyring,
     papers,
     publish,
+    receipts,
     relay,
     rotate,
     shares,
+    shred,
     steward,
 )
 from medibloc_py.flows import grant as grants
@@ -164,6 +166,18 @@ class Client:
 
     # Hospital
 
+    def rotating(
+        self, records: Sequence[RecordId], progress: Progress = silent
+    ) -> AbstractContextManager[publish.Publication]:
+        """Seals held records anew, with what is done inside: `flows.rotate.rotating`."""
+        return rotate.rotating(self.exchange, self.me, records, progress)
+
+    def rotate(
+        self, records: Sequence[RecordId], progress: Progress = silent
+    ) -> publish.Publication:
+        """Seals held records under new keys and registers them: `flows.rotate.rotate`."""
+        return rotate.rotate(self.exchange, self.me, records, progress)
+
     def publishing(
         self, studies: Sequence[publish.StudyToPublish], progress: Progress = silent
     ) -> AbstractContextManager[publish.Publication]:
@@ -180,17 +194,15 @@ class Client:
         """Lets go of what was sealed and never published: `flows.drafts.drop_drafts`."""
         return drafts.drop_drafts(self.exchange, self.me)
 
-    def rotating(
-        self, records: Sequence[RecordId], progress: Progress = silent
-    ) -> AbstractContextManager[publish.Publication]:
-        """Seals held records anew, with what is done inside: `flows.rotate.rotating`."""
-        return rotate.rotating(self.exchange, self.me, records, progress)
-
-    def rotate(
-        self, records: Sequence[RecordId], progress: Progress = silent
-    ) -> publish.Publication:
-        """Seals held records under new keys and registers them: `flows.rotate.rotate`."""
-        return rotate.rotate(self.exchange, self.me, records, progress)
+    def shred(
+        self,
+        record: RecordId,
+        places: Mapping[str, shred.Place] | None = None,
+        progress: Progress = silent,
+    ) -> receipts.ErasureReceipt:
+        """Destroys what opens a record on this side, here and at `places`: `flows.shred.shred`."""
+        everywhere = {self.settings.store: self.exchange.store, **(places or {})}
+        return shred.shred(self.exchange, self.me, record, everywhere, progress)
 
     def hand_over(
         self, record: RecordId, to: Address | None = None, fingerprint: bytes | None = None

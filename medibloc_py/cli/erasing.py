@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from medibloc_py.cli.drafts import resumable
 from medibloc_py.cli.files import require_writable
-from medibloc_py.cli.options import As, Json, Session
+from medibloc_py.cli.options import As, Json, Session, at_terminal, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32
+from medibloc_py.errors import InvalidValue
+from medibloc_py.errors.words import time as as_time
+
+if TYPE_CHECKING:
+    from medibloc_py.client import Client
+    from medibloc_py.flows.receipts import Erasure
+    from medibloc_py.flows.shred import Shredding
 
 
 def rotate(
@@ -65,3 +73,110 @@ def rotate(
             ("record", "replaces", "patient", "record file"),
             rows,
         )
+
+
+def shred(
+    context: typer.Context,
+    record: Annotated[str, typer.Argument(help="Record id.")],
+    account: As,
+    store_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--store-at",
+            help="Another store that has its blobs, as for --store; may be given again.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the receipt; else <record>.erasure.json here.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Destroy what this account can open a record with, and let go of its blobs.
+
+    Standing grants are revoked first (by the patient). Then the record's secret is
+    overwritten and removed, and every store named lets go of the sealed record and of the
+    grant objects made here, and is asked what it still holds. A signed receipt tells all of
+    that, who else may hold a key, and what nobody can recall.
+
+    Was it killed, or was a store not reached, the same command finishes the work.
+    """
+    from medibloc_py.client import open_store
+    from medibloc_py.flows import receipts
+    from medibloc_py.flows.shred import plan
+    from medibloc_py.model import RecordId
+    from medibloc_py.storage.files import write_atomic
+
+    session: Session = context.obj
+    record_id = RecordId(read_bytes32(record, "record"))
+    client = session.acting_as(account)
+    console = Output(json)
+    target = (out or Path(f"{record_id.hex()}.erasure.json")).absolute()
+    require_writable(target.parent)
+    places = {place: open_store(place) for place in store_at or []}
+    doing = plan(client.exchange, client.me, record_id)
+    if not yes:
+        _confirm(client, doing, [client.settings.store, *places])
+    with console.progress() as progress:
+        receipt = client.shred(record_id, places, progress)
+    write_atomic(target, receipts.write_receipt(receipt))
+    console.result(
+        {"receipt": str(target), "erasure": receipt.erasure},
+        [*_lines(receipt.erasure), f"The receipt is in {target}."],
+    )
+
+
+def check_receipt(
+    file: Annotated[Path, typer.Argument(help="Receipt of a shredded record.")],
+    json: Json = False,
+) -> None:
+    """Check the signature of a receipt, and show what it says; no chain is needed."""
+    from medibloc_py.flows.receipts import check_receipt
+
+    erasure = check_receipt(read_bytes(file), file)
+    Output(json).result(
+        {"holds": True, "erasure": erasure},
+        [f"Signed by {erasure.holder}, and unchanged.", *_lines(erasure), erasure.statement],
+    )
+
+
+def _confirm(client: Client, doing: Shredding, places: list[str]) -> None:
+    """Says what will be gone and what nobody can recall, and asks.
+
+    Raises:
+        InvalidValue: nobody is there to ask.
+    """
+    from medibloc_py.flows.receipts import STATEMENT
+    from medibloc_py.flows.shred import other_holders
+
+    others = other_holders(client.exchange, client.me, doing)
+    told = [
+        f"Shred record 0x{doing.record.hex()}, held as its {doing.way}. This cannot be undone.",
+        f"- {len(doing.revoked)} standing grants end on chain.",
+        f"- The sealed record and {len(doing.grant_objects)} grant objects go from "
+        f"{', '.join(places)}, for everybody who reads from there.",
+        "- Others who may hold its key: "
+        + (", ".join(f"{each.account} ({each.way})" for each in others) or "nobody known")
+        + ".",
+        f"- {STATEMENT}",
+        "- Delete record files that were handed over (*.record.json): their addressee's key "
+        "opens them.",
+    ]
+    print("\n".join(told), file=sys.stderr)
+    if not at_terminal():
+        raise InvalidValue(name="--yes", given="not set", allowed="set where nobody can be asked")
+    typer.confirm("Shred it?", abort=True, err=True)
+
+
+def _lines(erasure: Erasure) -> list[str]:
+    return [
+        f"record      0x{erasure.record.hex()}, held as its {erasure.way}",
+        f"destroyed   its secret, at {as_time(erasure.at)}, block {erasure.block}",
+        f"revoked     {len(erasure.revoked)} grants",
+        f"let go of   {erasure.blob} and {len(erasure.grant_objects)} grant objects",
+        *(
+            f"place       {each.place}: {'gone' if each.gone else each.said}"
+            for each in erasure.places
+        ),
+        *(f"may hold it {each.account} ({each.way})" for each in erasure.holders),
+    ]

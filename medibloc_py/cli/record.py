@@ -10,7 +10,7 @@ import typer
 
 from medibloc_py.cli.acting import read_key
 from medibloc_py.cli.drafts import drafts, resumable
-from medibloc_py.cli.erasing import rotate
+from medibloc_py.cli.erasing import check_receipt, rotate, shred
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, KeyPrint, Session, read_bytes
 from medibloc_py.cli.output import Output
@@ -231,3 +231,5 @@ def show(
 
 app.command("drafts")(drafts)
 app.command("rotate")(rotate)
+app.command("shred")(shred)
+app.command("check-receipt")(check_receipt)

@@ -22,7 +22,7 @@ from medibloc_py.flows import papers
 from medibloc_py.flows.held import forget_record, held_record, holds_record, id_of
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.parties import Exchange, Identity
-from medibloc_py.model import Address, Root
+from medibloc_py.model import Address, RecordId, Root
 from medibloc_py.storage import Store
 from medibloc_py.storage.locks import sole
 
@@ -182,6 +182,30 @@ def drop_drafts(exchange: Exchange, issuer: Identity) -> list[Draft]:
     if busy is not None:
         raise busy
     return dropped
+
+
+def forget_draft_of(exchange: Exchange, issuer: Identity, record: RecordId) -> None:
+    """Forgets the draft of a record that is about to be shredded: it holds the same secret.
+
+    The drafts of what stands on chain go together, as `drop_drafts` lets them go; of what
+    does not, this one alone.
+
+    Raises:
+        WorkUnderway: its publication goes on in another process.
+        TransactionPending: it may have been sent, and was not mined in time.
+    """
+    for name in _publications(issuer):
+        drafts = Drafts(issuer, name)
+        if all(id_of(draft.file) != record for draft in drafts.read().values()):
+            continue
+        with drafts.sole():
+            found = drafts.read()
+            if drafts.registered(exchange, found):
+                drafts.forget()
+                continue
+            for place, draft in found.items():
+                if id_of(draft.file) == record:
+                    drafts.let_go(exchange.store, place, draft)
 
 
 def _publications(issuer: Identity) -> list[str]:

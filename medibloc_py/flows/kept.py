@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from medibloc_py.crypto import sale
 from medibloc_py.crypto.documents import RecordFile
@@ -15,7 +15,11 @@ from medibloc_py.errors import ContributionInvalid, ListingUnknown
 from medibloc_py.flows import papers
 from medibloc_py.flows.held import held_record, held_records, id_of, scalar_of
 from medibloc_py.flows.parties import Identity, Progress
-from medibloc_py.model import Listing, ListingId, SignedContribution
+from medibloc_py.model import Listing, ListingId, RecordId, SignedContribution
+
+_PREFIX = "listing-"
+_STRUCK = bytes(33)
+"""In the place of a locked key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,31 @@ def kept_listing(steward: Identity, listing_id: ListingId) -> KeptListing:
     return papers.read("listing", KeptListing, steward.recall(name), name)
 
 
+def keep_listing(steward: Identity, listing_id: ListingId, listing: KeptListing) -> None:
+    """Keeps the steward's private part of a listing, in place of what was kept of it."""
+    steward.keep(name_of(listing_id), papers.write("listing", listing))
+
+
+def strike_row(steward: Identity, listing_id: ListingId, record: RecordId) -> None:
+    """Takes a record's locked key out of a listing that is over; with its d it would open.
+
+    The rest stays, for claims and to list again without the record.
+    """
+    listing = kept_listing(steward, listing_id)
+    rows = tuple(
+        replace(row, W=_STRUCK) if each.terms.record == record else row
+        for row, each in zip(listing.rows, listing.contributions, strict=True)
+    )
+    if rows != listing.rows:
+        struck = papers.write("listing", replace(listing, rows=rows))
+        steward.keep_instead(name_of(listing_id), struck)
+
+
+def kept_listings(steward: Identity) -> list[ListingId]:
+    """The listings that the steward keeps something of."""
+    return [ListingId(bytes.fromhex(name[len(_PREFIX) :])) for name in steward.kept(_PREFIX)]
+
+
 def name_of(listing_id: ListingId) -> str:
     """The name under which it lies in the vault."""
-    return f"listing-{listing_id.hex()}"
+    return f"{_PREFIX}{listing_id.hex()}"

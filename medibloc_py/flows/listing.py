@@ -131,9 +131,9 @@ def list_dataset(
     place = exchange.chain_id, exchange.market.address
     listing_id = ids.listing_id(*place, listing)
     d = ledger.draw_listing(*place, listing_id, listing)
-    if not steward.vault.has(name := kept.name_of(listing_id)):
+    if not steward.vault.has(kept.name_of(listing_id)):
         table = kept.make_table(steward, listing, listing_id, d, contributions, progress)
-        steward.keep(name, papers.write("listing", table))
+        kept.keep_listing(steward, listing_id, table)
     receipt = None
     if not exchange.market.listing_state(listing_id).closes_at:
         approve(token, steward, exchange.market.address, bond)

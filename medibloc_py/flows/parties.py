@@ -101,6 +101,12 @@ class Identity:
         """Keeps a private document under a name; replaces it in one step if it exists."""
         self.vault.put(name, hpke.wrap(payload, self.keys.current.bundle, hpke.vault_info(name)))
 
+    def keep_instead(self, name: str, payload: bytes) -> None:
+        """Keeps a document in place of one that must not be read again: that is overwritten."""
+        self.vault.rewrite(
+            name, hpke.wrap(payload, self.keys.current.bundle, hpke.vault_info(name))
+        )
+
     def recall(self, name: str) -> bytes:
         """Opens a kept document.
 

@@ -74,6 +74,23 @@ class Vault:
         sweep(self._folder)
         write_atomic(path, data)
 
+    def rewrite(self, name: str, data: bytes) -> None:
+        """Replace what was put under `name`, and overwrite what it was, as far as `remove` does.
+
+        Raises:
+            InvalidValue: not a plain name.
+            StoreFailed: it is not there, or could not be written.
+        """
+        path = self.path(name)
+        with on_disk(path):
+            old = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        try:
+            self.put(name, data)
+            with on_disk(path):
+                _zero(old)
+        finally:
+            os.close(old)
+
     def get(self, name: str) -> bytes:
         """What was put under `name`.
 
@@ -107,12 +124,14 @@ class Vault:
         """
         path = self.path(name)
         gone = path.with_name(_PART + name)  # swept, should we die here
-        with on_disk(path), suppress(FileNotFoundError):
-            os.replace(path, gone)
-            sync_folder(self._folder)
-            _overwrite(gone)
-            gone.unlink()
-            sync_folder(self._folder)
+        with on_disk(path):
+            with suppress(FileNotFoundError):
+                os.replace(path, gone)
+                sync_folder(self._folder)
+            with suppress(FileNotFoundError):  # ours, or that of a run that died here
+                _overwrite(gone)
+                gone.unlink()
+                sync_folder(self._folder)
 
     def names(self) -> list[str]:
         """All names, sorted.
@@ -226,10 +245,14 @@ def sync_folder(folder: Path) -> None:
 def _overwrite(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     try:
-        write_all(descriptor, bytes(os.fstat(descriptor).st_size))
-        os.fsync(descriptor)
+        _zero(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _zero(descriptor: int) -> None:
+    write_all(descriptor, bytes(os.fstat(descriptor).st_size))
+    os.fsync(descriptor)
 
 
 def write_all(descriptor: int, data: bytes | memoryview) -> None:

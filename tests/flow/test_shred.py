@@ -1,0 +1,470 @@
+"""The end of a record: what is left opens nothing, and the receipt says what is true."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medibloc_py.crypto import curve, hpke, keys, sale
+from medibloc_py.crypto.documents import GrantObject
+from medibloc_py.errors import (
+    BlobMissing,
+    DocumentInvalid,
+    GrantNotFound,
+    InvalidValue,
+    MediBlocError,
+    NodeUnreachable,
+    RecordListed,
+    RecordNotHeld,
+    WrongKey,
+)
+from medibloc_py.flows import kept, papers
+from medibloc_py.flows.given import given_of
+from medibloc_py.flows.held import held_record, held_records, scalar_of
+from medibloc_py.flows.ledger import Ledger
+from medibloc_py.flows.parties import Identity
+from medibloc_py.flows.receipts import KIND, Erasure, ErasureReceipt, check_receipt, write_receipt
+from medibloc_py.flows.rotate import open_held
+from medibloc_py.model import RecordId, Scope
+from medibloc_py.storage import LocalStore, raw_cid
+from tests.flow.command import Done, run
+from tests.flow.world import PASSWORD, World
+
+ROOT = Path(__file__).parents[2]
+FINDS = re.compile(rb'"(?:0x)?([0-9a-f]{64,})"')
+BASE64 = re.compile(rb'"([A-Za-z0-9+/]{44,}={0,2})"')
+
+
+def cek_of(world: World, name: str, record: RecordId) -> bytes:
+    owner = world.me(name)
+    file = held_record(owner, record)
+    return keys.cek(keys.record_point(scalar_of(owner, file)), file.salt)
+
+
+class Thief:
+    """Has the homes of people, their passwords and the chain; knows salt and id of a record."""
+
+    def __init__(self, world: World, record: RecordId, salt: bytes, *names: str) -> None:
+        self.world, self.record, self.salt = world, record, salt
+        self.people = [world.me(name) for name in names]
+
+    def documents(self) -> Iterator[bytes]:
+        """Every document in the vaults, opened, and every string of bytes within."""
+        for person in self.people:
+            for name in person.vault.names():
+                if name != "ledger":
+                    yield from self.within(person.recall(name))
+
+    def within(self, document: bytes) -> Iterator[bytes]:
+        yield document
+        for found in FINDS.findall(document):
+            yield bytes.fromhex(found[: len(found) // 2 * 2].decode())
+        for found in BASE64.findall(document):
+            with suppress(ValueError):
+                yield base64.b64decode(found)
+
+    def found(self) -> set[bytes]:
+        """Every content key that some 32 bytes give: as the key, as x, or as r with a root."""
+        roots = [person.keys.root_secret for person in self.people]
+        seen: set[bytes] = set()
+        for document in {*self.documents(), *roots}:
+            for at in range(len(document) - 31):
+                seen.add(document[at : at + 32])
+        result = set(seen)
+        for window in seen:
+            scalars = [keys.record_scalar(root, window) for root in roots]
+            with suppress(InvalidValue):
+                scalars.append(curve.parse_scalar(window))
+            result |= {keys.cek(keys.record_point(x), self.salt) for x in scalars}
+        return result | self.from_sales() | self.from_grants()
+
+    def from_sales(self) -> set[bytes]:
+        """What a steward's listings give with the secrets of its ledger."""
+        result = set()
+        for person in self.people:
+            drawn = Ledger(person).book().listings.values()
+            for listing in kept.kept_listings(person):
+                for row in kept.kept_listing(person, listing).rows:
+                    for each in drawn:
+                        with suppress(MediBlocError):
+                            result.add(
+                                sale.recover_cek(listing, self.record, self.salt, row.W, each.d)
+                            )
+        return result
+
+    def from_grants(self) -> set[bytes]:
+        """What every event of a grant leads to, with the keys of everybody there is."""
+        exchange = self.world.exchange
+        result = set()
+        for event in exchange.access.grants(record=self.record):
+            for client in self.world.clients.values():
+                result |= set(self.opened(client.me, event))
+        return result
+
+    def opened(self, reader: Identity, event: object) -> Iterator[bytes]:
+        exchange = self.world.exchange
+        terms = (event.patient, event.grantee, 1, event.purpose, event.expires_at)
+        place = (exchange.chain_id, exchange.access.address, self.record)
+        with suppress(WrongKey, BlobMissing):
+            info = hpke.locator_info(*place, *terms)
+            digest = hpke.open_locator(event.locator, reader.keys, info)
+            wrapped = b"".join(exchange.store.get(raw_cid(digest)))
+            opened = hpke.unwrap(wrapped, reader.keys, hpke.grant_info(*place, *terms), "object")
+            yield GrantObject.decode(opened).cek
+
+    def chain(self) -> bytes:
+        """All that was ever sent to the chain, and all that its contracts said."""
+        rpc = self.world.exchange.network.rpc
+        last = int(rpc.ask("eth_blockNumber"), 16)
+        logs = rpc.ask("eth_getLogs", {"fromBlock": "0x0", "toBlock": hex(last)})
+        parts = [part for log in logs for part in (log["data"], *log["topics"])]
+        for number in range(last + 1):
+            block = rpc.ask("eth_getBlockByNumber", hex(number), True)
+            parts += [transaction["input"] for transaction in block["transactions"]]
+        return b"".join(bytes.fromhex(part[2:]) for part in parts)
+
+
+def granted(world: World) -> RecordId:
+    """Alice's record, granted to the clinic."""
+    record = world.records["alice"]
+    world["alice"].grant(record, world.address("clinic"), "TREATMENT", world.in_days(7))
+    return record
+
+
+def test_after_both_shredded_nothing_opens_the_blob(world: World) -> None:
+    record = granted(world)
+    file = held_record(world.me("alice"), record)
+    car, key, x = world.car_of("alice"), cek_of(world, "alice", record), file.x
+    assert x is not None
+    r = held_record(world.me("hospital"), record).r
+    thief = Thief(world, record, file.salt, "alice", "hospital")
+    assert key in thief.found()
+    assert key in thief.from_grants()
+    world["alice"].shred(record)
+    world["hospital"].shred(record)
+    assert key not in thief.found()
+    told = thief.chain()
+    point = keys.record_point(x)
+    assert len(told) > 10_000
+    for secret in (key, r, curve.scalar_bytes(x), point[1:], x.to_bytes(32, "little")):
+        assert secret
+        assert secret not in told
+    assert not car.exists()
+    (blob,) = world.store.iterdir()
+    assert blob == world.car_of("bob")
+
+
+def test_another_record_of_the_same_account_still_opens(world: World) -> None:
+    record, hospital = granted(world), world["hospital"]
+    bob = world.records["bob"]
+    world["bob"].grant(bob, world.address("clinic"), "TREATMENT", world.in_days(7))
+    hospital.shred(record)
+    assert set(held_records(hospital.me)) == {bob}
+    opened = open_held(world.exchange, hospital.me, held_record(hospital.me, bob))
+    assert opened.read(0) == world["clinic"].open_granted(bob).read(0)
+
+
+def test_a_patient_ends_its_grants_with_one_transaction(world: World) -> None:
+    alice, network = world["alice"], world.exchange.network
+    record = granted(world)
+    for name in ("researcher", "rival"):
+        alice.grant(record, world.address(name), "TREATMENT", world.in_days(7))
+    alice.revoke_grant(record, world.address("rival"))
+    objects = {cid for given in given_of(alice.me, record) for cid in given.objects()}
+    assert len(objects) == 2
+    block = network.block_number()
+    receipt = alice.shred(record).erasure
+    assert network.block_number() == block + 1
+    assert set(receipt.revoked) == {world.address("clinic"), world.address("researcher")}
+    assert set(receipt.grant_objects) == objects
+    assert not [cid for cid in objects if world.exchange.store.has(cid)]
+    assert given_of(alice.me, record) == []
+    for name in ("clinic", "researcher"):
+        with pytest.raises(GrantNotFound):
+            world[name].open_granted(record)
+
+
+def test_an_issuer_alone_leaves_the_readers_without_a_blob(world: World) -> None:
+    record = granted(world)
+    receipt = world["hospital"].shred(record).erasure
+    assert (receipt.way, receipt.secret, receipt.revoked) == ("issuer", "r", ())
+    with pytest.raises(BlobMissing):
+        world["clinic"].open_granted(record)
+    assert held_record(world.me("alice"), record)
+    with pytest.raises(RecordNotHeld):
+        held_record(world.me("hospital"), record)
+
+
+def test_a_receipt_names_who_may_still_hold_a_key(world: World) -> None:
+    alice, record = world["alice"], granted(world)
+    delegate = world.address("stranger")
+    alice.name_delegate(delegate, Scope.GRANT, world.in_days(30))
+    receipt = alice.shred(record).erasure
+    assert {(each.account, each.way) for each in receipt.holders} == {
+        (world.address("hospital"), "issuer"),
+        (world.address("clinic"), "reader"),
+        (delegate, "delegate"),
+    }
+    assert "Nothing recalls a study that was opened" in receipt.statement
+    assert (receipt.holder, receipt.way, receipt.secret) == (alice.me.address, "patient", "x")
+    assert 0 < receipt.at <= world.exchange.network.now()
+
+
+# A record that was for sale.
+
+
+def test_a_listed_record_is_shredded_only_when_the_sale_is_over(world: World) -> None:
+    record, hospital = world.records["alice"], world["hospital"]
+    key, salt = cek_of(world, "hospital", record), held_record(hospital.me, record).salt
+    listed = world.list_dataset()
+    checked = world["researcher"].check_quote(
+        world.quote(listed), "quote", "HMB+NONCOMMERCIAL+HAS_IRB"
+    )
+    bought = world["researcher"].purchase(checked)
+    with pytest.raises(RecordListed, match="takes orders until"):
+        hospital.shred(record)
+    world["alice"].withdraw(world.claim_file(listed, "alice"), "claim")
+    world.chain.increase_time(1)
+    with pytest.raises(RecordListed, match="has the open order"):
+        hospital.shred(record)
+    hospital.settle(bought.order_id, confirmations=0)
+    thief = Thief(world, record, salt, "hospital")
+    assert key in thief.from_sales()
+    receipt = hospital.shred(record).erasure
+    assert key not in thief.from_sales() | thief.found()
+    assert (world.address("researcher"), "buyer") in {(h.account, h.way) for h in receipt.holders}
+    # The others are paid and can be listed again.
+    assert {claim.contribution.patient for claim in hospital.claims_of(listed.listing_id)} == {
+        world.address("alice"), world.address("bob"),
+    }  # fmt: skip
+    world["bob"].claim(world.claim_file(listed, "bob"), "claim")
+    assert world.token.balance(world.address("bob")) > 0
+
+
+# Places.
+
+
+def test_every_place_is_asked_and_told_by_name(world: World, tmp_path: Path) -> None:
+    hospital, record = world["hospital"], world.records["alice"]
+    file = held_record(hospital.me, record)
+    copy = LocalStore(tmp_path / "copy")
+    copy.put(world.exchange.store.get(file.cid), expected=file.cid)
+
+    class Keeps(LocalStore):
+        def unpin(self, cid: object) -> None:
+            """A store that says yes and does nothing."""
+
+    liar = Keeps(tmp_path / "liar")
+    liar.put(copy.get(file.cid), expected=file.cid)
+
+    class Away(LocalStore):
+        def unpin(self, cid: object) -> None:
+            raise NodeUnreachable(url="far", reason="no route")
+
+    places = {"copy": copy, "liar": liar, "away": Away(tmp_path / "away")}
+    told = {each.place: each for each in hospital.shred(record, places).erasure.places}
+    assert told.keys() == {hospital.settings.store, *places}
+    assert [told[name].gone for name in (hospital.settings.store, *places)] == [
+        True, True, False, False,
+    ]  # fmt: skip
+    assert told["liar"].said == f"it still holds 1 of them: {file.cid}"
+    assert told["away"].said.startswith("NodeUnreachable: ")
+    assert not copy.has(file.cid)
+    # The same again asks those that were not reached; what was destroyed and when stays.
+    first = hospital.shred(record).erasure
+    again = hospital.shred(record, {"away": LocalStore(tmp_path / "away")}).erasure
+    assert {each.place: each.gone for each in again.places}["away"]
+    assert (again.at, again.block, again.blob) == (first.at, first.block, first.blob)
+
+
+# Interrupted.
+
+
+def test_what_cannot_be_revoked_is_not_destroyed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, record = world["alice"], granted(world)
+
+    def down(*_: object) -> None:
+        raise NodeUnreachable(url="here", reason="gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.exchange.access, "send", down)
+        with pytest.raises(NodeUnreachable):
+            alice.shred(record)
+    assert held_record(alice.me, record)
+    assert world["clinic"].open_granted(record).read(0)
+    assert alice.shred(record).erasure.revoked == (world.address("clinic"),)
+
+
+STEPS = {
+    "noted": ("medibloc_py.flows.shred", "_revoke", "before"),
+    "revoked": ("medibloc_py.flows.shred", "_revoke", "after"),
+    "half removed": ("medibloc_py.storage.files", "_overwrite", "before"),
+    "destroyed": ("medibloc_py.flows.shred", "_forget", "after"),
+    "let go of": ("medibloc_py.flows.shred", "_told", "after"),
+    "not yet signed": ("medibloc_py.flows.shred", "sign_receipt", "before"),
+}
+DYING = """
+import importlib, sys
+from tests.flow import dying
+from medibloc_py import cli
+room, name, wrap = sys.argv[1:4]
+room = importlib.import_module(room)
+setattr(room, name, getattr(dying, wrap)(getattr(room, name)))
+sys.argv = ["medibloc", *sys.argv[4:]]
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_killed_shredding_is_finished_by_the_same_command(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    record, alice = granted(world), world.me("alice")
+    file, key = held_record(alice, record), cek_of(world, "alice", record)
+    out = tmp_path / "receipt.json"
+    argv = [
+        "--home", str(world.home), "--rpc", world.node.url,
+        "record", "shred", record.hex(), "--as", "alice", "--yes", "--json", "--out", str(out),
+    ]  # fmt: skip
+    dead = subprocess.run(
+        [sys.executable, "-c", DYING, *STEPS[step], *argv],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    assert not out.exists()
+    done = run(*argv)
+    assert done.code == 0, done
+    erasure = check_receipt(out.read_bytes(), out)
+    assert erasure.revoked == (world.address("clinic"),)
+    assert len(erasure.grant_objects) == 1
+    assert all(place.gone for place in erasure.places)
+    blobs = (erasure.blob, *erasure.grant_objects)
+    assert not [cid for cid in blobs if world.exchange.store.has(cid)]
+    assert key not in Thief(world, record, file.salt, "alice").found()
+    folder = alice.vault.path("x").parent
+    assert not [name for name in os.listdir(folder) if name.startswith(".")]
+    with pytest.raises(GrantNotFound):
+        world["clinic"].open_granted(record)
+
+
+def test_a_draft_of_the_record_goes_with_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rotation that died after its registration has left the new secret in a draft."""
+    hospital = world["hospital"]
+
+    def dead(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("medibloc_py.flows.rotate.replace", dead)
+        with pytest.raises(KeyboardInterrupt):
+            hospital.rotate([world.records["alice"]])
+    assert hospital.me.kept("draft-")
+    new = (set(held_records(hospital.me)) - set(world.records.values())).pop()
+    key, salt = cek_of(world, "hospital", new), held_record(hospital.me, new).salt
+    hospital.shred(new)
+    assert hospital.me.kept("draft-") == []
+    assert key not in Thief(world, new, salt, "hospital").found()
+
+
+# Receipts.
+
+
+@pytest.fixture
+def receipt(world: World) -> ErasureReceipt:
+    return world["alice"].shred(granted(world))
+
+
+def test_a_receipt_reads_back(receipt: ErasureReceipt) -> None:
+    assert check_receipt(write_receipt(receipt), "receipt") == receipt.erasure
+
+
+def test_a_receipt_that_was_changed_does_not_hold(world: World, receipt: ErasureReceipt) -> None:
+    erasure = receipt.erasure
+    changes = {
+        "chain_id": 1, "contract": world.address("bob"), "record": papers.Bytes32(bytes(32)),
+        "holder": world.address("bob"), "way": "issuer", "at": erasure.at + 1,
+        "block": erasure.block + 1, "secret": "r", "blob": erasure.blob[:-1] + "a",
+        "grant_objects": (), "revoked": (), "holders": (), "statement": "All is gone.",
+        "places": tuple(replace(each, place="everywhere") for each in erasure.places),
+    }  # fmt: skip
+    assert changes.keys() == set(Erasure.__dataclass_fields__)
+    for name, value in changes.items():
+        changed = replace(receipt, erasure=replace(erasure, **{name: value}))
+        with pytest.raises(DocumentInvalid, match="did not sign it"):
+            check_receipt(write_receipt(changed), "receipt")
+    for signature in (b"", bytes(65), receipt.signature[:-1] + b"\x01"):
+        with pytest.raises(DocumentInvalid):
+            check_receipt(write_receipt(replace(receipt, signature=signature)), "receipt")
+    with pytest.raises(DocumentInvalid):
+        check_receipt(b"{}", "receipt")
+
+
+def test_a_receipt_is_no_word_for_a_contract(receipt: ErasureReceipt) -> None:
+    """Its domain is none of the four contracts', so no relay can make an act of it."""
+    body = json.loads(write_receipt(receipt))
+    assert body["medibloc"] == KIND
+    assert set(body) == {"medibloc", "version", "erasure", "signature"}
+
+
+# On the command line.
+
+
+def command(world: World, *argv: str | Path) -> Done:
+    return run("--home", world.home, "--rpc", world.node.url, "record", *argv)
+
+
+def test_nothing_is_shredded_unasked(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    record, out = granted(world), tmp_path / "receipt.json"
+    done = command(world, "shred", record.hex(), "--as", "alice", "--out", out)
+    assert done.code == InvalidValue.exit_code
+    for said in ("This cannot be undone", "1 standing grants", "hospital", "Nothing recalls"):
+        assert said.replace("hospital", world.address("hospital")) in done.err
+    assert held_record(world.me("alice"), record)
+    assert world["clinic"].open_granted(record)
+    assert not out.exists()
+
+
+def test_shred_writes_a_receipt_that_anyone_can_check(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    record, out = granted(world), tmp_path / "receipt.json"
+    cid = held_record(world.me("alice"), record).cid
+    copy = LocalStore(tmp_path / "copy")
+    copy.put(world.exchange.store.get(cid), expected=cid)
+    places = ("--store-at", tmp_path / "copy", "--store-at", "/ip4/127.0.0.1/tcp/9")
+    done = command(
+        world, "shred", record.hex(), "--as", "alice", *places, "--yes", "--out", out, "--json"
+    )
+    assert done.code == 0, done
+    told = {each["place"]: each["gone"] for each in done.json["erasure"]["places"]}
+    assert sorted(told.values()) == [False, True, True]
+    assert not told["/ip4/127.0.0.1/tcp/9"]
+    assert not copy.has(cid)
+    checked = run("record", "check-receipt", out)
+    assert f"Signed by {world.address('alice')}, and unchanged." in checked.out
+    assert f"{world.address('hospital')} (issuer)" in checked.out
+    out.write_bytes(out.read_bytes().replace(b'"gone": false', b'"gone": true'))
+    assert run("record", "check-receipt", out, "--json").json["error"] == "DocumentInvalid"
+    unknown = command(world, "shred", "00" * 32, "--as", "alice", "--yes", "--json")
+    assert unknown.json["error"] == "RecordNotHeld"
