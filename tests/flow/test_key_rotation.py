@@ -1,0 +1,124 @@
+"""An account's key pairs: rotated, killed in between, brought back from paper; grants stay open."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from medibloc_py.client import Client
+from medibloc_py.flows import keyring, recovery
+from medibloc_py.imaging.samples import sample
+from tests.flow.command import Done, run
+from tests.flow.world import PASSWORD, PATIENTS, World
+
+ROOT = Path(__file__).parents[2]
+CHEAP = 2
+DYING = """
+import sys
+from tests.flow import dying
+from medibloc_py import cli
+from medibloc_py.chain import Network
+Network.send = dying.before(Network.send)
+sys.argv = ["medibloc", *sys.argv[1:]]
+cli.main()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+
+
+def arguments(world: World, *argv: str) -> list[str]:
+    return ["--home", str(world.home), "--rpc", world.node.url, "account", *argv]
+
+
+def medibloc(world: World, *argv: str) -> Done:
+    done = run(*arguments(world, *argv))
+    assert done.code == 0, done
+    return done
+
+
+def reopened(world: World, name: str, home: Path | None = None) -> Client:
+    """A client with the keys that stand in the key file now."""
+    keys = keyring.open_account(home or world.home, name, PASSWORD).keys
+    return replace(world[name], identity=replace(world[name].me, keys=keys))
+
+
+def grant_to_clinic(world: World) -> None:
+    expiry = world.in_days(7)
+    world["alice"].grant(
+        world.records["alice"], world.address("clinic"), "TREATMENT", expires_at=expiry
+    )
+
+
+def reads(client: Client, world: World) -> bool:
+    opened = client.open_granted(world.records["alice"])
+    return opened.read(0) == sample(PATIENTS["alice"]).read_bytes()
+
+
+def test_a_rotation_killed_before_the_chain_loses_nothing(world: World) -> None:
+    """The pair is in the file first: a key on chain that nobody has could open nothing."""
+    grant_to_clinic(world)
+    accounts = world.exchange.accounts
+    before = accounts.published_key(world.address("clinic"))
+    argv = arguments(world, "publish-key", "--rotate", "--as", "clinic")
+    dead = subprocess.run(
+        [sys.executable, "-c", DYING, *argv],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    clinic = reopened(world, "clinic")
+    assert len(clinic.me.keys.pairs) == 2
+    assert accounts.published_key(clinic.me.address) == before
+    assert reads(clinic, world)
+    grant_to_clinic(world)  # wrapped for the pair on chain, still
+    assert reads(clinic, world)
+    medibloc(world, "publish-key", "--as", "clinic")
+    now = accounts.published_key(clinic.me.address)
+    assert (now.version, now.bundle) == (2, clinic.me.keys.current.bundle)
+    assert reads(clinic, world)
+    grant_to_clinic(world)
+    assert reads(clinic, world)
+
+
+def test_what_was_granted_before_a_rotation_opens_from_paper(world: World, tmp_path: Path) -> None:
+    grant_to_clinic(world)
+    told = medibloc(world, "publish-key", "--rotate", "--as", "clinic")
+    assert "Sheets made before lack the new key" in told.err
+    clinic = reopened(world, "clinic")
+    sheet = recovery.backup(clinic.me)
+    found = recovery.restore(
+        tmp_path / "new", "clinic", [("sheet", sheet)], lambda: PASSWORD, str, work=CHEAP
+    )
+    assert found.keys == clinic.me.keys
+    assert reads(replace(clinic, identity=found), world)
+
+
+def test_a_sheet_from_before_a_rotation_opens_what_was_granted_before(
+    world: World, tmp_path: Path
+) -> None:
+    sheet = recovery.backup(world.me("clinic"))
+    grant_to_clinic(world)
+    medibloc(world, "publish-key", "--rotate", "--as", "clinic")
+    old = recovery.restore(
+        tmp_path / "new", "clinic", [("sheet", sheet)], lambda: PASSWORD, str, work=CHEAP
+    )
+    assert reads(replace(world["clinic"], identity=old), world)
+
+
+def test_a_rotation_that_is_only_signed_is_kept(world: World, tmp_path: Path) -> None:
+    medibloc(
+        world, "publish-key", "--rotate", "--as", "clinic", "--sign", str(tmp_path / "key.json")
+    )
+    assert len(reopened(world, "clinic").me.keys.pairs) == 2
+    assert world.exchange.accounts.published_key(world.address("clinic")).version == 1
