@@ -1,12 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from medibloc_py.chain import LocalNode
-from tests.flow.world import World, build
+from tests.fakes.recorded_kubo import RecordedKubo, serve
+from tests.flow.house import CT, MR, House
+from tests.flow.world import PASSWORD, World, build
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +30,30 @@ def world(_stage: World, tmp_path: Path) -> Iterator[World]:
     snapshot = _stage.chain.snapshot()
     yield _stage.moved_to(tmp_path / "home")
     _stage.chain.revert(snapshot)
+
+
+@pytest.fixture
+def house(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    shutil.copy(CT, here / "ct.dcm")
+    shutil.copy(MR, here / "mr.dcm")
+    return House(world, here, str(world.home / "store"))
+
+
+@pytest.fixture
+def idle_miner(world: World) -> Iterator[Callable[[], object]]:
+    """A chain that mines when it is told to."""
+    rpc = world.exchange.network.rpc
+    rpc.ask("evm_setAutomine", False)
+    yield lambda: rpc.ask("evm_mine")
+    rpc.ask("anvil_dropAllTransactions")
+    rpc.ask("evm_setAutomine", True)
+
+
+@pytest.fixture
+def kubo() -> Iterator[RecordedKubo]:
+    with serve() as kubo:
+        yield kubo

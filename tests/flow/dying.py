@@ -1,6 +1,7 @@
 """`medibloc`, killed at a named step: `python -m tests.flow.dying STEP ARGUMENT...`.
 
 It dies as a machine does that loses its power: no handler runs, nothing is cleaned up.
+`kill_at` does the same in a fork of this process, which starts at once.
 """
 
 from __future__ import annotations
@@ -8,15 +9,24 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 from medibloc_py import cli
-from medibloc_py.flows import kept
+from medibloc_py.chain.transactions import Outbox
+from medibloc_py.cli import record, saving
+from medibloc_py.cli.output import Output
+from medibloc_py.flows import kept, publish
+from medibloc_py.flows.drafts import Drafts
+from medibloc_py.flows.given import Given
 from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.parties import Identity
-from medibloc_py.services import MarketService
-from medibloc_py.storage import files, journal
+from medibloc_py.services import AccessService, MarketService, RecordsService
+from medibloc_py.storage import KuboStore, LocalStore, files, journal
+from medibloc_py.storage.car import CarWriter
+from tests.flow.command import run
 
 Call = Callable[..., Any]
 
@@ -61,8 +71,60 @@ def half(real: Call) -> Call:
     return half_then_die
 
 
+Step = tuple[Any, str, Callable[[Call], Call]]
+
+PUBLISH: dict[str, Step] = {
+    "before the first blob": (LocalStore, "put", before),
+    "half a blob": (CarWriter, "block", at_call(1, after)),
+    "blob not yet whole": (CarWriter, "finish", after),
+    "half a draft": (files, "write_all", at_call(1, half)),
+    "first blob announced": (Drafts, "write", at_call(1, after)),
+    "first blob kept": (LocalStore, "put", at_call(1, after)),
+    "first draft done": (Drafts, "write", at_call(2, after)),
+    "second blob announced": (Drafts, "write", at_call(3, after)),
+    "second blob kept": (LocalStore, "put", at_call(2, after)),
+    "second draft done": (Drafts, "write", at_call(4, after)),
+    "first record file kept": (publish, "keep_record", at_call(1, after)),
+    "registration about to be sent": (RecordsService, "register", before),
+    "registration sent": (Outbox, "_hand_over", after),
+    "registered": (RecordsService, "register", after),
+    "before a file is handed over": (record, "_hand_over", before),
+    "half a handed file": (files, "write_all", at_call(7, half)),
+    "first file handed over": (record, "_hand_over", at_call(1, after)),
+    "told": (Output, "table", after),
+    "before drafts are forgotten": (Drafts, "forget", before),
+}
+"""Of the publication of two studies, each handed over."""
+OPEN: dict[str, Step] = {
+    "before the receipt": (saving, "write_all", before),
+    "half a head": (saving, "write_all", at_call(1, half)),
+    "half a file": (saving, "write_all", at_call(2, half)),
+    "half a line": (saving, "write_all", at_call(3, half)),
+    "file noted": (saving._Receipt, "note", at_call(1, after)),
+    "file in its place": (files.Part, "become", at_call(1, after)),
+    "second file noted": (saving._Receipt, "note", at_call(2, after)),
+    "second file in its place": (files.Part, "become", at_call(2, after)),
+    "all saved": (saving.Saving, "save", at_call(1, after)),
+    "told of files": (Output, "result", after),
+    "before the receipt goes": (saving._Receipt, "close", before),
+}
+GRANT: dict[str, Step] = {
+    "before the object is noted": (Given, "storing", before),
+    "object noted": (Given, "storing", after),
+    "object stored": (LocalStore, "put", after),
+    "grant about to be sent": (AccessService, "send", before),
+    "grant sent": (Outbox, "_hand_over", after),
+    "granted": (AccessService, "send", after),
+    "object handed out": (Given, "handed_out", after),
+}
+KUBO: dict[str, Step] = {
+    "announced to kubo": (Drafts, "write", at_call(1, after)),
+    "pinned by kubo": (KuboStore, "put", at_call(1, after)),
+    "kept by kubo": (Drafts, "write", at_call(2, after)),
+    "grant object in kubo": (KuboStore, "put", after),
+}
 # Each append writes twice: a payload and its mark. The head of a new ledger is one, too.
-STEPS: dict[str, tuple[Any, str, Callable[[Call], Call]]] = {
+STEPS: dict[str, Step] = {
     "half a head": (journal, "write_all", at_call(1, half)),
     "head unmarked": (journal, "write_all", at_call(2, before)),
     "half a first entry": (journal, "write_all", at_call(3, half)),
@@ -91,14 +153,45 @@ STEPS: dict[str, tuple[Any, str, Callable[[Call], Call]]] = {
 }
 
 
-def main() -> None:
-    step, *argv = sys.argv[1:]
-    place, name, wrap = STEPS[step]
+def _arm(step: Step) -> None:
+    place, name, wrap = step
     real = getattr(place, name)
     if callable(real):
         setattr(place, name, wrap(real))
     else:  # a method that a descriptor binds
         setattr(place, name, property(lambda me: wrap(real.__get__(me, type(me)))))
+
+
+def kill_at(step: Step, *argv: str | Path, timeout_s: float = 60) -> None:
+    """Runs `medibloc` in a fork of this process that is killed at a step.
+
+    Raises:
+        AssertionError: it ended before that step.
+    """
+    child = os.fork()
+    if child == 0:
+        try:
+            _arm(step)
+            os.write(2, f"{run(*argv)} outlived its step\n".encode())
+        finally:
+            os._exit(1)
+    give_up = time.monotonic() + timeout_s
+    while True:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            assert os.WIFSIGNALED(status), "it ended before that step"
+            assert os.WTERMSIG(status) == signal.SIGKILL
+            return
+        if time.monotonic() > give_up:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            raise AssertionError("it hangs")
+        time.sleep(0.01)
+
+
+def main() -> None:
+    step, *argv = sys.argv[1:]
+    _arm(STEPS[step])
     sys.argv = ["medibloc", *argv]
     cli.main()
 
