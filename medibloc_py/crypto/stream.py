@@ -29,7 +29,7 @@ LENGTH_BYTES = 8
 """The u64 before a stream's content, and the one at the end of a record."""
 _ZEROS = memoryview(bytes(PIECE_BYTES))
 _MOST_SEALED_PIECE = HEADER_BYTES + PIECE_BYTES + TAG_BYTES * (PIECE_BYTES // CHUNK_BYTES + 1)
-_MOST_LENT = 4  # one is sealed while the reader works on another; who holds more gets new ones
+_MOST_LENT = 64  # as many as leaves take that wait to be hashed; who holds more gets new ones
 
 
 def padme(length: int) -> int:

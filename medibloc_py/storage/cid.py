@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 from base64 import b32decode, b32encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from medibloc_py.errors import InvalidValue
 from medibloc_py.model import Cid, StoredBlob
-from medibloc_py.storage.hashing import LeafHasher
+from medibloc_py.storage.hashing import Leaf, LeafHasher
 from medibloc_py.storage.unixfs import CHUNK_BYTES, MAX_LINKS, Link, encode_node
 
 RAW: Final = 0x55
@@ -87,7 +87,7 @@ def digest_of(cid: str) -> bytes:
 class CidBuilder:
     """Computes a blob's CID from its stream, and cuts the blob into its blocks.
 
-    Memory is constant: a few chunks, and at most 1024 links a level of the tree. Leaves
+    Memory is constant: a few leaves, and at most 1024 links a level of the tree. Leaves
     are hashed on every core this process may use; the threads end with `finish`, and
     with `close` or the block of a `with` where it does not come to that.
 
@@ -108,9 +108,7 @@ class CidBuilder:
         self.dag_bytes = 0
         self._emit = emit
         self._hasher = LeafHasher(cores)
-        self._spare: list[memoryview] = []
-        self._leaf = memoryview(bytearray(CHUNK_BYTES))
-        self._filled = 0
+        self._leaf = self._start_leaf()
         self._levels: list[list[Link]] = [[]]
 
     def __enter__(self) -> CidBuilder:
@@ -121,24 +119,20 @@ class CidBuilder:
         self.close()
 
     def write(self, data: bytes | memoryview) -> None:
-        """Append `data`, of any length; a copy is kept."""
+        """Append `data`, of any length. It is not copied, so a view must not change while held."""
         view = memoryview(data)
         self.size_bytes += len(view)
         while view:
-            taken = min(CHUNK_BYTES - self._filled, len(view))
-            self._leaf[self._filled : self._filled + taken] = view[:taken]
-            self._filled += taken
-            view = view[taken:]
-            if self._filled == CHUNK_BYTES:
-                self._end_leaf()
+            if self._leaf.size_bytes == CHUNK_BYTES:
+                self._link_all(self._hasher.end(self._leaf))
+                self._leaf = self._start_leaf()
+            piece = view[: CHUNK_BYTES - self._leaf.size_bytes]
+            self._leaf.take(piece)
+            view = view[len(piece) :]
 
     def finish(self) -> StoredBlob:
         """End the blob and tell its CID and size. The builder is spent afterwards."""
-        for leaf, digest in self._hasher.rest():
-            self._link(leaf, digest)
-        if self._filled or not self.size_bytes:
-            leaf = self._leaf[: self._filled]
-            self._link(leaf, hashlib.sha256(leaf).digest())
+        self._link_all(self._hasher.end_last(self._leaf))
         self.close()
         level = 0
         while level + 1 < len(self._levels) or len(self._levels[level]) > 1:
@@ -152,18 +146,15 @@ class CidBuilder:
         """Give up the blob, if it was not finished."""
         self._hasher.close()
 
-    def _end_leaf(self) -> None:
-        for leaf, digest in self._hasher.add(self._leaf):
-            self._link(leaf, digest)
-            self._spare.append(leaf)
-        self._leaf = self._spare.pop() if self._spare else memoryview(bytearray(CHUNK_BYTES))
-        self._filled = 0
+    def _start_leaf(self) -> Leaf:
+        return self._hasher.start(kept=self._emit is not None)
 
-    def _link(self, leaf: memoryview, digest: bytes) -> None:
-        cid = binary_cid(RAW, digest)
-        if self._emit is not None:
-            self._emit(cid, leaf)
-        self._append(0, Link(cid, len(leaf), len(leaf)))
+    def _link_all(self, leaves: Iterator[tuple[Leaf, bytes]]) -> None:
+        for leaf, digest in leaves:
+            cid = binary_cid(RAW, digest)
+            if self._emit is not None:
+                self._emit(cid, leaf.block())
+            self._append(0, Link(cid, leaf.size_bytes, leaf.size_bytes))
 
     def _append(self, level: int, link: Link) -> None:
         # A full node is closed by its successor, not by its last child: only then
