@@ -5,25 +5,24 @@ The product's reader, and a stranger's that knows the document alone.
 
 import importlib
 import json
+import re
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 import pytest
 import stranger_record
-from conftest import unhex
+from conftest import VECTORS, unhex
+from plain_sealer import CEK, SALT, content, padded, seal_file
 
 from medibloc_py.crypto.envelope import RecordReader
+from medibloc_py.crypto.keys import file_key
 from medibloc_py.crypto.manifest import Manifest
+from medibloc_py.crypto.ranges import SealedRanges
 from medibloc_py.errors import Corrupted, WrongKey
 
-FOLDER = Path(__file__).parents[2] / "vectors" / "envelope"
+FOLDER = VECTORS / "envelope"
 INDEX = json.loads((FOLDER / "index.json").read_text(encoding="utf-8"))
-# Kinds of failure; the document lists the same.
-KINDS = {
-    *("wrong key", "wrong context", "truncated", "extended", "reordered", "flipped header"),
-    *("flipped chunk", "bad padding", "bad length", "bad manifest"),
-}
+DOCUMENT = (FOLDER.parents[2] / "docs" / "envelope-v1.md").read_text(encoding="utf-8")
 
 
 def named(case):
@@ -103,7 +102,10 @@ def test_the_folder_is_what_its_script_makes():
 
 
 def test_every_kind_of_failure_has_its_files():
-    assert {case["kind"] for case in INDEX["bad"]} == KINDS
+    table = DOCUMENT.split("### Kinds of failure\n\n", 1)[1].split("\n\n", 1)[0]
+    kinds = {line.split("|")[1].strip() for line in table.splitlines()[2:]} - {""}
+    assert {case["kind"] for case in INDEX["bad"]} == kinds
+    assert len(kinds) == 10
     assert len({named(case) for case in INDEX["bad"]}) == len(INDEX["bad"])
     used = {case["path"] for cases in (INDEX["good"], INDEX["bad"]) for case in cases}
     assert used | {"index.json", "folding.json"} == {file.name for file in FOLDER.iterdir()}
@@ -149,6 +151,27 @@ def test_every_kind_of_range_of_a_good_record_opens(reader, name):
         content = opened.file(index)
         for offset, length in ranges_of(entry["size"]):
             assert opened.range(index, offset, length) == content[offset : offset + length]
+
+
+def test_the_documents_ranges_are_where_it_says():
+    rows = re.findall(
+        r"^\| (\d+) bytes? from ([\d,]+) \| .* \| ([\d,]+) to ([\d,]+) \|$", DOCUMENT, re.M
+    )
+    assert len(rows) == 5
+    sealed = seal_file(0, padded(content("document", 40_000)))
+    for row in rows:
+        length, offset, start, end = (int(figure.replace(",", "")) for figure in row)
+        asked = []
+
+        def read(at, wanted, asked=asked):
+            asked.append((at, at + wanted))
+            return iter([sealed[at : at + wanted]])
+
+        key, context = file_key(CEK, SALT, 0)
+        opener = SealedRanges(read, 0, 40_000, key, context, AssertionError)
+        given = b"".join(opener.open(offset, length))
+        assert given == content("document", 40_000)[offset : offset + length]
+        assert asked == [(0, 56), (start, end)]
 
 
 @pytest.mark.parametrize("reader", READERS)
