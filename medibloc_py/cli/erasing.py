@@ -13,14 +13,15 @@ from medibloc_py.cli.drafts import resumable
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session, at_terminal, read_bytes
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.replicas import TokenFile, open_service
 from medibloc_py.cli.times import read_bytes32
 from medibloc_py.errors import InvalidValue
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client
-    from medibloc_py.flows.receipts import Erasure
-    from medibloc_py.flows.shred import Shredding
+    from medibloc_py.flows.receipts import Erasure, PlaceTold
+    from medibloc_py.flows.shred import Place, Shredding
 
 
 def rotate(
@@ -86,6 +87,14 @@ def shred(
             help="Another store that has its blobs, as for --store; may be given again.",
         ),
     ] = None,
+    pinned_at: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pinned-at",
+            help="A pinning service that was asked to keep its blobs; may be given again.",
+        ),
+    ] = None,
+    token_file: TokenFile = None,
     out: Annotated[
         Path | None, typer.Option(help="File for the receipt; else <record>.erasure.json here.")
     ] = None,
@@ -103,7 +112,7 @@ def shred(
     """
     from medibloc_py.client import open_store
     from medibloc_py.flows import receipts
-    from medibloc_py.flows.shred import plan
+    from medibloc_py.flows.shred import PinnedPlace, plan
     from medibloc_py.model import RecordId
     from medibloc_py.storage.files import write_atomic
 
@@ -113,7 +122,9 @@ def shred(
     console = Output(json)
     target = (out or Path(f"{record_id.hex()}.erasure.json")).absolute()
     require_writable(target.parent)
-    places = {place: open_store(place) for place in store_at or []}
+    places: dict[str, Place] = {place: open_store(place) for place in store_at or []}
+    for url in pinned_at or []:
+        places[url] = PinnedPlace(open_service(url, token_file))
     doing = plan(client.exchange, client.me, record_id)
     if not yes:
         _confirm(client, doing, [client.settings.store, *places])
@@ -174,9 +185,12 @@ def _lines(erasure: Erasure) -> list[str]:
         f"destroyed   its secret, at {as_time(erasure.at)}, block {erasure.block}",
         f"revoked     {len(erasure.revoked)} grants",
         f"let go of   {erasure.blob} and {len(erasure.grant_objects)} grant objects",
-        *(
-            f"place       {each.place}: {'gone' if each.gone else each.said}"
-            for each in erasure.places
-        ),
+        *(f"place       {each.place}: {_place_said(each)}" for each in erasure.places),
         *(f"may hold it {each.account} ({each.way})" for each in erasure.holders),
     ]
+
+
+def _place_said(place: PlaceTold) -> str:
+    if place.gone:
+        return f"gone: {place.said}" if place.said else "gone"
+    return place.said

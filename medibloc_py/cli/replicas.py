@@ -54,7 +54,7 @@ def add(
     that failed.
     """
     console = Output(json)
-    client = _client(service, token_file)
+    client = open_service(service, token_file)
     cids = _cids(blobs)
     outcomes: list[PinRequest | MediBlocError] = []
     with console.progress() as progress:
@@ -79,7 +79,7 @@ def status(
     json: Json = False,
 ) -> None:
     """List what the service keeps, by its own word; a read through a gateway proves it."""
-    client = _client(service, token_file)
+    client = open_service(service, token_file)
     console = Output(json)
     found: list[PinRequest] = []
     with console.progress() as progress:
@@ -110,7 +110,7 @@ def remove(
     When its copies really go is the service's matter: sealed bytes whose key is shredded
     are noise wherever they stay.
     """
-    client = _client(service, token_file)
+    client = open_service(service, token_file)
     console = Output(json)
     cids = _cids(blobs)
     removed: list[PinRequest] = []
@@ -126,7 +126,7 @@ def remove(
     )
 
 
-def _client(url: str, token_file: Path | None) -> PinningService:
+def open_service(url: str, token_file: Path | None) -> PinningService:
     """The service, with the token of the file or of the environment.
 
     Raises:

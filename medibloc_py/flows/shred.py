@@ -32,6 +32,7 @@ from medibloc_py.model import Address, Cid, ListingId, OrderState, RecordId, Sco
 from medibloc_py.storage import PinningService
 
 _KIND: Final = "shredding"
+_IN_ITS_TIME: Final = "no request for them stands; the service frees its copies in its own time"
 
 
 class Place(Protocol):
@@ -269,8 +270,9 @@ def _told(name: str, place: Place, blobs: Iterable[Cid]) -> PlaceTold:
         left = [cid for cid in blobs if place.has(cid)]
     except MediBlocError as error:
         return PlaceTold(name, False, f"{type(error).__name__}: {error.message}")
-    said = f"it still holds {len(left)} of them: {', '.join(left)}" if left else ""
-    return PlaceTold(name, not left, said)
+    if left:
+        return PlaceTold(name, False, f"it still holds {len(left)} of them: {', '.join(left)}")
+    return PlaceTold(name, True, _IN_ITS_TIME if isinstance(place, PinnedPlace) else "")
 
 
 # What stands in the vault.

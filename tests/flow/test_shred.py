@@ -38,6 +38,7 @@ from medibloc_py.flows.receipts import KIND, Erasure, ErasureReceipt, check_rece
 from medibloc_py.flows.rotate import open_held
 from medibloc_py.model import RecordId, Scope
 from medibloc_py.storage import LocalStore, raw_cid
+from tests.fakes import pinning_service
 from tests.flow.command import Done, run
 from tests.flow.world import PASSWORD, World
 
@@ -286,6 +287,31 @@ def test_every_place_is_asked_and_told_by_name(world: World, tmp_path: Path) -> 
     again = hospital.shred(record, {"away": LocalStore(tmp_path / "away")}).erasure
     assert {each.place: each.gone for each in again.places}["away"]
     assert (again.at, again.block, again.blob) == (first.at, first.block, first.blob)
+
+
+def test_a_pinning_service_is_told_to_let_go(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    record, out = granted(world), tmp_path / "receipt.json"
+    cid = held_record(world.me("alice"), record).cid
+    shred = ("shred", record.hex(), "--as", "alice", "--yes", "--json", "--out", out)
+    with pinning_service.serve() as service:
+        service.add({"cid": cid}, "pinned")
+        service.add({"cid": held_record(world.me("bob"), world.records["bob"]).cid}, "pinned")
+        at = ("--pinned-at", service.url)
+        refused = command(world, *shred, *at)
+        assert refused.json["error"] == "TokenMissing"
+        assert held_record(world.me("alice"), record)
+        monkeypatch.setenv("MEDIBLOC_PINNING_TOKEN", pinning_service.TOKEN)
+        done = command(world, *shred, *at)
+        assert done.code == 0, done
+        (told,) = (p for p in done.json["erasure"]["places"] if p["place"] == service.url)
+        assert told["gone"]
+        assert "in its own time" in told["said"]
+        assert [pin["pin"]["cid"] for pin in service.pins.values()] == [
+            held_record(world.me("bob"), world.records["bob"]).cid
+        ]
 
 
 # Interrupted.
