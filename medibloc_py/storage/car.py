@@ -7,11 +7,13 @@ section  uvarint length, binary CID, block      (one per block, leaves first, ro
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Final
 
+from medibloc_py.errors import CidMismatch
 from medibloc_py.model import Cid
-from medibloc_py.storage.cid import BINARY_BYTES, cid_bytes, raw_cid
+from medibloc_py.storage.cid import BINARY_BYTES, CidBuilder, cid_bytes, cid_text, raw_cid
 from medibloc_py.storage.files import write_all
 from medibloc_py.storage.unixfs import CHUNK_BYTES, read_uvarint, uvarint
 
@@ -93,3 +95,35 @@ def block_places(descriptor: int, root: Cid) -> dict[bytes, tuple[int, int]]:
     if at != size_bytes:
         raise ValueError("its last section is cut off")
     return places
+
+
+def lacking(chunks: Iterable[bytes], root: Cid, holds: Callable[[Cid], bool]) -> Iterator[bytes]:
+    """A CAR of a blob, in pieces, without the first blocks that its reader holds already.
+
+    Args:
+        chunks: the blob in order.
+        root: the CID it must have.
+        holds: whether the reader holds a block; not asked again after its first no.
+
+    Raises:
+        CidMismatch: it has another; its root was not given then.
+    """
+    waiting: list[bytes] = []
+    held = True
+
+    def emit(cid: bytes, block: bytes | memoryview) -> None:
+        nonlocal held
+        held = held and holds(cid_text(cid))
+        if not held:
+            waiting.extend((uvarint(len(cid) + len(block)) + cid, bytes(block)))
+
+    yield header(root)
+    with CidBuilder(emit) as builder:
+        for chunk in chunks:
+            builder.write(chunk)
+            yield from waiting
+            waiting.clear()
+        blob = builder.finish()
+    if blob.cid != root:
+        raise CidMismatch(actual=blob.cid, expected=root)
+    yield from waiting

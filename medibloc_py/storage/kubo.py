@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from medibloc_py.errors import (
     BlobMissing,
@@ -20,6 +20,7 @@ from medibloc_py.errors import (
     StoreUnreachable,
 )
 from medibloc_py.model import Cid, StoredBlob
+from medibloc_py.storage.car import lacking
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
 from medibloc_py.storage.dag import Blob, Fetch, Nodes
 from medibloc_py.storage.http import plain
@@ -34,31 +35,33 @@ _NOT_PINNED: Final = "not pinned"
 _PIN_ANSWER_BYTES: Final = 16 * CHUNK_BYTES  # two days of progress
 _LIST_ANSWER_BYTES: Final = 1 << 30  # a line for each block or pin
 _PROFILE: Final[dict[str, object]] = {
-    "cid_version": 1,
+    "cid-version": 1,
     "hash": "sha2-256",
-    "raw_leaves": True,
+    "raw-leaves": True,
     "chunker": f"size-{CHUNK_BYTES}",
-    "max_file_links": MAX_LINKS,
+    "max-file-links": MAX_LINKS,
     # What the daemon's configuration could say otherwise.
     "trickle": False,
     "inline": False,
-    "wrap_with_directory": False,
-    "fast_provide_root": False,
+    "wrap-with-directory": False,
+    "fast-provide-root": False,
 }
 
 
 class KuboStore:
     """Blobs in a Kubo daemon, through its RPC."""
 
-    def __init__(self, url: str, timeout_s: float = 60.0) -> None:
+    def __init__(self, url: str, timeout_s: float = 60.0, *, offline: bool = False) -> None:
         """Name the daemon; nothing is sent yet.
 
         Args:
             url: multiaddr of the RPC, such as `/ip4/127.0.0.1/tcp/5001`.
             timeout_s: how long the daemon may be silent, or search for one block.
+            offline: read what the daemon has itself, and nothing that it would get of its peers.
         """
         self._url = url
         self._timeout_s = timeout_s
+        self._offline = offline
         self._nodes = Nodes()
 
     def put(
@@ -86,10 +89,9 @@ class KuboStore:
             ended.append(blob)
 
         with CidBuilder() as builder:
-            claim = self._add(Upload(checked(builder)))
-        if not ended:
-            # An answer to a part of the blob, however right, is none.
-            raise StoreFailed(url=self._url, reason="it answered before it had the whole blob")
+            claim = _claim_of(
+                self._send("add", checked(builder), {"pin": True} | _PROFILE), self._url
+            )
         (blob,) = ended
         if claim != (blob.cid, str(builder.dag_bytes)):
             # The blocks' total tells a cut or padded upload from another choice of CID.
@@ -98,6 +100,29 @@ class KuboStore:
                 expected=f"{blob.cid} ({builder.dag_bytes} bytes)",
             )
         return blob
+
+    def take_over(self, chunks: Iterable[bytes], cid: Cid) -> None:
+        """Keep a blob that another store had: its blocks go as they are, which `put` is slower at.
+
+        They go in order. So those that the daemon has from a try that died are the first
+        ones, and are not sent again.
+
+        Args:
+            chunks: the blob in order.
+            cid: of the blob.
+
+        Raises:
+            CidMismatch: the blob has another CID; what was sent of it is not kept.
+            StoreFailed, StoreUnreachable: as `put`.
+        """
+        with self._rpc() as asking:
+            blocks = lacking(chunks, cid, lambda block: _holds(asking, block))
+            self._send("dag/import", blocks, {"pin-roots": False, "fast-provide-root": False})
+        self.pin(cid)
+
+    def offline(self) -> KuboStore:
+        """The same daemon, asked only for what it has itself."""
+        return KuboStore(self._url, self._timeout_s, offline=True)
 
     def get(self, cid: Cid, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
         """The bytes of a range (see `Store.get`)."""
@@ -113,12 +138,8 @@ class KuboStore:
     def has(self, cid: Cid) -> bool:
         """Whether the daemon itself holds the root (see `Store.has`)."""
         cid_bytes(cid)
-        try:
-            with self._rpc() as rpc, _missing(cid):
-                rpc.value("block/stat", offline=True, arg=cid)
-        except BlobMissing:
-            return False
-        return True
+        with self._rpc() as rpc:
+            return _holds(rpc, cid)
 
     def pin(self, cid: Cid) -> None:
         """Have the daemon fetch and keep the whole blob (see `Store.pin`)."""
@@ -132,10 +153,8 @@ class KuboStore:
             _missing(cid),
             rpc.ask(
                 "pin/add",
+                {"progress": True, "fast-provide-root": False, "arg": cid},
                 most_bytes=_PIN_ANSWER_BYTES,
-                progress=True,
-                fast_provide_root=False,
-                arg=cid,
             ) as answer,
         ):
             for line in answer.lines():
@@ -153,7 +172,7 @@ class KuboStore:
         cid_bytes(cid)
         try:
             with self._rpc() as rpc:
-                rpc.value("pin/rm", arg=cid)
+                rpc.value("pin/rm", {"arg": cid})
         except StoreFailed as error:
             if _NOT_PINNED not in error.message:
                 raise
@@ -163,7 +182,7 @@ class KuboStore:
         with (
             self._rpc() as rpc,
             rpc.ask(
-                "pin/ls", most_bytes=_LIST_ANSWER_BYTES, type="recursive", stream=True
+                "pin/ls", {"type": "recursive", "stream": True}, most_bytes=_LIST_ANSWER_BYTES
             ) as answer,
         ):
             for line in answer.lines():
@@ -177,31 +196,36 @@ class KuboStore:
         """Have the daemon collect its garbage now (see `Store.collect`)."""
         with (
             self._rpc() as rpc,
-            rpc.ask("repo/gc", most_bytes=_LIST_ANSWER_BYTES, stream_errors=True) as answer,
+            rpc.ask("repo/gc", {"stream-errors": True}, most_bytes=_LIST_ANSWER_BYTES) as answer,
         ):
             for line in answer.lines():
                 if reason := line.get("Error"):
                     raise StoreFailed(url=self._url, reason=f"it says: {plain(str(reason))}")
 
-    def _add(self, upload: Upload) -> tuple[str, str]:
-        """CID and total of all blocks, as the daemon claims them."""
+    def _send(
+        self, command: str, chunks: Iterable[bytes | memoryview], options: dict[str, object]
+    ) -> list[dict[str, Any]]:
+        """What the daemon answers to an upload; errors of its source pass through."""
+        upload = Upload(chunks)
         try:
-            with self._rpc() as rpc:
-                claim = rpc.value("add", upload=upload, pin=True, **_PROFILE)
+            with self._rpc() as rpc, rpc.ask(command, options, upload=upload) as answer:
+                lines = list(answer.lines())
         except MediBlocError:
             if upload.failure is not None:
                 raise upload.failure from None
             raise
-        cid, size = claim.get("Hash"), claim.get("Size")
-        if not isinstance(cid, str) or not isinstance(size, str):
-            raise StoreFailed(url=self._url, reason="no daemon answers like this: no hash or size")
-        return cid, size
+        if not upload.ended:
+            # An answer to a part of the upload, however right, is none.
+            raise StoreFailed(url=self._url, reason="it answered before it had the whole blob")
+        return lines
 
     def _rpc(self) -> Rpc:
         return Rpc(parse_endpoint(self._url), self._timeout_s)
 
     def _blocks(self, rpc: Rpc) -> Fetch:
-        timeout = f"{self._timeout_s * _SEARCH_PART:.3f}s"
+        options: dict[str, object] = {"timeout": f"{self._timeout_s * _SEARCH_PART:.3f}s"}
+        if self._offline:
+            options["offline"] = True
 
         def fetch(block: bytes) -> bytes:
             cid = cid_text(block)
@@ -209,15 +233,33 @@ class KuboStore:
                 _missing(cid),
                 rpc.ask(
                     "block/get",
+                    options | {"arg": cid},
                     most_bytes=CHUNK_BYTES,
                     patience_s=self._timeout_s,
-                    timeout=timeout,
-                    arg=cid,
                 ) as answer,
             ):
                 return b"".join(answer.pieces())
 
         return fetch
+
+
+def _claim_of(lines: list[dict[str, Any]], url: str) -> tuple[str, str]:
+    """CID and total of all blocks, as the daemon claims them."""
+    if len(lines) == 1:
+        cid, size = lines[0].get("Hash"), lines[0].get("Size")
+        if isinstance(cid, str) and isinstance(size, str):
+            return cid, size
+    raise StoreFailed(url=url, reason="no daemon answers like this: no hash and size")
+
+
+def _holds(rpc: Rpc, cid: Cid) -> bool:
+    """Whether the daemon itself has a block."""
+    try:
+        with _missing(cid):
+            rpc.value("block/stat", {"offline": True, "arg": cid})
+    except BlobMissing:
+        return False
+    return True
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def require_listen(text: str) -> str:
 
 
 def parse_peer(text: str) -> tuple[str, str]:
-    """Address and id of a peer, from `/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...`.
+    """Id and address of a peer, from `/ip4/192.0.2.7/tcp/4001/p2p/12D3KooW...`.
 
     Raises:
         InvalidValue: it is not one.
@@ -78,7 +78,7 @@ def parse_peer(text: str) -> tuple[str, str]:
             given=text,
             allowed="a multiaddr like /ip4/192.0.2.7/tcp/4001/p2p/12D3…",
         )
-    return text.removesuffix(f"/p2p/{rest[1]}"), rest[1]
+    return rest[1], text.removesuffix(f"/p2p/{rest[1]}")
 
 
 def _tcp(text: str) -> tuple[str | None, int, list[str]]:

@@ -12,7 +12,7 @@ import math
 import secrets
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection, parse_headers
 from typing import Any, Final
@@ -53,28 +53,26 @@ class Rpc:
     def ask(
         self,
         command: str,
+        options: Mapping[str, object] | None = None,
         *,
         upload: Upload | None = None,
         most_bytes: int = 1 << 20,
         patience_s: float = math.inf,
-        **options: object,
     ) -> Iterator[Answer]:
         """Send a command, and give its answer while the connection is held for it.
 
         Args:
             command: a path below `/api/v0/`.
+            options: of the command.
             upload: a file to send along.
             most_bytes: how long the answer may be.
             patience_s: how long reading the whole answer may take.
-            options: of the command; `_` in a name stands for `-`.
 
         Raises:
             StoreFailed: the daemon says no, or answers as no daemon does.
             StoreUnreachable: it does not answer.
         """
-        query = urlencode(
-            [(name.replace("_", "-"), _word(value)) for name, value in options.items()]
-        )
+        query = urlencode({name: _word(value) for name, value in (options or {}).items()})
         try:
             with self._translated():
                 response = self._exchange(f"/api/v0/{command}?{query}", upload)
@@ -89,9 +87,9 @@ class Rpc:
         if not response.isclosed():
             self._connection.close()
 
-    def value(self, command: str, **options: Any) -> dict[str, Any]:
+    def value(self, command: str, options: Mapping[str, object] | None = None) -> dict[str, Any]:
         """The one JSON object that a command answers. Raises as `ask` does."""
-        with self.ask(command, **options) as answer:
+        with self.ask(command, options) as answer:
             lines = list(answer.lines())
         if len(lines) != 1:
             raise StoreFailed(url=self.url, reason="no daemon answers like this: not one value")

@@ -1,0 +1,383 @@
+"""A private Kubo node in a folder: made, started, asked how it is, stopped.
+
+repo/        Kubo's own: config, swarm.key, blocks
+node.json    the process, and where it listens
+daemon.log   what it says
+lock         held by whoever starts or stops it
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from medibloc_py.errors import (
+    BlobMissing,
+    InvalidValue,
+    StoreFailed,
+    StoreUnreachable,
+    ToolMissing,
+)
+from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
+from medibloc_py.storage.multiaddr import parse_endpoint, parse_peer, require_listen
+from medibloc_py.storage.node_config import PROFILES, exposed, make_private, peers_of
+from medibloc_py.storage.process import Process, start
+from medibloc_py.storage.rpc import Rpc
+
+LEAST_VERSION: Final = (0, 43)
+_SWARM_KEY: Final = re.compile(rb"/key/swarm/psk/1\.0\.0/\n/base16/\n[0-9a-f]{64}\n?")
+_LOOPBACK: Final = "/ip4/127.0.0.1/tcp/{}"
+_START_TIMEOUT_S: Final = 60.0
+_STOP_TIMEOUT_S: Final = 30.0
+_ASK_TIMEOUT_S: Final = 10.0
+_LOG_TAIL: Final = 600
+_REMEDY: Final = (
+    "Install Kubo 0.43 or newer (`make kubo` in the checkout builds it), "
+    "or set MEDIBLOC_IPFS to the program."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """A running node.
+
+    Attributes:
+        peer_id: its id among peers.
+        rpc: multiaddr of its RPC, which is what `--store` takes.
+        gateway: URL of its gateway.
+        swarm: addresses that other nodes reach it at, as `--peer` takes them.
+        swarm_key: file with the key that all nodes of the swarm share.
+        peers: addresses of peers it is in touch with.
+        version: of Kubo.
+        repo_bytes: what its repository takes on the disk.
+        exposed: settings that are not as a private node has them; none is right.
+    """
+
+    peer_id: str
+    rpc: str
+    gateway: str
+    swarm: list[str]
+    swarm_key: str
+    peers: list[str]
+    version: str
+    repo_bytes: int
+    exposed: list[str]
+
+
+class KuboNode:
+    """A folder with a private node in it, which runs or not."""
+
+    def __init__(self, folder: Path, kubo: Path | None = None) -> None:
+        """Name the folder; `up` makes it.
+
+        Args:
+            folder: of the node.
+            kubo: the program; found when not given.
+        """
+        self._folder = folder.absolute()
+        self._repo = self._folder / "repo"
+        self._kubo = kubo
+
+    def up(
+        self,
+        *,
+        swarm_key: bytes | None = None,
+        listen: Sequence[str] = (),
+        peers: Sequence[str] = (),
+    ) -> NodeStatus:
+        """Starts the node, and makes it first if need be. One that runs as asked is left alone.
+
+        Args:
+            swarm_key: content of the swarm's key file; of its own making when not given.
+            listen: multiaddrs for peers, in place of those it had; port 0 for a free one.
+            peers: multiaddrs of peers to stay in touch with, beside those it knows.
+
+        Raises:
+            InvalidValue: a key or an address that is none.
+            ToolMissing: Kubo is not there.
+            StoreFailed: the folder cannot be written.
+            StoreUnreachable: the node does not start; the reason has the end of its log.
+        """
+        if swarm_key is not None and not _SWARM_KEY.fullmatch(swarm_key):
+            raise InvalidValue(
+                name="swarm key", given="another", allowed="a file of /key/swarm/psk"
+            )
+        named = dict(parse_peer(each) for each in peers)
+        for address in listen:
+            require_listen(address)
+        with self._locked():
+            self._make()
+            changed = self._set_key(swarm_key)
+            config = self._config()
+            if listen:
+                config["Addresses"]["Swarm"] = [_with_port(address) for address in listen]
+                changed = True
+            known = peers_of(config)
+            wanted = known | {name: [at] for name, at in named.items()}
+            if not self._running() or changed or wanted != known:
+                self._stop()  # also one whose start nobody waited for to its end
+                self._start(config, wanted)
+            return self.status()
+
+    def down(self) -> bool:
+        """Stops the node; False if none ran. What it keeps stays.
+
+        Raises:
+            StoreUnreachable: it does not stop.
+        """
+        if not self._repo.is_dir():
+            return False
+        with self._locked():
+            return self._stop()
+
+    def address(self) -> str:
+        """Multiaddr of the RPC of the running node.
+
+        Raises:
+            StoreUnreachable: it does not run.
+        """
+        if address := self._running():
+            return address
+        raise StoreUnreachable(
+            url=self._folder, reason="no node runs there; `medibloc store up` starts one"
+        )
+
+    def status(self) -> NodeStatus:
+        """How the running node is.
+
+        Raises:
+            StoreFailed, StoreUnreachable: it does not run, or does not answer as it must.
+        """
+        address = self.address()
+        with Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc:
+            me = rpc.value("id")
+            config = rpc.value("config/show")
+            peers = rpc.value("swarm/peers").get("Peers") or ()
+            stat = rpc.value("repo/stat", {"size-only": True})
+            version = rpc.value("version")
+        try:
+            return NodeStatus(
+                peer_id=me["ID"],
+                rpc=address,
+                gateway=(self._repo / "gateway").read_text().strip(),
+                swarm=sorted(each for each in me["Addresses"] or () if "/tcp/" in each),
+                swarm_key=str(self._repo / "swarm.key"),
+                peers=sorted(f"{peer['Addr']}/p2p/{peer['Peer']}" for peer in peers),
+                version=version["Version"],
+                repo_bytes=int(stat["RepoSize"]),
+                exposed=exposed(config),
+            )
+        except (LookupError, TypeError, ValueError, OSError) as error:
+            raise StoreFailed(url=address, reason=f"no node answers like this: {error}") from error
+
+    # Making it.
+
+    def _make(self) -> None:
+        if (self._repo / "config").exists():
+            return
+        with on_disk(self._folder):
+            # A whole repository or none: a death in the middle leaves only a name to sweep.
+            for left in self._folder.glob("making-*"):
+                shutil.rmtree(left)
+            place = Path(tempfile.mkdtemp(prefix="making-", dir=self._folder))
+        command = [str(self._program()), "init", f"--profile={PROFILES}", "--empty-repo"]
+        done = subprocess.run(
+            command, env=self._environ(place), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            reason = _tail(done.stderr)
+            raise StoreFailed(url=self._folder, reason=f"Kubo made no node: {reason}")
+        # As it was made it would listen on every address of the machine.
+        self._configure(place, json.loads(read_private(place / "config")), [], {})
+        with on_disk(self._folder):
+            os.rename(place, self._repo)
+
+    def _set_key(self, given: bytes | None) -> bool:
+        """Puts a swarm key in place; tells whether a running node has to be started again."""
+        path = self._repo / "swarm.key"
+        had = read_private(path) if path.exists() else None
+        if given is None and had is not None:
+            return False
+        own = b"/key/swarm/psk/1.0.0/\n/base16/\n" + secrets.token_hex(32).encode() + b"\n"
+        write_atomic(path, given or own)
+        return given != had
+
+    def _config(self) -> dict[str, Any]:
+        path = self._repo / "config"
+        try:
+            return dict(json.loads(read_private(path)))
+        except (ValueError, TypeError, BlobMissing) as error:
+            raise StoreFailed(url=path, reason="it is no configuration of Kubo") from error
+
+    def _configure(
+        self, repo: Path, config: dict[str, Any], swarm: list[str], peers: dict[str, list[str]]
+    ) -> None:
+        note = self._noted()
+        made = make_private(
+            config,
+            rpc=_free_again(str(note.get("rpc"))),
+            gateway=_free_again(str(note.get("gateway"))),
+            swarm=swarm,
+            peers=peers,
+        )
+        write_atomic(repo / "config", json.dumps(made, indent=2).encode() + b"\n")
+
+    # Starting and stopping.
+
+    def _start(self, config: dict[str, Any], peers: dict[str, list[str]]) -> None:
+        self._configure(self._repo, config, config["Addresses"]["Swarm"], peers)
+        log = self._folder / "daemon.log"
+        with on_disk(self._folder):
+            for old in ("api", "gateway"):
+                (self._repo / old).unlink(missing_ok=True)
+            log.write_bytes(b"")
+            log.chmod(0o600)
+            command = [str(self._program()), "daemon", "--migrate=true", "--enable-gc=false"]
+            process = start(command, log, self._environ(self._repo))
+        self._note(process=asdict(process))
+        give_up = time.monotonic() + _START_TIMEOUT_S
+        while not (address := self._running()):
+            if not process.lives() or time.monotonic() > give_up:
+                process.stop(_ASK_TIMEOUT_S)
+                raise StoreUnreachable(
+                    url=self._folder, reason=f"Kubo did not start: {_tail(log.read_text())}"
+                )
+            time.sleep(0.02)
+        gateway = (self._repo / "gateway").read_text().strip()
+        self._note(rpc=address, gateway=gateway)
+
+    def _stop(self) -> bool:
+        address, process = self._running(), self._process()
+        if address:
+            with (
+                suppress(StoreUnreachable),  # it may hang up before it has answered
+                Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc,
+                rpc.ask("shutdown") as answer,
+            ):
+                list(answer.pieces())
+        if process is None:
+            return bool(address)
+        lived = process.lives()
+        if address and process.wait(_STOP_TIMEOUT_S):
+            return True
+        process.stop(_ASK_TIMEOUT_S)
+        if process.lives():
+            raise StoreUnreachable(url=self._folder, reason="its process does not end")
+        return lived
+
+    def _running(self) -> str | None:
+        """Address of the RPC, if the node of this very folder answers there."""
+        try:
+            address = (self._repo / "api").read_text().strip()
+            wanted = json.loads((self._repo / "config").read_bytes())["Identity"]["PeerID"]
+            if not (self._repo / "gateway").exists():
+                return None  # it is about to
+            with Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc:
+                return address if rpc.value("id").get("ID") == wanted else None
+        except (OSError, ValueError, LookupError, InvalidValue, StoreFailed, StoreUnreachable):
+            return None
+
+    def _process(self) -> Process | None:
+        with suppress(ValueError, LookupError, TypeError):
+            told = self._noted()["process"]
+            return Process(int(told["pid"]), str(told["born"]))
+        return None
+
+    def _noted(self) -> dict[str, Any]:
+        with suppress(BlobMissing, ValueError, TypeError):
+            return dict(json.loads(read_private(self._folder / "node.json")))
+        return {}
+
+    def _note(self, **facts: object) -> None:
+        note = json.dumps(self._noted() | facts, indent=2).encode() + b"\n"
+        write_atomic(self._folder / "node.json", note)
+
+    # What it needs.
+
+    def _program(self) -> Path:
+        if self._kubo is None:
+            self._kubo = find_kubo()
+        return self._kubo
+
+    def _environ(self, repo: Path) -> dict[str, str]:
+        return os.environ | {
+            "IPFS_PATH": str(repo),
+            "LIBP2P_FORCE_PNET": "1",
+            "IPFS_TELEMETRY": "off",
+            "DO_NOT_TRACK": "1",
+        }
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        make_folder(self._folder)
+        with on_disk(self._folder):
+            descriptor = os.open(self._folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def find_kubo() -> Path:
+    """Finds Kubo: `MEDIBLOC_IPFS`, the checkout's own, PATH.
+
+    Raises:
+        ToolMissing: it is in none of these places, or too old.
+    """
+    own = Path(__file__).parents[2] / ".cache" / "kubo" / "ipfs"
+    named = os.environ.get("MEDIBLOC_IPFS")
+    found = named or (str(own) if os.access(own, os.X_OK) else shutil.which("ipfs"))
+    if found is None:
+        raise ToolMissing(tool="ipfs", reason="it is not on PATH", remedy=_REMEDY)
+    try:
+        said = subprocess.run(
+            [found, "version", "--number"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ToolMissing(tool="ipfs", reason=f"{found} does not run", remedy=_REMEDY) from error
+    version = re.match(r"(\d+)\.(\d+)", said)
+    if not version or (int(version[1]), int(version[2])) < LEAST_VERSION:
+        raise ToolMissing(tool="ipfs", reason=f"{found} is version {said}", remedy=_REMEDY)
+    return Path(found)
+
+
+def _with_port(address: str) -> str:
+    """The address, with a free port where it says 0."""
+    _, kind, host, _, port = address.split("/")
+    if port != "0":
+        return address
+    family = socket.AF_INET6 if kind == "ip6" else socket.AF_INET
+    with on_disk(Path(address)), socket.socket(family) as probe:
+        probe.bind((host, 0))
+        return address.removesuffix("0") + str(probe.getsockname()[1])
+
+
+def _free_again(address: str) -> str:
+    """The loopback port of an address, if nobody has it now; else any.
+
+    So a node has the port that it had, and a multiaddr that somebody noted goes on to work.
+    """
+    port = re.split("[/:]", address)[-1]
+    with suppress(OSError, ValueError), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", int(port)))
+        return _LOOPBACK.format(port)
+    return _LOOPBACK.format(0)
+
+
+def _tail(said: str) -> str:
+    return " / ".join(line.strip() for line in said[-_LOG_TAIL:].splitlines() if line.strip())
