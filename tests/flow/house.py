@@ -6,9 +6,11 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from medibloc_py.crypto import keys
+from medibloc_py.flows.access import OpenedRecord
 from medibloc_py.flows.drafts import waiting_drafts
 from medibloc_py.flows.given import given_of
-from medibloc_py.flows.held import held_records
+from medibloc_py.flows.held import held_record, held_records, scalar_of
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId
 from tests.flow.command import Done, run
@@ -65,6 +67,16 @@ class House:
                 for given in given_of(client.me, record):
                     found.update(given.objects())
         return found
+
+    def content(self, name: str, record: RecordId) -> bytes:
+        """The first file of a record that somebody holds, opened by its record file."""
+        me = self.world.me(name)
+        file = held_record(me, record)
+        cek = keys.cek(keys.record_point(scalar_of(me, file)), file.salt)
+        opened = OpenedRecord(
+            self.world.exchange.store, record, file.cid, file.size_bytes, cek, file.salt
+        )
+        return opened.read(0)
 
     def batches(self) -> int:
         return len(self.world.exchange.records.batches())
