@@ -160,10 +160,20 @@ def import_(
     json: Json = False,
 ) -> None:
     """Take over a record file: prove it against the chain, then keep it."""
+    from medibloc_py.flows.held import held_record
+
     session: Session = context.obj
     data = read_bytes(file)
-    record = session.acting_as(account).import_record(data, file)
-    Output(json).result({"record": record}, [f"0x{record.hex()} is proved and kept."])
+    client = session.acting_as(account)
+    record = client.import_record(data, file)
+    old = held_record(client.me, record).replaces
+    Output(json).result(
+        {"record": record, "replaces": old},
+        [
+            f"0x{record.hex()} is proved and kept.",
+            *([f"It takes the place of 0x{old.hex()}."] if old else []),
+        ],
+    )
 
 
 @app.command("list")

@@ -294,6 +294,13 @@ class NotIssuer(RefusedError):
     fix = "Ask the issuer to seal it under a new key: only it can register what it sealed."
 
 
+class RecordReplaced(RefusedError):
+    """A record that was sealed anew under another key."""
+
+    what = "The record {record} was sealed anew as {newer}, which is held here."
+    fix = "Grant or contribute that one: who reads the old one keeps it until it is shredded."
+
+
 class RecordListed(RefusedError):
     """A record that stands in a listing of the account, where others may still pay for it."""
 

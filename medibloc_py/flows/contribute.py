@@ -11,7 +11,7 @@ from medibloc_py.errors import (
     InvalidValue,
     TermsInvalid,
 )
-from medibloc_py.flows.held import held_record
+from medibloc_py.flows.held import held_record, require_current
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import (
     WHOLE_BPS,
@@ -65,6 +65,7 @@ def contribute(
         InvalidValue: a number that no listing could meet.
         ExpiryInPast: the time has passed.
         RecordNotHeld: the patient does not hold the record.
+        RecordReplaced: the patient holds the record that took its place.
         TermsInvalid: `terms` is no terms word.
         ConsentNotCovering: the patient's consent on chain is narrower than `terms`.
         ContributionInvalid: the record is another patient's.
@@ -89,6 +90,7 @@ def contribute(
     if held.patient != owner:
         reason = f"it is a record of {held.patient}"
         raise ContributionInvalid(patient=owner, record=record, reason=reason)
+    require_current(signer, record)
     signed = ContributionTerms(
         patient=owner,
         signer=signer.address,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from medibloc_py.crypto import ids
 from medibloc_py.crypto.documents import RecordFile
-from medibloc_py.errors import RecordMismatch, RecordNotHeld
+from medibloc_py.errors import RecordMismatch, RecordNotHeld, RecordReplaced
 from medibloc_py.flows.parties import Identity
 from medibloc_py.model import Address, Blind, Cid, KeyCommitment, RecordId
 from medibloc_py.storage import cid_bytes
@@ -40,12 +40,15 @@ def keep_record(owner: Identity, record: RecordFile) -> RecordId:
     """Puts a record file into its owner's vault; returns the record's id."""
     record_id = id_of(record)
     owner.keep(_vault_name(record_id), record.encode())
+    if record.replaces is not None and _replaces(owner, record_id, record.replaces):
+        owner.keep(_successor_name(record.replaces), record_id)
     return record_id
 
 
 def forget_record(owner: Identity, record: RecordId) -> None:
     """Removes a record file from its owner's vault, and with it the owner's way to the key."""
     owner.forget(_vault_name(record))
+    owner.forget(_successor_name(record))
 
 
 def holds_record(owner: Identity, record: RecordId) -> bool:
@@ -68,6 +71,35 @@ def held_record(owner: Identity, record: RecordId) -> RecordFile:
     return held
 
 
+def successor_of(owner: Identity, record: RecordId) -> RecordId | None:
+    """The record that took this one's place, if the owner holds it; of several rotations the last.
+
+    It is the word of the issuer, who alone can replace its own records: no chain tells that
+    two records are one study.
+    """
+    newest, seen = record, {record}
+    while owner.vault.has(name := _successor_name(newest)):
+        following = RecordId(owner.recall(name))
+        if following in seen or not _replaces(owner, following, newest):
+            break
+        seen.add(following)
+        newest = following
+    return newest if newest != record else None
+
+
+def _replaces(owner: Identity, newer: RecordId, older: RecordId) -> bool:
+    if not holds_record(owner, newer) or not holds_record(owner, older):
+        return False
+    new, old = held_record(owner, newer), held_record(owner, older)
+    return (new.issuer, new.patient, new.replaces) == (old.issuer, old.patient, older)
+
+
+def require_current(owner: Identity, record: RecordId) -> None:
+    """Raises `RecordReplaced` if the owner holds the record that took this one's place."""
+    if newer := successor_of(owner, record):
+        raise RecordReplaced(record=record, newer=newer)
+
+
 def held_records(owner: Identity) -> dict[RecordId, RecordFile]:
     """All record files the identity holds, by id."""
     held = (RecordFile.decode(owner.recall(name)) for name in owner.kept("record-"))
@@ -76,3 +108,7 @@ def held_records(owner: Identity) -> dict[RecordId, RecordFile]:
 
 def _vault_name(record: RecordId) -> str:
     return f"record-{record.hex()}"
+
+
+def _successor_name(record: RecordId) -> str:
+    return f"replaced-{record.hex()}"

@@ -19,7 +19,7 @@ from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.envelope import SourceFile
 from medibloc_py.errors import BlobMissing, InvalidValue, NotIssuer
 from medibloc_py.flows.access import OpenedRecord
-from medibloc_py.flows.held import held_record, held_records, id_of, keep_record, scalar_of
+from medibloc_py.flows.held import held_record, id_of, keep_record, scalar_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import (
     Publication,
@@ -103,19 +103,6 @@ def open_held(exchange: Exchange, holder: Identity, file: RecordFile) -> OpenedR
         raise BlobMissing(cid=file.cid)
     key = keys.cek(keys.record_point(scalar_of(holder, file)), file.salt)
     return OpenedRecord(exchange.store, id_of(file), file.cid, file.size_bytes, key, file.salt)
-
-
-def successor_of(owner: Identity, record: RecordId) -> RecordId | None:
-    """The record that took this one's place, if the owner holds it; of several rotations the last.
-
-    It is the issuer's word: no chain tells that two records are one study.
-    """
-    following = {file.replaces: each for each, file in held_records(owner).items()}
-    newest, seen = record, {record}
-    while (after := following.get(newest)) and after not in seen:
-        seen.add(after)
-        newest = after
-    return newest if newest != record else None
 
 
 def _source(opened: OpenedRecord, file: RecordFile) -> Source:

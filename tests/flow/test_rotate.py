@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,11 @@ from medibloc_py.errors import (
     NotAccredited,
     NotIssuer,
     RecordNotHeld,
+    RecordReplaced,
 )
-from medibloc_py.flows.held import held_record, held_records, id_of
-from medibloc_py.flows.rotate import open_held, successor_of
+from medibloc_py.flows.held import held_record, held_records, id_of, keep_record, successor_of
+from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.flows.rotate import open_held
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId, Role
 from tests.flow.command import run
@@ -62,6 +65,10 @@ def test_old_readers_keep_the_old_and_new_ones_get_the_new(world: World) -> None
     alice.grant(old, clinic.me.address, "TREATMENT", world.in_days(7))
     (held,) = hospital.rotate([old]).records
     new = alice.import_record(hospital.hand_over(id_of(held)), "record file")
+    with pytest.raises(RecordReplaced):
+        alice.grant(old, world.address("researcher"), "TREATMENT", world.in_days(7))
+    with pytest.raises(RecordReplaced):
+        world.contribute("alice")
     alice.grant(new, world.address("researcher"), "TREATMENT", world.in_days(7))
     assert clinic.open_granted(old).read(0) == content(world, "alice")
     assert world["researcher"].open_granted(new).read(0) == content(world, "alice")
@@ -87,14 +94,31 @@ def test_only_the_record_file_tells_what_it_replaces(world: World) -> None:
     for owner in (hospital.me, alice.me):
         assert held_record(owner, new).replaces == old
     assert successor_of(hospital.me, old) == id_of(newer)
+    assert successor_of(hospital.me, new) == id_of(newer)
     assert successor_of(alice.me, old) == new
     assert successor_of(alice.me, new) is None
+    hospital.shred(id_of(newer))
+    assert successor_of(hospital.me, old) == new
     network = world.exchange.network
     for number in range(int(network.rpc.ask("eth_blockNumber"), 16) + 1):
         block = network.rpc.ask("eth_getBlockByNumber", hex(number), True)
         seen = "".join(tx["input"] for tx in block["transactions"])
         assert not (old.hex() in seen and new.hex() in seen)
     assert world.exchange.records.batch(held.issuer, held.root).superseded_by is None
+
+
+def test_no_issuer_replaces_the_record_of_another(world: World) -> None:
+    """A record file says what it likes; what it says of another's record counts for nothing."""
+    alice, clinic = world["alice"], world["clinic"]
+    old = world.records["alice"]
+    world.accredit("clinic", Role.ISSUER, world.in_days(365))
+    study = StudyToPublish(sample("MR_small.dcm"), alice.me.address)
+    (held,) = clinic.publish([study]).records
+    keep_record(clinic.me, replace(held, replaces=old))
+    new = alice.import_record(clinic.hand_over(id_of(held)), "record file")
+    assert held_record(alice.me, new).replaces == old
+    assert successor_of(alice.me, old) is None
+    alice.grant(old, world.address("researcher"), "TREATMENT", world.in_days(7))
 
 
 def test_a_label_of_hers_stays_with_the_patient(world: World) -> None:
