@@ -63,13 +63,19 @@ from medibloc_py.model import (
     Scope,
     SignedContribution,
 )
-from medibloc_py.storage import GatewayStore, KuboStore, LocalStore, Store
+from medibloc_py.storage import GatewayStore, KuboNode, KuboStore, LocalStore, Store
 
 
 def open_store(place: str) -> Store:
-    """Opens the store that a setting names: a gateway's URL, a Kubo multiaddr or a folder."""
+    """Opens the store that a setting names: a gateway, a Kubo node or a folder.
+
+    Raises:
+        StoreUnreachable: a node of our own, which does not run.
+    """
     if config.is_url(place):
         return GatewayStore(place)
+    if place.startswith(config.NODE):
+        place = KuboNode(Path(place.removeprefix(config.NODE))).address()
     return KuboStore(place) if config.is_multiaddr(place) else LocalStore(Path(place))
 
 

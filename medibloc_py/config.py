@@ -18,6 +18,8 @@ SETTLE_MARGIN_S = 120
 """The steward's client shows no secret later than this many seconds before a deadline."""
 SETTLE_CONFIRMATIONS = 6
 """Nor before this many blocks stand on top of the purchase, where blocks can be undone."""
+NODE = "kubo:"
+"""Before the folder of a Kubo node of our own, in the setting of a store."""
 _LOCAL_CHAINS = (31337, 1337)
 
 
@@ -81,7 +83,7 @@ def load(
         network: name of a network; else `MEDIBLOC_NETWORK`; else `local`.
         rpc_url: RPC URL to use instead of the network's own; else `MEDIBLOC_RPC`.
             Without a network, the chain id is then whatever the node says.
-        store: folder, multiaddr or URL; else `MEDIBLOC_STORE`; else `<home>/store`.
+        store: folder, multiaddr, URL or `kubo`; else `MEDIBLOC_STORE`; else `<home>/store`.
         environ: the environment.
 
     Raises:
@@ -107,7 +109,7 @@ def load(
     return Settings(
         home=place,
         network=chosen,
-        store=keep if is_multiaddr(keep) or is_url(keep) else str(_folder(keep)),
+        store=store_place(keep, place),
         deployments=(place / "deployments", Path("deployments")),
     )
 
@@ -115,6 +117,18 @@ def load(
 def settle_confirmations(chain_id: int) -> int:
     """Blocks that must stand on top of a purchase; none on a local chain, which mines on call."""
     return 0 if chain_id in _LOCAL_CHAINS else SETTLE_CONFIRMATIONS
+
+
+def store_place(given: str, home: Path) -> str:
+    """A store's setting in full: `kubo` is the node in the home folder, `~` somebody's home.
+
+    Raises:
+        InvalidValue: a folder is of nobody.
+    """
+    if given == "kubo":
+        return f"{NODE}{home / 'kubo'}"
+    named = is_multiaddr(given) or is_url(given) or given.startswith(NODE)
+    return given if named else str(_folder(given))
 
 
 def is_multiaddr(store: str) -> bool:

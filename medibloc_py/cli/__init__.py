@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli import access, account, chain, consent, dataset, demo, record, relay
+from medibloc_py.cli import access, account, chain, consent, dataset, demo, record, relay, store
 from medibloc_py.cli.options import Session
 from medibloc_py.cli.output import Output
 from medibloc_py.errors import MediBlocError
@@ -31,6 +31,7 @@ app.add_typer(consent.app, name="consent")
 app.add_typer(access.app, name="access")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(relay.app, name="relay")
+app.add_typer(store.app, name="store")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)
@@ -60,7 +61,7 @@ def root(
     ] = None,
     store: Annotated[
         str | None,
-        typer.Option(envvar="MEDIBLOC_STORE", help="Folder, or multiaddr of a Kubo RPC."),
+        typer.Option(envvar="MEDIBLOC_STORE", help="Folder, Kubo multiaddr, gateway URL, or kubo."),
     ] = None,
     password_file: Annotated[
         Path | None, typer.Option(help="File whose first line is the account's password.")

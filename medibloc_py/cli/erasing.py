@@ -111,6 +111,7 @@ def shred(
     Was it killed, or was a store not reached, the same command finishes the work.
     """
     from medibloc_py.client import open_store
+    from medibloc_py.config import store_place
     from medibloc_py.flows import receipts
     from medibloc_py.flows.shred import PinnedPlace, plan
     from medibloc_py.model import RecordId
@@ -122,7 +123,9 @@ def shred(
     console = Output(json)
     target = (out or Path(f"{record_id.hex()}.erasure.json")).absolute()
     require_writable(target.parent)
-    places: dict[str, Place] = {place: open_store(place) for place in store_at or []}
+    places: dict[str, Place] = {
+        place: open_store(store_place(place, client.settings.home)) for place in store_at or []
+    }
     for url in pinned_at or []:
         places[url] = PinnedPlace(open_service(url, token_file))
     doing = plan(client.exchange, client.me, record_id)

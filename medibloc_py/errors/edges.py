@@ -166,6 +166,13 @@ class Corrupted(IntegrityError):
     fix = "Fetch it again, from another store if need be; do not use what was read."
 
 
+class StoreDamaged(IntegrityError):
+    """Blobs of a store are not what their ids name."""
+
+    what = "The store at {url} has {count} damaged or incomplete blobs: {cids}."
+    fix = "Put them there again from another copy, as docs/operations.md says."
+
+
 class CidMismatch(IntegrityError):
     """The store returned or computed another id."""
 

@@ -6,6 +6,7 @@ from medibloc_py.storage.gateway import GatewayStore
 from medibloc_py.storage.journal import Journal
 from medibloc_py.storage.kubo import KuboStore
 from medibloc_py.storage.local import LocalStore
+from medibloc_py.storage.node import KuboNode
 from medibloc_py.storage.pinning import PinningService, PinRequest, PinState
 from medibloc_py.storage.port import Store
 
@@ -13,6 +14,7 @@ __all__ = [
     "CidBuilder",
     "GatewayStore",
     "Journal",
+    "KuboNode",
     "KuboStore",
     "LocalStore",
     "PinRequest",

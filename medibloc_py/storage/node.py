@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -161,27 +161,10 @@ class KuboNode:
         Raises:
             StoreFailed, StoreUnreachable: it does not run, or does not answer as it must.
         """
-        address = self.address()
-        with Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc:
-            me = rpc.value("id")
-            config = rpc.value("config/show")
-            peers = rpc.value("swarm/peers").get("Peers") or ()
-            stat = rpc.value("repo/stat", {"size-only": True})
-            version = rpc.value("version")
-        try:
-            return NodeStatus(
-                peer_id=me["ID"],
-                rpc=address,
-                gateway=(self._repo / "gateway").read_text().strip(),
-                swarm=sorted(each for each in me["Addresses"] or () if "/tcp/" in each),
-                swarm_key=str(self._repo / "swarm.key"),
-                peers=sorted(f"{peer['Addr']}/p2p/{peer['Peer']}" for peer in peers),
-                version=version["Version"],
-                repo_bytes=int(stat["RepoSize"]),
-                exposed=exposed(config),
-            )
-        except (LookupError, TypeError, ValueError, OSError) as error:
-            raise StoreFailed(url=address, reason=f"no node answers like this: {error}") from error
+        status = status_of(self.address())
+        with on_disk(self._repo):
+            gateway = (self._repo / "gateway").read_text().strip()
+        return replace(status, gateway=gateway, swarm_key=str(self._repo / "swarm.key"))
 
     # Making it.
 
@@ -330,6 +313,35 @@ class KuboNode:
             yield
         finally:
             os.close(descriptor)
+
+
+def status_of(address: str) -> NodeStatus:
+    """How the daemon behind an RPC is; of its gateway and its swarm key nothing is known.
+
+    Raises:
+        InvalidValue: `address` is no multiaddr.
+        StoreFailed, StoreUnreachable: it does not answer as it must.
+    """
+    with Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc:
+        me = rpc.value("id")
+        config = rpc.value("config/show")
+        peers = rpc.value("swarm/peers").get("Peers") or ()
+        stat = rpc.value("repo/stat", {"size-only": True})
+        version = rpc.value("version")
+    try:
+        return NodeStatus(
+            peer_id=me["ID"],
+            rpc=address,
+            gateway="",
+            swarm=sorted(each for each in me["Addresses"] or () if "/tcp/" in each),
+            swarm_key="",
+            peers=sorted(f"{peer['Addr']}/p2p/{peer['Peer']}" for peer in peers),
+            version=version["Version"],
+            repo_bytes=int(stat["RepoSize"]),
+            exposed=exposed(config),
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        raise StoreFailed(url=address, reason=f"no node answers like this: {error}") from error
 
 
 def find_kubo() -> Path:

@@ -63,12 +63,13 @@ def test_no_command_takes_a_secret_on_its_line() -> None:
         for parameter in command.params
         if telling & set(str(parameter.name).split("_"))
     }
-    assert taken == {"key_file", "password_file"}
+    assert taken == {"key_file", "password_file", "swarm_key_file"}
 
 
 def test_the_nouns_are_those_of_the_house() -> None:
     assert set(COMMANDS["medibloc"].commands) == {
-        "access", "account", "consent", "dataset", "demo", "deploy", "record", "relay", "up",
+        "access", "account", "consent", "dataset", "demo", "deploy", "record", "relay",
+        "store", "up",
     }  # fmt: skip
 
 
