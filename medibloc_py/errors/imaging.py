@@ -1,0 +1,33 @@
+"""Failures of de-identification: what was not done, and what was done and not good enough."""
+
+from __future__ import annotations
+
+from medibloc_py.errors.base import InputError, RefusedError
+
+
+class OptionUnavailable(InputError):
+    """An option of the standard that cannot be done yet."""
+
+    what = "The option {option} of PS3.15 cannot be done yet."
+    fix = "Leave it out; nothing was written. What it would clean must be cleaned by other means."
+
+
+class DeidentificationRefused(RefusedError):
+    """A file whose identity cannot be removed."""
+
+    what = "{name} cannot be de-identified: {reason}."
+    fix = "Leave the file out, or repair it where it came from; nothing of it was written."
+
+
+class IdentityLeft(RefusedError):
+    """The independent check found something of the original in the output."""
+
+    what = "{name} still holds {count} values that must not leave, of {places}."
+    fix = "Do not publish it. Nothing was written; report the attributes named, not their values."
+
+
+class StructureChanged(RefusedError):
+    """The independent check found that the images are not the same."""
+
+    what = "{name} is not what it was before its identity was removed: {reason}."
+    fix = "Do not publish it. Nothing was written; please report this as a defect."

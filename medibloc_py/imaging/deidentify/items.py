@@ -1,0 +1,136 @@
+"""The walk through a data set and every item in it: each attribute gets what the rules say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from medibloc_py.imaging.deidentify import content
+from medibloc_py.imaging.deidentify.options import Option
+from medibloc_py.imaging.deidentify.raw import SCHEME, plain, put, text_of
+from medibloc_py.imaging.deidentify.rules import CONTENT, DATES, NUMBERS, TOP, Act, Rules, rules_for
+from medibloc_py.imaging.deidentify.values import (
+    PUBLIC_SCHEMES,
+    dummy,
+    encoded,
+    known_words,
+    well_formed,
+)
+
+if TYPE_CHECKING:
+    from pydicom.dataelem import DataElement, RawDataElement
+    from pydicom.dataset import Dataset
+    from pydicom.tag import BaseTag
+
+    from medibloc_py.imaging.deidentify.keyed import Pseudonyms
+
+    Element = DataElement | RawDataElement
+
+_NAMING: Final = (0x00100010, 0x00100020, 0x00080080, 0x00080090, 0x00081050, 0x00081070)
+
+
+class Cleaner:
+    """De-identifies the data set of one file, in place.
+
+    Attributes:
+        counts: how many attributes each act met.
+    """
+
+    def __init__(
+        self, root: Dataset, pseudonyms: Pseudonyms, options: frozenset[Option], sop_class: str
+    ) -> None:
+        """Take what the file's patient is called, before it is removed."""
+        self.counts: Counter[Act] = Counter()
+        self._options = options
+        self._pseudonyms = pseudonyms
+        self._rules = rules_for(options, sop_class)
+        self._sop_class = sop_class
+        self._naming = [text_of(root, tag) for tag in _NAMING]
+        # Who has no id is known by the name, and who has none by the study.
+        self._patient = next(
+            filter(None, (text_of(root, tag) for tag in (0x00100020, 0x00100010, 0x0020000D))), ""
+        )
+
+    def clean(self, item: Dataset, where: int = TOP, rules: Rules | None = None) -> None:
+        """De-identify one data set: the root, or an item of the sequence `where`."""
+        rules = rules or self._rules
+        public = text_of(item, SCHEME) in PUBLIC_SCHEMES
+        for tag in list(item.keys()):
+            element = item.get_item(tag)
+            act, vr = rules.act(where, int(tag), element.VR)
+            self.counts[act] += 1
+            if element.VR is None and not item.original_encoding[0]:
+                # Found in Implicit VR in a file that must be explicit: written as it must be.
+                element = item[tag] = element._replace(VR=vr, is_implicit_VR=False)
+            if act is Act.KEEP:
+                if rules.reducing and vr in NUMBERS:
+                    put(item, tag, element, vr, bytes(len(element.value or b"")))
+            elif act is Act.REMOVE:
+                del item[tag]
+            elif act is Act.CHECK:
+                if not well_formed(vr, element.value):
+                    del item[tag]
+            elif act is Act.CODE:
+                if not public:
+                    put(item, tag, element, vr, dummy(vr))
+            elif vr == "SQ":
+                self._clean_sequence(item, tag, act, rules)
+            elif element.value:
+                value = self._replaced(act, vr, element)
+                put(item, tag, element, vr, value)
+
+    def _clean_sequence(self, item: Dataset, tag: BaseTag, act: Act, rules: Rules) -> None:
+        element = item[tag]
+        items = list(element.value or [])
+        if act is Act.EMPTY:
+            items = []
+        elif act is Act.REDUCE:
+            items, rules = items[:1], self._reducing
+        elif act is Act.CONTENT and int(tag) == CONTENT:
+            items = [each for each in items if content.stays(each, self._options)]
+            if not items:  # 1C: a container may be without content
+                del item[tag]
+                return
+        for each in items:
+            self.clean(each, int(tag), rules)
+        element.value = items
+
+    def _replaced(self, act: Act, vr: str, element: Element) -> bytes:
+        if act is Act.EMPTY:
+            return b""
+        if act is Act.PSEUDONYM:
+            return encoded(self._pseudonyms.patient(self._patient))
+        values = plain(element.value).split("\\")
+        if act is Act.MAP_UID:
+            return encoded("\\".join(map(self._mapped, values)), pad=b"\0")
+        if act is Act.WORDS:
+            return encoded("\\".join(known_words(each, self._names) for each in values))
+        if act is Act.SHIFT and vr in DATES:
+            return self._shifted(vr, values)
+        return dummy(vr)
+
+    def _mapped(self, uid: str) -> str:
+        from pydicom._uid_dict import UID_dictionary
+
+        return uid if not uid or uid in UID_dictionary else self._pseudonyms.uid(uid)
+
+    def _shifted(self, vr: str, values: list[str]) -> bytes:
+        if vr == "TM":
+            moved: list[str | None] = [*values]
+        else:
+            moved = [self._pseudonyms.shift(self._patient, each) for each in values]
+        if None in moved:
+            return dummy(vr)
+        value = encoded("\\".join(str(each) for each in moved))
+        return value if well_formed(vr, value) else dummy(vr)
+
+    @cached_property
+    def _reducing(self) -> Rules:
+        return rules_for(self._options, self._sop_class, reducing=True)
+
+    @cached_property
+    def _names(self) -> frozenset[str]:
+        import re
+
+        return frozenset(re.findall(r"[^\W\d_]+", " ".join(self._naming).upper()))

@@ -1,0 +1,189 @@
+"""What becomes of an attribute: table E.1-1 first, then an allow-list. Nothing else stays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum, auto
+from functools import lru_cache
+from typing import Final
+
+from medibloc_py.imaging.deidentify import tables
+from medibloc_py.imaging.deidentify.options import Option
+
+NUMBERS: Final = frozenset(
+    ["AT", "FD", "FL", "OD", "OF", "OL", "OV", "SL", "SS", "SV", "UL", "US", "UV"]
+)
+CODES: Final = frozenset(["CS", "DS", "IS"])
+DATES: Final = frozenset(["DA", "DT", "TM"])
+WORDS: Final = frozenset(["LO", "LT", "SH", "ST", "UC", "UT"])
+TOP: Final = 0
+"""Where an attribute is that is in no sequence; else the tag of the sequence."""
+
+PATIENT_NAME: Final = 0x00100010
+PATIENT_ID: Final = 0x00100020
+CONTENT: Final = 0x0040A730
+_CODED: Final = frozenset({0x00080100, 0x00080104, 0x00080119, 0x00080120})
+_SCHEME: Final = 0x00080102
+# Groups of a patient and a visit: of what the profile does not name here only codes stay.
+_PERSONAL: Final = frozenset({0x0010, 0x0038})
+# Classes of values: one is never taken for another, whatever VR a file declares.
+_KINDS: Final = (NUMBERS, CODES, DATES | WORDS | {"AE", "AS", "PN", "UR"}, {"OB", "OW", *NUMBERS})
+
+
+class Act(Enum):
+    """What becomes of one attribute."""
+
+    KEEP = auto()
+    CHECK = auto()
+    """Keep if the value is of its VR's form, else remove."""
+    CODE = auto()
+    """Keep if its coding scheme is a public one, else a dummy."""
+    REMOVE = auto()
+    EMPTY = auto()
+    DUMMY = auto()
+    PSEUDONYM = auto()
+    MAP_UID = auto()
+    SHIFT = auto()
+    WORDS = auto()
+    RECURSE = auto()
+    """Keep the sequence and de-identify its items."""
+    REDUCE = auto()
+    """One item, of nothing but what it needs to be valid."""
+    CONTENT = auto()
+    """Keep the content items that are known to be safe."""
+
+
+@lru_cache(maxsize=256)
+def rules_for(options: frozenset[Option], sop_class: str, *, reducing: bool = False) -> Rules:
+    """The rules for a storage class under given options, made once."""
+    return Rules(options, sop_class, reducing=reducing)
+
+
+class Rules:
+    """Decides for one storage class under given options; remembers its decisions."""
+
+    def __init__(
+        self, options: Iterable[Option], sop_class: str, *, reducing: bool = False
+    ) -> None:
+        """Take the options; `reducing` is for an item of which only the form must stay."""
+        self._columns = [each.column for each in options if each.column]
+        self._modules = tables.modules(sop_class)
+        self.reducing = reducing
+        self._decided: dict[tuple[int, int, str | None], tuple[Act, str]] = {}
+
+    def act(self, where: int, tag: int, vr: str | None) -> tuple[Act, str]:
+        """What becomes of an attribute, and the VR it is taken for.
+
+        Args:
+            where: tag of the sequence it is in, or `TOP`.
+            tag: its tag.
+            vr: the VR its file declares, none in Implicit VR.
+        """
+        key = (where, tag, vr)
+        if key not in self._decided:
+            self._decided[key] = self._decide(where, tag, vr)
+        return self._decided[key]
+
+    def _decide(self, where: int, tag: int, declared: str | None) -> tuple[Act, str]:
+        known = _vrs(tag)
+        if declared is not None and " or " in declared:  # pydicom's, where a VR must be guessed
+            declared = None
+        vr = declared or "UN"
+        if known and (vr == "UN" or not _same_kind(vr, known)):
+            vr = known[0]
+        if _never_kept(tag) or vr == "UN":
+            return Act.REMOVE, vr
+        need = self._need(where, tag)
+        rule = tables.profile().get(tag)
+        if rule is not None:
+            return self._by_profile(tag, vr, need, rule), vr
+        if not known or declared not in (None, "UN", vr):  # a VR that hides another kind of value
+            return Act.REMOVE, vr
+        return self._by_allow_list(tag, vr, need), vr
+
+    def _need(self, where: int, tag: int) -> int:
+        places = self._modules if where == TOP else (f"{where:08x}",)
+        types = (tables.required().get((place, tag)) for place in places)
+        return min(filter(None, types), default=0)
+
+    def _by_profile(self, tag: int, vr: str, need: int, rule: tables.Rule) -> Act:
+        asked = {rule.options[column]: column for column in self._columns if column in rule.options}
+        if self.reducing:
+            asked = {}
+        if "K" in asked:
+            return _kept(vr)
+        if "C" in asked:
+            return _cleaned(vr, asked["C"], _basic(tag, vr, need, rule.basic))
+        return _basic(tag, vr, need, rule.basic)
+
+    def _by_allow_list(self, tag: int, vr: str, need: int) -> Act:
+        if tag in _CODED or tag == _SCHEME:
+            return Act.CODE
+        if tag >> 16 in _PERSONAL and vr not in ("CS", "UI"):
+            return _basic(tag, vr, need, "X")
+        if vr == "UI" and _names_a_class(tag):
+            return Act.CHECK
+        if vr == "UI":
+            return Act.KEEP if Option.RETAIN_UIDS.column in self._columns else Act.MAP_UID
+        if vr in NUMBERS or vr in CODES or vr == "SQ":
+            return _kept(vr)
+        if tag in tables.kept() and not self.reducing:
+            return Act.KEEP
+        return _basic(tag, vr, need, "X")
+
+
+def _never_kept(tag: int) -> bool:
+    """Private, of the file's or a message's head, a group's length, a curve, an overlay."""
+    group, element = tag >> 16, tag & 0xFFFF
+    return group % 2 == 1 or group < 8 or element == 0 or tables.in_repeating_group(tag)
+
+
+def _vrs(tag: int) -> list[str]:
+    """The VRs PS3.6 gives a tag, or none."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VR
+
+    return dictionary_VR(tag).split(" or ") if dictionary_has_tag(tag) else []
+
+
+def _names_a_class(tag: int) -> bool:
+    """Whether a UID says what kind of object or file something is, and not which one."""
+    from pydicom.datadict import dictionary_keyword
+
+    return dictionary_keyword(tag).endswith(("ClassUID", "TransferSyntaxUID"))
+
+
+def _same_kind(vr: str, known: list[str]) -> bool:
+    return vr in known or any(vr in kind and known[0] in kind for kind in _KINDS)
+
+
+def _kept(vr: str) -> Act:
+    if vr == "SQ":
+        return Act.RECURSE
+    return Act.CHECK if vr in CODES | DATES else Act.KEEP
+
+
+def _basic(tag: int, vr: str, need: int, action: str) -> Act:
+    """The action of the Basic Profile, so that what is required stays valid (E.1-1a)."""
+    if action == "U":
+        return Act.MAP_UID
+    if action == "X/Z/U*":
+        return Act.RECURSE if need else Act.REMOVE
+    alternatives = action.split("/")
+    if need == 0 and "X" in alternatives:
+        return Act.REMOVE
+    if need != 1 and (alternatives == ["X"] or "Z" in alternatives):
+        return Act.PSEUDONYM if tag in (PATIENT_NAME, PATIENT_ID) else Act.EMPTY
+    if vr == "UI":
+        return Act.MAP_UID
+    return Act.REDUCE if vr == "SQ" else Act.DUMMY
+
+
+def _cleaned(vr: str, column: str, basic: Act) -> Act:
+    """The action `C` of an option; where there is nothing to clean by, the Basic Profile's."""
+    if column == "modified_dates":
+        return Act.SHIFT if vr in DATES else basic
+    if column in ("structured", "graphics"):
+        return Act.CONTENT if vr == "SQ" else basic
+    if vr == "SQ":
+        return Act.RECURSE
+    return Act.WORDS if vr in WORDS else basic

@@ -1,0 +1,100 @@
+"""Values that stand for others: valid for their VR, the same for everybody."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, Final
+
+REMOVED: Final = "REMOVED"
+"""What stands where a text must be."""
+
+# Numbers and bytes are zeros, as many as the longest needs.
+_DUMMIES: Final = {
+    "AS": b"000Y",
+    "DA": b"19000101",
+    "DS": b"0 ",
+    "DT": b"19000101000000",
+    "IS": b"0 ",
+    "TM": b"000000",
+    "UR": b"urn:removed ",
+    **dict.fromkeys(("SS", "US"), bytes(2)),
+    **dict.fromkeys(("AT", "FL", "SL", "UL"), bytes(4)),
+    **dict.fromkeys(("FD", "OB", "OD", "OF", "OL", "OV", "OW", "SV", "UV"), bytes(8)),
+}
+# PS3.5 table 6.2-1: what may stand in a value, by VR. A NUL pads where a blank should.
+_FORMS: Final = {
+    "CS": re.compile(rb"[A-Z0-9 _\\]*\0*"),
+    "DS": re.compile(rb"[0-9+\-.eE \\]*\0*"),
+    "IS": re.compile(rb"[0-9+\-. \\]*\0*"),
+    "DA": re.compile(rb"[0-9. \\\-]*\0*"),
+    "TM": re.compile(rb"[0-9.: \\\-]*\0*"),
+    "DT": re.compile(rb"[0-9.+\- \\]*\0*"),
+    "UI": re.compile(rb"[0-9.\\]*[\0 ]*"),
+}
+_WORD: Final = re.compile(r"[A-Za-z]+|[^A-Za-z]+")
+_MIN_WORD_CHARS: Final = 2
+# PS3.16 table 8-1, as far as nobody can put codes of their own into them.
+_SCHEMES: Final = """
+    ACR ARPSCC BARI BI C4 C5 CD2 CDT CPT-4 CPT-5 CVX DC DCM DCMUID FMA HL7 HPC I10 I10C I10P I9
+    I9C I9CDX I9CPX ICD10 ICDO3 IBSI ICD11 IETF4646 IHERO ISO3166_1 ISO639_1 ISO639_2 ITIS_TSN
+    LN LOINC MAYO MAYOASRG MSH MMOID NCIm NCIt NDC NEU NICIP NYUMCCG PUBCHEM_CID RADELEMENT
+    RADLEX RFC3066 RFC5646 RO RXNORM SCT SNM3 SNMRT SRT SPMSCI UBERON UCUM UMD UMLS UNS UPC
+"""
+PUBLIC_SCHEMES: Final = frozenset(_SCHEMES.split())
+"""Designators of coding schemes whose codes and meanings are published."""
+
+
+def dummy(vr: str) -> bytes:
+    """A value that is valid for a VR and says nothing, as it is encoded."""
+    return _DUMMIES.get(vr) or encoded(REMOVED)
+
+
+def encoded(text: str, pad: bytes = b" ") -> bytes:
+    """A text of ASCII as it is encoded, of even length."""
+    value = text.encode("ascii")
+    return value + pad * (len(value) % 2)
+
+
+def well_formed(vr: str, value: Any) -> bool:
+    """Whether a value has the form of its VR, so that no other text hides in it.
+
+    Args:
+        vr: one that has a form: CS, DS, IS, DA, TM, DT.
+        value: its bytes as they stand in the file; none is well-formed.
+    """
+    return not value or (isinstance(value, bytes) and _FORMS[vr].fullmatch(value) is not None)
+
+
+def known_words(text: str, names: frozenset[str]) -> str:
+    """A text without any word that the standard does not use, without numbers and names.
+
+    Args:
+        text: what somebody wrote.
+        names: words, in capitals, that name somebody in the same file.
+    """
+    words = (word for word in _WORD.findall(text) if word.isascii() and word.isalpha())
+    known = (
+        word
+        for word in words
+        if len(word) >= _MIN_WORD_CHARS
+        and word.upper() not in names
+        and word.upper() in _vocabulary()
+    )
+    return " ".join(known)
+
+
+@cache
+def _vocabulary() -> frozenset[str]:
+    """Words of the names and meanings in PS3.6 and PS3.16, in capitals."""
+    from pydicom._dicom_dict import DicomDictionary
+    from pydicom._uid_dict import UID_dictionary
+    from pydicom.sr import _concepts_dict
+
+    concepts: Any = _concepts_dict.concepts
+    meanings = [entry[2] for entry in DicomDictionary.values()]
+    meanings += [entry[0] for entry in UID_dictionary.values()]
+    for names in concepts.values():
+        meanings += [meaning for codes in names.values() for meaning, _ in codes.values()]
+    words = (word.upper() for meaning in meanings for word in _WORD.findall(meaning))
+    return frozenset(word for word in words if word.isalpha())

@@ -1,0 +1,230 @@
+"""The second look: nothing of the original may be found in the output, and the images are the same.
+
+It knows the original and the output, and nothing of how one became the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from medibloc_py.errors import IdentityLeft, StructureChanged
+from medibloc_py.imaging.verify.kept import kept_tags
+from medibloc_py.imaging.verify.needles import (
+    DUMMIES,
+    STRONG_CHARS,
+    TEXTS,
+    TIMES,
+    Needle,
+    Sought,
+    describes,
+    needles,
+    vr_of,
+)
+from medibloc_py.imaging.verify.parse import Parsed, Value, parse
+
+_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_PIXEL_MODULE: Final = range(0x00280000, 0x00290000)
+_NO_IMAGE: Final = frozenset({0x00280301, 0x00280302, 0x00280303, 0x00281199, 0x00281214})
+_SYNTAX: Final = 0x00020010
+_CHARSET: Final = 0x00080005
+_BULK_BYTES: Final = 4096
+# Inside a number or a word a value is another one: 0.120000 is no time.
+_WORD: Final = re.compile(rb"[0-9A-Za-z.\x80-\xff]")
+_NUMBER_OR_CODE: Final = re.compile(rb"[-+0-9.eE \\]+|[A-Z_][A-Z0-9_ ]*")
+_PLACES_SHOWN: Final = 8
+_TEXT_FLAGS: Final = bytes(32) + b"\1" * 95 + bytes(33) + b"\1" * 96
+_RUN: Final = b"\1" * STRONG_CHARS
+
+
+class Verdict(NamedTuple):
+    """What the check found out.
+
+    Attributes:
+        searched: how many values of the original were searched for.
+        left: tags of the original whose values are still there, a tag for each value.
+        changed: what is not as it was, or empty.
+    """
+
+    searched: int
+    left: list[int]
+    changed: str
+
+
+def verify(original: bytes, output: bytes, options: Collection[str] = (), *, name: str = "") -> int:
+    """Prove that a de-identified file holds nothing of its original but the images.
+
+    Args:
+        original: the file before.
+        output: the file after.
+        options: names of the options that were chosen, such as `retain-uids`.
+        name: what to call the file in errors.
+
+    Returns:
+        How many values were searched for.
+
+    Raises:
+        IdentityLeft: something was found. It names attributes, never values.
+        StructureChanged: pixels or their description are not what they were.
+    """
+    verdict = compare(original, output, options)
+    if verdict.left:
+        tags = sorted(set(verdict.left))
+        places = ", ".join(f"({tag >> 16:04x},{tag & 0xFFFF:04x})" for tag in tags[:_PLACES_SHOWN])
+        more = f" and {len(tags) - _PLACES_SHOWN} more" if len(tags) > _PLACES_SHOWN else ""
+        raise IdentityLeft(name=name, count=len(verdict.left), places=places + more)
+    if verdict.changed:
+        raise StructureChanged(name=name, reason=verdict.changed)
+    return verdict.searched
+
+
+def compare(original: bytes, output: bytes, options: Collection[str] = ()) -> Verdict:
+    """All that the check finds out, without judging it."""
+    before, after = parse(original), parse(output)
+    sought = needles(
+        before,
+        _codec(before),
+        Sought(
+            dates="retain-longitudinal-full-dates" not in options,
+            uids="retain-uids" not in options,
+            words="clean-descriptors" not in options,
+            kept=kept_tags(options),
+        ),
+    )
+    left = {*_searched(sought, after, options), *_same_place(before, after, options)}
+    return Verdict(len(sought), [tag for tag, _ in left], _changed(before, after))
+
+
+def _searched(
+    sought: list[Needle], after: Parsed, options: Collection[str]
+) -> Iterator[tuple[int, bytes]]:
+    text, bulk = _areas(after, "retain-longitudinal-modified-dates" in options)
+    for needle in sought:
+        found = _found(needle, text)
+        if not found and len(needle.value) >= STRONG_CHARS and not needle.wide:
+            found = _found(needle, bulk)
+        if found:
+            yield needle.tag, needle.value
+
+
+def _areas(after: Parsed, moved_dates: bool) -> tuple[bytes, bytes]:
+    """The output in two parts: all that is not bulk, and what could be text in the bulk.
+
+    Where dates were moved, one may have become what another was before: those are
+    compared place by place.
+    """
+    text: list[bytes] = []
+    bulk: list[bytes] = []
+    at = 0
+    for each in sorted(after.values, key=lambda value: value.start):
+        is_bulk = each.end - each.start > _BULK_BYTES and each.vr not in TEXTS
+        if is_bulk or (moved_dates and vr_of(each, b"") in TIMES):
+            text.append(after.data[at : each.start])
+            at = max(at, each.end)
+            if is_bulk:
+                bulk += _text_runs(after.data[each.start : each.end])
+    text.append(after.data[at:])
+    return b"\0".join(text), b"\0".join(bulk)
+
+
+def _text_runs(bulk: bytes) -> Iterator[bytes]:
+    """Runs of bytes that could be text and are long enough to tell who somebody is."""
+    flags = bulk.translate(_TEXT_FLAGS)
+    at = 0
+    while (start := flags.find(_RUN, at)) >= 0:
+        at = flags.find(b"\0", start)
+        at = len(bulk) if at < 0 else at
+        yield bulk[start:at]
+
+
+def _found(needle: Needle, where: bytes) -> bool:
+    """Whether a value stands somewhere by itself, not within a longer word or number."""
+    value, at = needle.value, -1
+    while (at := where.find(value, at + 1)) >= 0:
+        if needle.wide:
+            return True
+        before, behind = where[at - 1 : at] if at else b"", where[at + len(value) :][:1]
+        if not (_WORD.match(before) or _WORD.match(behind)):
+            return True
+    return False
+
+
+def _same_place(
+    before: Parsed, after: Parsed, options: Collection[str]
+) -> Iterator[tuple[int, bytes]]:
+    """Values too short to search for, or moved: the same attribute must not have them still."""
+    kept = kept_tags(options)
+    then = {each.path: before.data[each.start : each.end].strip(b"\0 ") for each in before.values}
+    for each in after.values:
+        value = after.data[each.start : each.end].strip(b"\0 ")
+        if not value or then.get(each.path) != value or each.tag in kept or value in DUMMIES:
+            continue
+        vr = vr_of(each, value)
+        if vr in TIMES:
+            if _must_change(vr, value, options):
+                yield each.tag, value
+        elif vr in TEXTS and not ("clean-descriptors" in options and describes(each.tag, value)):
+            yield each.tag, value
+
+
+def _must_change(vr: str, value: bytes, options: Collection[str]) -> bool:
+    """Whether a date or a time of day may not be what it was; midnight tells nothing."""
+    if "retain-longitudinal-full-dates" in options:
+        return False
+    stays = "retain-longitudinal-modified-dates" in options and vr == "TM"
+    return not stays and value.strip(b"0") != b""
+
+
+def _changed(before: Parsed, after: Parsed) -> str:
+    """What of the images is another, in words."""
+    then, now = _images(before), _images(after)
+    if then.pixels != now.pixels:
+        return "its pixels are others"
+    if then.syntax and then.syntax != now.syntax:
+        return "its transfer syntax is another"
+    for path, value in then.described.items():
+        if now.described.get(path) != value:
+            return f"({path[-1] >> 16:04x},{path[-1] & 0xFFFF:04x}) is another"
+    return ""
+
+
+class _Images(NamedTuple):
+    pixels: list[bytes]
+    syntax: bytes
+    described: dict[tuple[int, ...], bytes]
+
+
+def _images(file: Parsed) -> _Images:
+    def value(each: Value) -> bytes:
+        return file.data[each.start : each.end]
+
+    at_top = [each for each in file.values if len(each.path) == 1]
+    return _Images(
+        [value(each) for each in at_top if each.tag in _PIXELS],
+        b"".join(value(each) for each in at_top if each.tag == _SYNTAX).strip(b"\0 "),
+        {
+            each.path: value(each).strip(b"\0 ")
+            for each in at_top
+            if each.tag in _PIXEL_MODULE and each.tag not in _NO_IMAGE and each.tag & 0xFFFF
+            if _describes(vr_of(each, b""), value(each))
+        },
+    )
+
+
+def _describes(vr: str, value: bytes) -> bool:
+    """Whether a value of the pixel module is a number or a code, and a valid one."""
+    if vr in ("IS", "DS", "CS"):
+        return _NUMBER_OR_CODE.fullmatch(value.strip(b"\0 ")) is not None
+    return vr in ("US", "SS", "UL", "FD", "FL")
+
+
+def _codec(file: Parsed) -> str:
+    """The Python codec of a file's texts; of several, the last."""
+    from pydicom.charset import python_encoding
+
+    for each in file.values:
+        if each.path == (_CHARSET,):
+            names = file.data[each.start : each.end].decode("latin-1").strip("\0 ").split("\\")
+            return str(python_encoding.get(names[-1].strip(), "latin-1"))
+    return "latin-1"

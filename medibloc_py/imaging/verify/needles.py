@@ -1,0 +1,191 @@
+"""What must not be found: everything in an original that could tell who, where or when.
+
+No table of the profile is used. Whatever is text is taken for identifying, unless the
+attribute's name says that it is about a device, a method or a code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from functools import cache
+from typing import Final, NamedTuple
+
+from medibloc_py.imaging.verify.parse import Parsed, Value
+
+TEXTS: Final = frozenset(["AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
+TIMES: Final = frozenset(["DA", "DT", "TM"])
+MIN_CHARS: Final = 4
+"""A shorter value is compared with the same attribute only: it may stand anywhere by chance."""
+STRONG_CHARS: Final = 8
+"""A value this long is also searched for among pixels and signals."""
+
+# Attributes that are about a thing or a method, whoever was before it.
+_TECHNICAL: Final = re.compile(
+    r"Manufacturer|ModelName|SoftwareVersion|^Application|Algorithm|^Implementation"
+    r"|Code(Value|Meaning)$|^CodingScheme|^SpecificCharacterSet|MIMEType"
+    r"|(Coil|Sequence|EnergyWindow|Radiopharmaceutical|ImplantName|Grid\w*Material)(Element)?Name$"
+    r"|CoilConfiguration|Nucleus|Kernel|Filter|^Contrast\w*Route|^Radiopharmaceutical(Route)?$"
+    r"|TriggerSource|Framing|^AcquisitionMode|^(Plate|Phosphor|Rescale|ModalityLUT)Type$"
+    r"|Material$|Format(Acquired)?$|^OutputPower|^ProcessingFunction|^StackID$|^DimensionDesc"
+    r"|(Correction|Reconstruction)Method$|LinesOfResponse"
+)
+_NAMING: Final = re.compile(
+    r"Institution|Address|Station|ID$|IDs$|Physician|Operator|Person|Organi[sz]ation|Country|Region"
+    r"|Occupation|Patient|Owner|Custodian|Contact|Phone|Telecom|Issuer|Author|Observer|Reviewer"
+)
+_CLASS: Final = re.compile(r"(Class|Syntax)UID")
+_PUBLIC_UID: Final = b"1.2.840.10008."
+_DAY: Final = re.compile(rb"(?<!\d)((?:1[89]|20)\d\d)[.\-/]?([01]\d)[.\-/]?([0-3]\d)")
+_PRINTABLE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\r\n\t\f\x1b]+\0?")
+_WORDS: Final = re.compile(rb"[A-Za-z0-9]+")
+_PARTS: Final = re.compile(r"[\^=\s,;\\]+")
+DUMMIES: Final = frozenset({b"REMOVED", b"19000101", b"000000", b"urn:removed", b"000Y"})
+
+
+class Needle(NamedTuple):
+    """A value to search for.
+
+    Attributes:
+        value: its bytes, in one of its encodings.
+        tag: where the original has it.
+        wide: whether it is in an encoding of more than one byte a character.
+    """
+
+    value: bytes
+    tag: int
+    wide: bool
+
+
+class Sought(NamedTuple):
+    """What must be gone, by the options chosen.
+
+    Attributes:
+        dates: whether dates must.
+        uids: whether UIDs must.
+        words: whether descriptions must, or only names and numbers in them.
+        kept: tags whose values may stay.
+    """
+
+    dates: bool = True
+    uids: bool = True
+    words: bool = True
+    kept: Collection[int] = ()
+
+
+def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
+    """All values of an original that its de-identified copy must not hold.
+
+    Args:
+        original: the file before.
+        charset: the Python codec of its texts.
+        sought: what must be gone.
+    """
+    excused = set(DUMMIES)
+    words: set[bytes] = set()  # of makes and models: an institution may be called like one
+    texts: dict[bytes, int] = {}
+    for each in original.values:
+        value = original.data[each.start : each.end].strip(b"\0 ")
+        vr = vr_of(each, value)
+        if not value:
+            continue
+        if vr in ("CS", "technical", "class") or each.tag in sought.kept:
+            excused.add(value)
+            excused.update(part.strip() for part in value.split(b"\\"))
+            words.update(_WORDS.findall(value))
+        elif vr == "UI":
+            if sought.uids:
+                texts.update((uid, each.tag) for uid in _uids(value))
+        elif vr in TIMES:
+            if sought.dates:
+                texts.update((day, each.tag) for day in _times(value))
+        elif vr in TEXTS:
+            if sought.words or not describes(each.tag, value):
+                texts.update((part, each.tag) for part in _parts(vr, value))
+            if sought.dates:
+                texts.update((day, each.tag) for day in _times(value))
+    found: list[Needle] = []
+    for text, tag in texts.items():
+        if len(text) < MIN_CHARS or text in excused:
+            continue
+        if text not in words or _named(tag)[1] in ("PN", "DA", "DT", "UI"):
+            found += _encodings(text, tag, charset)
+    return found
+
+
+def describes(tag: int, value: bytes) -> bool:
+    """Whether a text describes something in plain words, and names nobody and no place."""
+    name, vr = _named(tag)
+    if not name or vr == "PN" or _NAMING.search(name):
+        return False
+    return not any(char in b"0123456789" for char in value)
+
+
+def vr_of(value: Value, data: bytes) -> str:
+    """What a value is: its VR, `technical` or `class` by its attribute's name, or empty.
+
+    A value of unknown kind is a text if it could be one.
+    """
+    name, known = _named(value.tag)
+    vr = value.vr if value.vr not in ("", "UN") else known
+    if vr == "UI" and _CLASS.search(name):
+        return "class"
+    if vr in TEXTS and name and _TECHNICAL.search(name):
+        return "technical"
+    if vr in ("", "UN", "OB") and len(data) < 1 << 16 and _PRINTABLE.fullmatch(data):
+        return "LO"
+    return vr
+
+
+@cache
+def _named(tag: int) -> tuple[str, str]:
+    """Keyword and VR by PS3.6, empty if it has none."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
+
+    if not dictionary_has_tag(tag):
+        return "", "LO" if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF else ""
+    return dictionary_keyword(tag), dictionary_VR(tag).split(" ")[0]
+
+
+def _uids(value: bytes) -> Iterator[bytes]:
+    for uid in value.split(b"\\"):
+        uid = uid.strip(b"\0 ")
+        if uid and not uid.startswith(_PUBLIC_UID):
+            yield uid
+
+
+def _times(value: bytes) -> Iterator[bytes]:
+    """Days in several notations, and times of day if they are exact enough to tell one."""
+    for year, month, day in _DAY.findall(value):
+        for between in (b"", b"-", b"/", b"."):
+            yield between.join((year, month, day))
+            if between:
+                yield between.join((day, month, year))
+                yield between.join((month, day, year))
+    for part in value.split(b"\\"):
+        if b"." in part and len(part) >= STRONG_CHARS:
+            yield part.strip()
+
+
+def _parts(vr: str, value: bytes) -> Iterator[bytes]:
+    """A text whole, each of its values and lines, and of a name each word."""
+    yield value
+    for part in re.split(rb"[\\\r\n]+", value):
+        yield part.strip(b"\0 ")
+    if vr == "PN":
+        for name in _PARTS.split(value.decode("latin-1")):
+            yield name.encode("latin-1")
+
+
+def _encodings(text: bytes, tag: int, charset: str) -> Iterator[Needle]:
+    yield Needle(text, tag, False)
+    try:
+        decoded = text.decode(charset)
+    except (LookupError, UnicodeError):
+        decoded = text.decode("latin-1")
+    others = {decoded.encode(codec, "replace") for codec in ("utf-8", "latin-1")} - {text}
+    for other in others:
+        if b"?" not in other:
+            yield Needle(other, tag, False)
+    yield Needle(decoded.encode("utf-16-le"), tag, True)
+    yield Needle(decoded.encode("utf-16-be"), tag, True)

@@ -1,0 +1,287 @@
+"""De-identifying files: the canary, every bundled file, options, what the file then says."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pydicom
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from benchmarks import canary
+from medibloc_py.errors import (
+    DeidentificationRefused,
+    InvalidValue,
+    NotDicom,
+    OptionUnavailable,
+    StudyUnreadable,
+)
+from medibloc_py.imaging.deidentify import Deidentified, Option, Pseudonyms, deidentify
+from medibloc_py.imaging.deidentify.options import UNAVAILABLE
+from medibloc_py.imaging.verify import verify
+from tests.unit.imaging.samples import ALL, sample
+
+KEY = bytes(range(32))
+AVAILABLE = [each for each in Option if each not in UNAVAILABLE]
+# Not DICOM, or without anything that says what it is.
+NOT_DICOM = {"README", "README.txt", "no_meta.dcm", "crayons.icc"}
+DICOM = [
+    path
+    for path in ALL
+    if path.suffix not in {".json", ".dump", ".gz", ".zip", ".md", ".txt"}
+    if path.name not in NOT_DICOM and not path.name.startswith("DICOMDIR")
+]
+
+
+@pytest.fixture
+def pseudonyms() -> Pseudonyms:
+    return Pseudonyms(KEY)
+
+
+@pytest.fixture(scope="module")
+def bird() -> canary.Canary:
+    return canary.make()
+
+
+def read(done: Deidentified) -> pydicom.FileDataset:
+    return dcmread(BytesIO(done.data))
+
+
+def file_of(name: str = "CT_small.dcm", **values: object) -> bytes:
+    """A bundled file with some attributes of another value."""
+    dataset = dcmread(sample(name))
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    out = BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+def test_no_canary_survives_at_any_depth(bird: canary.Canary, pseudonyms: Pseudonyms) -> None:
+    done = deidentify(bird.data, pseudonyms)
+    assert bird.found(done.data) == {"top": 0, "nested_1": 0, "nested_2": 0}
+    assert all(len(values) > 600 for values in bird.planted.values())
+    verify(bird.data, done.data)
+
+
+@pytest.mark.parametrize("option", AVAILABLE, ids=lambda option: option.value)
+def test_an_option_keeps_no_more_than_its_column(
+    option: Option, bird: canary.Canary, pseudonyms: Pseudonyms
+) -> None:
+    from medibloc_py.imaging.deidentify import tables
+
+    done = deidentify(bird.data, pseudonyms, [option])
+    verify(bird.data, done.data, [option.value])
+    for values in bird.planted.values():
+        kept = {tag for tag, value in values.items() if value in done.data}
+        assert all(option.column in tables.profile()[tag].options for tag in kept)
+
+
+@pytest.mark.parametrize("path", DICOM, ids=lambda path: path.name)
+def test_every_bundled_file_is_done_and_passes_the_check(
+    path: Path, pseudonyms: Pseudonyms
+) -> None:
+    original = path.read_bytes()
+    done = deidentify(original, pseudonyms, name=path.name)
+    verify(original, done.data, name=path.name)
+    after = read(done)
+    assert after.PatientIdentityRemoved == "YES"
+    assert not [element.tag for element in after.iterall() if element.tag.is_private]
+
+
+def test_the_file_says_what_was_done(pseudonyms: Pseudonyms) -> None:
+    done = deidentify(
+        file_of(), pseudonyms, [Option.RETAIN_MODIFIED_DATES, "retain-device-identity"]
+    )
+    after = read(done)
+    codes = [item.CodeValue for item in after.DeidentificationMethodCodeSequence]
+    assert codes == ["113100", "113107", "113109"]
+    assert after.LongitudinalTemporalInformationModified == "MODIFIED"
+    assert "2026d" in after.DeidentificationMethod
+    assert "BurnedInAnnotation" not in after  # nobody looked
+    assert done.burned_in
+    assert not deidentify(file_of(BurnedInAnnotation="NO"), pseudonyms).burned_in
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [((), "REMOVED"), ((Option.RETAIN_FULL_DATES,), "UNMODIFIED")],
+)
+def test_the_file_says_what_became_of_times(
+    options: tuple[Option, ...], said: str, pseudonyms: Pseudonyms
+) -> None:
+    after = read(deidentify(file_of(), pseudonyms, options))
+    assert after.LongitudinalTemporalInformationModified == said
+
+
+def test_the_head_is_of_our_own(pseudonyms: Pseudonyms) -> None:
+    original = bytearray(file_of())
+    original[:8] = b"Jane Doe"
+    done = deidentify(bytes(original), pseudonyms)
+    meta = read(done).file_meta
+    assert done.data[:128] == bytes(128)
+    assert meta.MediaStorageSOPInstanceUID == read(done).SOPInstanceUID
+    assert meta.ImplementationVersionName.startswith("MEDIBLOC")
+    assert "SourceApplicationEntityTitle" not in meta
+    assert "PrivateInformation" not in meta
+
+
+def test_uids_stay_consistent_and_need_the_key(pseudonyms: Pseudonyms) -> None:
+    first = read(deidentify(file_of(), pseudonyms))
+    again = read(deidentify(file_of(SOPInstanceUID="1.2.3"), Pseudonyms(KEY)))
+    other = read(deidentify(file_of(), Pseudonyms(bytes(32))))
+    assert first.StudyInstanceUID == again.StudyInstanceUID != other.StudyInstanceUID
+    assert first.SOPInstanceUID != again.SOPInstanceUID
+    assert first.StudyInstanceUID.is_valid
+    assert re.fullmatch(r"2\.25\.\d{30,39}", first.StudyInstanceUID)
+    assert first.PatientID == again.PatientID != other.PatientID
+
+
+def test_a_reference_points_to_what_its_target_became(pseudonyms: Pseudonyms) -> None:
+    target = dcmread(sample("rtplan.dcm")).ReferencedStructureSetSequence[0]
+    plan = read(deidentify(sample("rtplan.dcm"), pseudonyms))
+    reference = plan.ReferencedStructureSetSequence[0]
+    assert reference.ReferencedSOPInstanceUID == pseudonyms.uid(target.ReferencedSOPInstanceUID)
+    assert reference.ReferencedSOPClassUID == target.ReferencedSOPClassUID
+
+
+def test_moved_dates_keep_their_intervals_and_times(pseudonyms: Pseudonyms) -> None:
+    days = ("20040119", "20040229", "20050301")
+    moved = [
+        read(deidentify(file_of(StudyDate=day), pseudonyms, [Option.RETAIN_MODIFIED_DATES]))
+        for day in days
+    ]
+    before = [pydicom.valuerep.DA(day) for day in days]
+    after = [pydicom.valuerep.DA(each.StudyDate) for each in moved]
+    assert [a - after[0] for a in after] == [b - before[0] for b in before]
+    assert after[0] < before[0]
+    assert moved[0].StudyTime == dcmread(sample("CT_small.dcm")).StudyTime
+
+
+def test_another_patient_s_dates_move_otherwise() -> None:
+    shifts = {Pseudonyms(KEY).shift(patient, "20240229") for patient in "abcdefgh"}
+    assert len(shifts) > 1
+
+
+@pytest.mark.parametrize("value", ["", "2024", "20241301", "Jane", "00010101"])
+def test_what_is_no_day_is_not_moved(value: str, pseudonyms: Pseudonyms) -> None:
+    assert pseudonyms.shift("p", value) is None
+
+
+def test_a_short_key_is_refused() -> None:
+    with pytest.raises(InvalidValue):
+        Pseudonyms(bytes(31))
+
+
+def test_descriptions_lose_what_is_no_word_of_the_standard(pseudonyms: Pseudonyms) -> None:
+    given = file_of(
+        PatientName="Chest^Jane",
+        PatientID="7",
+        StudyDescription="CT Abdomen of Doe, Chest 1951 at St.Mary",
+    )
+    after = read(deidentify(given, pseudonyms, [Option.CLEAN_DESCRIPTORS]))
+    words = after.StudyDescription.split()
+    assert {"CT", "Abdomen"} <= set(words)
+    assert not {"Doe", "1951", "Mary", "Chest"} & set(words)
+
+
+def test_a_report_keeps_findings_and_loses_people(pseudonyms: Pseudonyms) -> None:
+    given = sample("reportsi.dcm").read_bytes()
+    basic = read(deidentify(given, pseudonyms))
+    cleaned = read(deidentify(given, pseudonyms, [Option.CLEAN_STRUCTURED_CONTENT]))
+    assert len(basic.ContentSequence) == 1
+    assert len(cleaned.ContentSequence) >= len(basic.ContentSequence)
+    kinds = {item.get("ValueType") for item in cleaned.ContentSequence}
+    assert kinds.isdisjoint({"PNAME", "DATE", "TIME", "DATETIME"})
+
+
+def test_codes_of_a_hospital_s_own_are_replaced(pseudonyms: Pseudonyms) -> None:
+    def code(scheme: str) -> Dataset:
+        item = Dataset()
+        item.CodeValue, item.CodingSchemeDesignator = "R-DOE", scheme
+        item.CodeMeaning = "Room of Jane Doe"
+        return item
+
+    given = file_of(ViewCodeSequence=[code("99MARY"), code("DCM")])
+    own, public = read(deidentify(given, pseudonyms)).ViewCodeSequence
+    assert (own.CodeValue, own.CodingSchemeDesignator, own.CodeMeaning) == ("REMOVED",) * 3
+    assert public.CodeValue == "R-DOE"  # what the check would find, if Doe were the patient
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [("BodyPartExamined", "Jane Doe"), ("KVP", "Jane"), ("SeriesNumber", "Doe")],
+)
+def test_a_value_that_is_not_of_its_form_goes(
+    keyword: str, value: str, pseudonyms: Pseudonyms
+) -> None:
+    padded = value.encode().ljust(16)
+    dummy = {"BodyPartExamined": "X" * 16, "KVP": "7" * 16, "SeriesNumber": "7" * 12}[keyword]
+    given = file_of(**{keyword: dummy}).replace(dummy.encode(), padded[: len(dummy)])
+    assert padded[: len(dummy)] in given
+    assert keyword not in read(deidentify(given, pseudonyms))
+
+
+def test_a_document_becomes_an_empty_page(pseudonyms: Pseudonyms) -> None:
+    given = file_of(
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1",
+        MIMETypeOfEncapsulatedDocument="application/pdf",
+        EncapsulatedDocument=b"%PDF-1.4 Jane Doe",
+    )
+    after = read(deidentify(given, pseudonyms))
+    assert after.EncapsulatedDocument.startswith(b"%PDF")
+    assert b"Jane" not in after.EncapsulatedDocument
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (sample("dicomdirtests/DICOMDIR"), "DICOMDIR"),
+        (sample("rtplan.dump"), ""),
+    ],
+)
+def test_what_cannot_be_done_is_refused_by_name(
+    path: Path, reason: str, pseudonyms: Pseudonyms
+) -> None:
+    with pytest.raises((DeidentificationRefused, NotDicom), match=path.name) as raised:
+        deidentify(path, pseudonyms)
+    assert reason in str(raised.value)
+
+
+def test_another_document_is_refused(pseudonyms: Pseudonyms) -> None:
+    given = file_of(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.3", EncapsulatedDocument=b"STL")
+    with pytest.raises(DeidentificationRefused, match="not a PDF"):
+        deidentify(given, pseudonyms, name="model.dcm")
+
+
+def test_a_missing_file_is_said_to_be_missing(tmp_path: Path, pseudonyms: Pseudonyms) -> None:
+    with pytest.raises(StudyUnreadable):
+        deidentify(tmp_path / "none.dcm", pseudonyms)
+
+
+@pytest.mark.parametrize("option", sorted(UNAVAILABLE, key=lambda option: option.value))
+def test_an_option_that_is_not_there_is_not_pretended(
+    option: Option, pseudonyms: Pseudonyms
+) -> None:
+    with pytest.raises(OptionUnavailable, match=option.value):
+        deidentify(file_of(), pseudonyms, [option])
+
+
+@pytest.mark.parametrize(
+    "options", [["retain-everything"], [Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES]]
+)
+def test_options_that_make_no_sense_are_refused(
+    options: list[Option | str], pseudonyms: Pseudonyms
+) -> None:
+    with pytest.raises(InvalidValue):
+        deidentify(file_of(), pseudonyms, options)
+
+
+def test_a_data_set_in_memory_is_done_too(pseudonyms: Pseudonyms) -> None:
+    dataset = dcmread(sample("CT_small.dcm"))
+    done = deidentify(dataset, pseudonyms)
+    assert read(done).PatientName != dcmread(sample("CT_small.dcm")).PatientName
+    assert str(dataset.PatientName) == "CompressedSamples^CT1"  # the caller's stays as it is

@@ -1,0 +1,182 @@
+"""The independent check finds what is planted in an output, and leaves clean ones alone."""
+
+from __future__ import annotations
+
+import zlib
+from io import BytesIO
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+
+from medibloc_py.errors import IdentityLeft, MediBlocError, StructureChanged
+from medibloc_py.imaging.deidentify import Pseudonyms, deidentify
+from medibloc_py.imaging.verify import compare, verify
+from medibloc_py.imaging.verify.parse import parse
+from tests.unit.imaging.samples import sample
+
+KEY = bytes(range(32))
+
+
+def original(name: str = "CT_small.dcm", **values: object) -> bytes:
+    dataset = dcmread(sample(name))
+    for keyword, value in values.items():
+        setattr(dataset, keyword, value)
+    out = BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+def clean(data: bytes) -> bytes:
+    return deidentify(data, Pseudonyms(KEY)).data
+
+
+def with_element(data: bytes, tag: int, vr: str, value: object, depth: int = 0) -> bytes:
+    """The same file with one more element, in sequences `depth` deep."""
+    dataset = dcmread(BytesIO(data))
+    item = dataset
+    for _ in range(depth):
+        inner = Dataset()
+        item.add_new(0x00081140, "SQ", [inner])
+        item = inner
+    item.add_new(tag, vr, value)
+    out = BytesIO()
+    dataset.save_as(out)
+    return out.getvalue()
+
+
+NAMED = original(
+    PatientName="Featherstone^Ada",
+    PatientID="MRN-0815-7",
+    PatientBirthDate="19510307",
+    StudyDescription="Fall from the roof",
+)
+
+
+def test_a_clean_file_passes() -> None:
+    assert verify(NAMED, clean(NAMED)) > 50
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00102110, "LO", "Featherstone^Ada"),
+        (0x00204000, "LT", "Seen: Featherstone, today"),
+        (0x00204000, "LT", "MRN-0815-7"),
+        (0x00204000, "LT", "born 07.03.1951"),
+        (0x00204000, "LT", "born 1951-03-07"),
+        (0x00204000, "LT", "03/07/1951"),
+        (0x00204000, "UT", "Fall from the roof"),
+        (0x00091002, "UN", b"\x00\x01Featherstone\x00"),
+        (0x00091002, "UN", "Featherstone".encode("utf-16-le")),
+        (0x00091002, "UN", "Featherstone".encode("utf-16-be")),
+        (0x0020000D, "UI", dcmread(sample("CT_small.dcm")).StudyInstanceUID),
+    ],
+)
+def test_what_is_planted_is_found(tag: int, vr: str, value: object, depth: int) -> None:
+    with pytest.raises(IdentityLeft) as raised:
+        verify(NAMED, with_element(clean(NAMED), tag, vr, value, depth), name="a.dcm")
+    assert "Featherstone" not in str(raised.value)
+    assert "0815" not in str(raised.value)
+    assert "a.dcm" in str(raised.value)
+
+
+def test_a_short_value_is_found_in_its_place() -> None:
+    before = original(PatientID="7", PatientName="Li")
+    with pytest.raises(IdentityLeft, match=r"\(0010,0020\)"):
+        verify(before, with_element(clean(before), 0x00100020, "LO", "7"))
+
+
+def test_a_name_in_other_letters_is_found_in_another_encoding() -> None:
+    dataset = dcmread(sample("CT_small.dcm"))
+    dataset.SpecificCharacterSet = "ISO_IR 100"
+    dataset.PatientName = "Müßiggang^Björn"
+    out = BytesIO()
+    dataset.save_as(out)
+    before = out.getvalue()
+    planted = with_element(clean(before), 0x00091002, "UN", "Müßiggang".encode())
+    with pytest.raises(IdentityLeft, match=r"\(0010,0010\)"):
+        verify(before, planted)
+
+
+def test_a_name_among_pixels_is_found() -> None:
+    name = b"Featherstone^Ada"
+    dataset = dcmread(BytesIO(NAMED))
+    pixels = bytearray(dataset.PixelData)
+    pixels[4096 : 4096 + len(name)] = name
+    dataset.PixelData = bytes(pixels)
+    out = BytesIO()
+    dataset.save_as(out)
+    before = out.getvalue()
+    with pytest.raises(IdentityLeft, match=r"\(0010,0010\)"):
+        verify(before, clean(before))
+
+
+def test_a_part_of_another_number_is_no_time_and_no_id() -> None:
+    before = original(PatientID="1234", SpacingBetweenSlices="0.12345678", StudyTime="123456.78")
+    verify(before, with_element(clean(before), 0x00180088, "DS", "0.12345678"))
+
+
+def test_other_pixels_are_noticed() -> None:
+    dataset = dcmread(BytesIO(clean(NAMED)))
+    dataset.PixelData = dataset.PixelData[:-2] + b"\x01\x01"
+    out = BytesIO()
+    dataset.save_as(out)
+    with pytest.raises(StructureChanged, match="pixels"):
+        verify(NAMED, out.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "told"),
+    [("Rows", 64, "0028,0010"), ("RescaleSlope", "2", "0028,1053")],
+)
+def test_another_description_of_pixels_is_noticed(keyword: str, value: object, told: str) -> None:
+    dataset = dcmread(BytesIO(clean(NAMED)))
+    setattr(dataset, keyword, value)
+    out = BytesIO()
+    dataset.save_as(out)
+    with pytest.raises(StructureChanged, match=told):
+        verify(NAMED, out.getvalue())
+
+
+def test_another_transfer_syntax_is_noticed() -> None:
+    done = clean(NAMED)
+    changed = done.replace(b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.2\0")
+    assert compare(NAMED, changed).changed
+
+
+def test_an_unmodified_file_does_not_pass() -> None:
+    with pytest.raises(IdentityLeft):
+        verify(NAMED, NAMED)
+
+
+def test_a_deflated_file_is_searched_inflated() -> None:
+    before = sample("image_dfl.dcm").read_bytes()
+    after = clean(before)
+    verify(before, after)
+    assert len(parse(after).data) > len(after)
+    assert compare(before, before).left
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_mutated_files_end_in_a_typed_error_or_pass_the_check(data: st.DataObject) -> None:
+    mutated = bytearray(NAMED[: data.draw(st.integers(200, 8000))])
+    for _ in range(data.draw(st.integers(1, 20))):
+        mutated[data.draw(st.integers(0, len(mutated) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        after = deidentify(bytes(mutated), Pseudonyms(KEY)).data
+        verify(bytes(mutated), after)
+    except MediBlocError:
+        return
+    assert b"Featherstone" not in after
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=600))
+def test_the_check_reads_any_bytes(data: bytes) -> None:
+    compare(NAMED, bytes(128) + b"DICM" + data)
+    compare(data, zlib.compress(data))
