@@ -14,6 +14,7 @@ DOCUMENTS = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "contracts").rglob("*.md")),
     *sorted((ROOT / "requirements").rglob("*.md")),
+    *sorted((ROOT / "web").rglob("*.md")),
 ]
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
