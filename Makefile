@@ -163,7 +163,7 @@ prove: setup $(ASSURANCE_VENV)/.ready ## Symbolic proofs of the contracts (docs/
 mutants: setup ## Mutation testing of the contracts: what no test notices
 	$(VENV)/bin/python tools/mutants.py
 
-differential: setup ## Solidity against Python on random cases; `DIFFERENTIAL_SEED=...` for the same ones
+differential: setup ## Python against Solidity and JavaScript on random cases; `DIFFERENTIAL_SEED=...` for the same ones
 	FOUNDRY_PROFILE=differential forge build tests/differential
 	$(VENV)/bin/python -m pytest tests/differential --numprocesses auto
 
