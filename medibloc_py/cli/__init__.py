@@ -11,7 +11,18 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli import access, account, chain, consent, dataset, demo, record, relay, store
+from medibloc_py.cli import (
+    access,
+    account,
+    chain,
+    consent,
+    dataset,
+    demo,
+    imaging,
+    record,
+    relay,
+    store,
+)
 from medibloc_py.cli.options import Session
 from medibloc_py.cli.output import Output
 from medibloc_py.errors import MediBlocError
@@ -32,6 +43,7 @@ app.add_typer(access.app, name="access")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(relay.app, name="relay")
 app.add_typer(store.app, name="store")
+app.add_typer(imaging.app, name="imaging")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)

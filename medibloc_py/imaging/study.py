@@ -67,7 +67,7 @@ def read_study(path: Path) -> Study:
         StudyUnreadable: a path is missing or may not be read.
     """
     try:
-        paths = sorted(_files_below(path), key=os.fsencode) if path.is_dir() else [path]
+        paths = sorted(files_below(path), key=os.fsencode) if path.is_dir() else [path]
     except OSError as error:
         raise _unreadable(path, error) from error
     if not paths:
@@ -78,7 +78,13 @@ def read_study(path: Path) -> Study:
     )
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files in a folder and below, in no order; links to folders are not followed.
+
+    Raises:
+        OSError: a folder may not be read.
+    """
+
     def fail(error: OSError) -> None:
         raise error
 

@@ -43,13 +43,13 @@ class Deidentified:
     Attributes:
         data: its bytes, a file of PS3.10.
         counts: attributes kept, replaced and removed, by the name of what was done.
-        burned_in: the file itself says that its pixels show who the patient is, or does
-            not say that they do not (Burned In Annotation, PS3.3 C.7.6.1).
+        said_clean: the file itself says that its pixels do not show who the patient is
+            (Burned In Annotation, PS3.3 C.7.6.1), or has none. Nobody looked.
     """
 
     data: bytes
     counts: dict[str, int]
-    burned_in: bool
+    said_clean: bool
 
 
 def deidentify(
@@ -126,7 +126,12 @@ def _deidentify(
     if len(dataset) == 0:  # pydicom gives nothing of a data set whose end is missing
         raise DeidentificationRefused(name=name, reason="it is cut off")
     _admit(sop_class, name)
-    burned_in = text_of(dataset, _BURNED_IN) != "NO" and _has_pixels(dataset)
+    burned_in = text_of(dataset, _BURNED_IN).upper()
+    if burned_in == "YES":
+        raise DeidentificationRefused(
+            name=name, reason="it says that its pixels show who the patient is"
+        )
+    said_clean = burned_in == "NO" or not _has_pixels(dataset)
     syntax = str(meta.get("TransferSyntaxUID", "")) or plain_syntax(dataset)
     cleaner = Cleaner(dataset, pseudonyms, options, sop_class)
     cleaner.clean(dataset)
@@ -138,7 +143,7 @@ def _deidentify(
     return Deidentified(
         _written(dataset),
         {act.name.lower(): count for act, count in sorted(cleaner.counts.items(), key=str)},
-        burned_in,
+        said_clean,
     )
 
 

@@ -102,8 +102,8 @@ def test_the_file_says_what_was_done(pseudonyms: Pseudonyms) -> None:
     assert after.LongitudinalTemporalInformationModified == "MODIFIED"
     assert "2026d" in after.DeidentificationMethod
     assert "BurnedInAnnotation" not in after  # nobody looked
-    assert done.burned_in
-    assert not deidentify(file_of(BurnedInAnnotation="NO"), pseudonyms).burned_in
+    assert not done.said_clean
+    assert deidentify(file_of(BurnedInAnnotation="NO"), pseudonyms).said_clean
 
 
 @pytest.mark.parametrize(
@@ -255,6 +255,11 @@ def test_another_document_is_refused(pseudonyms: Pseudonyms) -> None:
     given = file_of(SOPClassUID="1.2.840.10008.5.1.4.1.1.104.3", EncapsulatedDocument=b"STL")
     with pytest.raises(DeidentificationRefused, match="not a PDF"):
         deidentify(given, pseudonyms, name="model.dcm")
+
+
+def test_pixels_that_show_who_it_is_are_refused(pseudonyms: Pseudonyms) -> None:
+    with pytest.raises(DeidentificationRefused, match="pixels show who"):
+        deidentify(file_of(BurnedInAnnotation="YES"), pseudonyms, name="us.dcm")
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path, pseudonyms: Pseudonyms) -> None:
