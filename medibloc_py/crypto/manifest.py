@@ -10,6 +10,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from medibloc_py.crypto import cbor
 from medibloc_py.crypto.cbor import Fields, Refusal
@@ -64,23 +65,39 @@ class Manifest:
 
     def encode(self) -> bytes:
         """Encodes as canonical DAG-CBOR."""
-        return cbor.encode(
-            {
-                "v": 1,
-                "kind": self.kind,
-                "files": [
-                    {
-                        "name": entry.name,
-                        "offset": entry.offset,
-                        "sealed": entry.sealed_bytes,
-                        "size": entry.size_bytes,
-                        "meta": dict(entry.meta),
-                    }
-                    for entry in self.files
-                ],
-                "meta": dict(self.meta),
-            }
-        )
+        return cbor.encode(self._document())
+
+    def encode_to_read(self, refuse: Refusal) -> bytes:
+        """Encodes what `decode` takes, and refuses the rest.
+
+        To decode it again would show the same, and take twice as long.
+
+        Args:
+            refuse: makes the error for what a reader would not take.
+        """
+        document = self._document()
+        data = cbor.encode(document)
+        if len(data) > MOST_MANIFEST_BYTES:
+            raise refuse(f"it has more than {MOST_MANIFEST_BYTES} bytes")
+        self._read(Fields(document, "the document", refuse), refuse)
+        return data
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "v": 1,
+            "kind": self.kind,
+            "files": [
+                {
+                    "name": entry.name,
+                    "offset": entry.offset,
+                    "sealed": entry.sealed_bytes,
+                    "size": entry.size_bytes,
+                    "meta": dict(entry.meta),
+                }
+                for entry in self.files
+            ],
+            "meta": dict(self.meta),
+        }
 
     @classmethod
     def decode(cls, data: bytes, refuse: Refusal) -> Manifest:
@@ -90,7 +107,10 @@ class Manifest:
             data: canonical DAG-CBOR.
             refuse: makes the error for bad input out of a reason.
         """
-        fields = cbor.decode(data, refuse, MOST_MANIFEST_BYTES)
+        return cls._read(cbor.decode(data, refuse, MOST_MANIFEST_BYTES), refuse)
+
+    @classmethod
+    def _read(cls, fields: Fields, refuse: Refusal) -> Manifest:
         fields.constant("v", 1)
         manifest = cls(
             fields.uint("kind", 32, least=1),

@@ -65,9 +65,8 @@ def seal_record(
         sealed = sealed_size(max(file.size_bytes, 0))
         entries.append(ManifestEntry(file.name, offset, sealed, file.size_bytes, dict(file.meta)))
         offset += sealed
-    manifest = Manifest(kind, tuple(entries)).encode()
     # What a reader would refuse is not sealed in the first place.
-    Manifest.decode(manifest, unwritable("the record"))
+    manifest = Manifest(kind, tuple(entries)).encode_to_read(unwritable("the record"))
     return _seal_all(files, manifest, cek, salt)
 
 

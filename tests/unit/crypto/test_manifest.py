@@ -34,6 +34,40 @@ def test_manifests_go_round(sizes):
     assert held.end == sum(map(sealed_size, sizes))
 
 
+ENTRIES = st.builds(
+    ManifestEntry,
+    name=st.sampled_from(["a", "b", "A", "a/b", "", "..", "x" * 300]),
+    offset=st.sampled_from([0, sealed_size(0), sealed_size(1), -1]),
+    sealed_bytes=st.sampled_from([sealed_size(0), sealed_size(1), 0]),
+    size_bytes=st.sampled_from([0, 1, -1, 2**48]),
+    meta=st.dictionaries(
+        st.sampled_from(["rows", "y" * 300]),
+        st.sampled_from([1, True, "CT", "z" * 5000, -(2**63), b"bytes", 1.5, None]),
+        max_size=1,
+    ),
+)
+
+
+@given(st.integers(-1, 2), st.lists(ENTRIES, max_size=2))
+def test_encode_to_read_takes_what_decode_takes(kind, entries):
+    held = Manifest(kind, tuple(entries))
+    try:
+        decoded = Manifest.decode(held.encode(), refuse)
+    except Corrupted:
+        with pytest.raises(Corrupted):
+            held.encode_to_read(refuse)
+    else:
+        assert held.encode_to_read(refuse) == held.encode()
+        assert decoded == held
+
+
+def test_encode_to_read_refuses_more_bytes_than_a_reader_takes(monkeypatch):
+    held = of(["a"])
+    monkeypatch.setattr(manifest, "MOST_MANIFEST_BYTES", len(held.encode()) - 1)
+    with pytest.raises(Corrupted, match="more than"):
+        held.encode_to_read(refuse)
+
+
 @pytest.mark.parametrize(
     "name",
     [
