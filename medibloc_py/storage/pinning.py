@@ -40,6 +40,9 @@ _MOST_ID: Final = 1024
 _PAGE: Final = 1000
 _MOST_PAGES: Final = 10_000
 _POLL_S: Final = 0.5
+_FAILED_LOOKS: Final = 10
+"""Failures in a row that are believed: a cluster also tells one of a pin that a machine of
+its own has not heard of yet, or that it is just moving off a machine it lost."""
 
 
 class PinState(StrEnum):
@@ -155,12 +158,14 @@ class PinningService:
             StoreFailed, StoreUnreachable, TokenRefused, PinMissing: as for `status`.
         """
         deadline = time.monotonic() + patience_s
+        failures = 0
         while True:
             if watch is not None:
                 watch(request)
             if request.state is PinState.PINNED:
                 return request
-            if request.state is PinState.FAILED:
+            failures = failures + 1 if request.state is PinState.FAILED else 0
+            if failures == _FAILED_LOOKS:
                 reason = request.details or "the service does not say why"
                 raise PinFailed(url=self.url, cid=request.cid, reason=reason)
             if time.monotonic() + _POLL_S > deadline:

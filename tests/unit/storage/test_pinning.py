@@ -106,6 +106,16 @@ def test_wait_tells_why_it_failed(client: PinningService, service: Service) -> N
         client.wait(made)
 
 
+def test_wait_does_not_believe_a_failure_at_once(
+    client: PinningService, service: Service
+) -> None:
+    """As a cluster of several machines tells one while they agree."""
+    service.lifecycle = ["queued", "failed", "pinning", "pinned"]
+    seen: list[PinState] = []
+    client.wait(client.pin(CID), lambda request: seen.append(request.state))
+    assert [str(state) for state in seen] == service.lifecycle
+
+
 def test_wait_gives_up_in_time(client: PinningService, service: Service) -> None:
     service.lifecycle = ["queued"]
     with pytest.raises(PinPending, match="queued"):
