@@ -294,3 +294,4 @@ def accredit(
 app.command("backup")(recovery.backup)
 app.command("restore")(recovery.restore)
 app.command("verify-backup")(recovery.verify_backup)
+app.command("retire-keys")(recovery.retire_keys)

@@ -11,11 +11,10 @@ import typer
 
 from medibloc_py.cli.drafts import resumable
 from medibloc_py.cli.files import require_writable
-from medibloc_py.cli.options import As, Json, Session, at_terminal, read_bytes
+from medibloc_py.cli.options import As, Json, Session, read_bytes, sure
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.replicas import TokenFile, open_service
 from medibloc_py.cli.times import read_bytes32
-from medibloc_py.errors import InvalidValue
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
@@ -177,9 +176,7 @@ def _confirm(client: Client, doing: Shredding, places: list[str]) -> None:
         "opens them.",
     ]
     print("\n".join(told), file=sys.stderr)
-    if not at_terminal():
-        raise InvalidValue(name="--yes", given="not set", allowed="set where nobody can be asked")
-    typer.confirm("Shred it?", abort=True, err=True)
+    sure("Shred it?")
 
 
 def _lines(erasure: Erasure) -> list[str]:

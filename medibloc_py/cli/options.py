@@ -133,6 +133,19 @@ def ask(text: str, *, confirm: bool = False) -> str:
     return str(typer.prompt(text, hide_input=True, confirmation_prompt=confirm, err=True))
 
 
+def sure(question: str) -> None:
+    """Asks before something that cannot be undone, and stops at any answer but yes.
+
+    Raises:
+        InvalidValue: nobody is there to ask.
+    """
+    from medibloc_py.errors import InvalidValue
+
+    if not at_terminal():
+        raise InvalidValue(name="--yes", given="not set", allowed="set where nobody can be asked")
+    typer.confirm(question, abort=True, err=True)
+
+
 def read_text(path: Path) -> str:
     """A file's text in UTF-8.
 

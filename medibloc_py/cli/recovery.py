@@ -1,4 +1,4 @@
-"""`medibloc account backup`, `restore`, `verify-backup`: an account on paper, and back."""
+"""`medibloc account backup`, `restore`, `verify-backup`: an account on paper. And `retire-keys`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from medibloc_py.cli.files import require_writable
-from medibloc_py.cli.options import Json, Session, ask, at_terminal, read_text
+from medibloc_py.cli.options import Json, Session, ask, at_terminal, read_text, sure
 from medibloc_py.cli.output import Output
 from medibloc_py.errors import FileExists, InvalidValue, PasswordMissing
 
@@ -137,6 +137,43 @@ def verify_backup(context: typer.Context, name: Name, sheets: From, json: Json =
     Output(json).result(
         {"name": name, "covers": True, "pairs": pairs},
         [f"It brings {name} back as it is: account key, root secret, {pairs} key pair(s)."],
+    )
+
+
+def retire_keys(
+    context: typer.Context,
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Drop every key pair but the newest, so that nothing old opens with this account's keys.
+
+    The vault is sealed anew first. Grants and record files that were wrapped for an older
+    pair do not open any more: ask for them again. To make an erasure stronger, rotate the
+    key first (`medibloc account publish-key --rotate`), and destroy old sheets and old
+    copies of the key files and the vault.
+    """
+    from medibloc_py.errors import OlderKeyPublished
+    from medibloc_py.flows import keyring
+
+    session: Session = context.obj
+    home = session.settings().home
+    keyring.known_account(home, name)
+    password = session.password(name)
+    client = session.client().acting_for(keyring.open_account(home, name, password))
+    published = client.exchange.accounts.published_key(client.me.address)
+    if published.bundle != client.me.keys.current.bundle:
+        raise OlderKeyPublished(account=client.me.address)
+    older = len(client.me.keys.pairs) - 1
+    if not yes:
+        sure(f"Drop {older} older key pair(s) of {name}, and all that only they open?")
+    keyring.retire_keys(home, name, password)
+    Output(json).result(
+        {"name": name, "retired": older},
+        [
+            f"Dropped {older} older key pair(s); the newest is left.",
+            "Sheets made before still hold them: destroy these, and write a new one.",
+        ],
     )
 
 

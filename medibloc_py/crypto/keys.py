@@ -159,6 +159,10 @@ class EncryptionKeys:
         """The same keys with a new pair on top."""
         return EncryptionKeys(self.root_secret, (*self.pairs, KeyPair.generate()))
 
+    def retired(self) -> EncryptionKeys:
+        """The same keys without the pairs before the newest: what was wrapped for them is shut."""
+        return EncryptionKeys(self.root_secret, self.pairs[-1:])
+
 
 def hkdf(secret: bytes, salt: bytes, info: bytes, length: int = KEY_BYTES) -> bytes:
     """HKDF-SHA256 (RFC 5869), extract and expand."""

@@ -267,6 +267,13 @@ class KeyMismatched(RefusedError):
     )
 
 
+class OlderKeyPublished(RefusedError):
+    """A new key pair that nobody wraps for yet."""
+
+    what = "The newest key pair of {account} is not the one on chain: others wrap for another."
+    fix = "Run `medibloc account publish-key` first; nothing was dropped."
+
+
 class KeyNotDelivered(RefusedError):
     """An emergency access whose key has not come yet."""
 

@@ -21,7 +21,7 @@ from medibloc_py.errors import AccountExists, AccountUnknown, InvalidValue, KeyF
 from medibloc_py.flows.parties import Identity
 from medibloc_py.model import Address
 from medibloc_py.storage import Vault
-from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
+from medibloc_py.storage.files import make_folder, on_disk, read_private, rewrite, write_atomic
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ENCRYPTION = ".encryption.json"
@@ -196,6 +196,25 @@ def rotate_key(home: Path, name: str, password: str, *, work: int | None = None)
     cost = {} if work is None else {"n": work}
     write_atomic(_files(home, name)[1], seal_key_file(keys, password, **cost))
     return replace(identity, keys=keys)
+
+
+def retire_keys(home: Path, name: str, password: str, *, work: int | None = None) -> Identity:
+    """Seals the vault anew to the newest key pair, then drops all older ones.
+
+    What was wrapped for the older pairs does not open any more: grants to this account from
+    before, record files not yet imported, and old copies of the vault. Ended early, the same
+    again goes on; the pairs go last.
+
+    Raises:
+        MediBlocError: as `open_account`, or a document does not open; no pair was dropped.
+    """
+    identity = open_account(home, name, password)
+    renewed = replace(identity, keys=identity.keys.retired())
+    for document in identity.documents():
+        renewed.keep_instead(document, identity.recall(document))
+    cost = {} if work is None else {"n": work}
+    rewrite(_files(home, name)[1], seal_key_file(renewed.keys, password, **cost))
+    return renewed
 
 
 def _files(home: Path, name: str) -> tuple[Path, Path]:

@@ -32,12 +32,10 @@ from medibloc_py.flows.entries import (
     require_points,
     unpack,
 )
-from medibloc_py.flows.parties import Exchange, Identity
+from medibloc_py.flows.parties import LEDGER, Exchange, Identity
 from medibloc_py.model import Address, Listing, ListingId, OrderId
 from medibloc_py.storage import Journal
 from medibloc_py.storage.journal import Contents
-
-FILE_NAME = "ledger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +51,7 @@ class Ledger:
     """The ledger of one steward in one home folder."""
 
     def __init__(self, steward: Identity) -> None:
-        self.path = steward.vault.path(FILE_NAME)
+        self.path = steward.vault.path(LEDGER)
         self._journal = Journal(self.path, FRAME_BYTES)
         self._root_secret = steward.keys.root_secret
         self._owner = steward.address

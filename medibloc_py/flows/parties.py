@@ -21,6 +21,10 @@ from medibloc_py.storage import Store, Vault
 
 MOST_VERSIONS = 1_000
 """Key versions that are tried; what was wrapped for an older one must be granted again."""
+LEDGER = "ledger"
+"""The one file in a vault that is no document (`flows.ledger`)."""
+LOCK = "publishing-"
+"""What the locks of publications begin with (`flows.drafts`)."""
 Progress = Callable[[str, int, int], None]
 """Told `(step, done, total)`; totals are bytes or items, whichever the step counts."""
 
@@ -115,6 +119,10 @@ class Identity:
             Corrupted: the file was changed.
         """
         return hpke.unwrap(self.vault.get(name), self.keys, hpke.vault_info(name), "document")
+
+    def documents(self) -> list[str]:
+        """Names of all kept documents, sorted; a ledger and locks are files of another kind."""
+        return [name for name in self.kept("") if name != LEDGER and not name.startswith(LOCK)]
 
     def forget(self, name: str) -> None:
         """Removes a kept document; no error if there is none."""

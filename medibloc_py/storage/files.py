@@ -41,6 +41,22 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
         part.become(path)
 
 
+def rewrite(path: Path, data: bytes) -> None:
+    """Replace a file's content as `write_atomic` does, and overwrite what it was.
+
+    Raises:
+        StoreFailed: it is not there, or could not be written.
+    """
+    with on_disk(path):
+        old = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    try:
+        write_atomic(path, data)
+        with on_disk(path):
+            _zero(old)
+    finally:
+        os.close(old)
+
+
 def read_private(path: Path) -> bytes:
     """The content of `path`.
 
@@ -81,15 +97,7 @@ class Vault:
             InvalidValue: not a plain name.
             StoreFailed: it is not there, or could not be written.
         """
-        path = self.path(name)
-        with on_disk(path):
-            old = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
-        try:
-            self.put(name, data)
-            with on_disk(path):
-                _zero(old)
-        finally:
-            os.close(old)
+        rewrite(self.path(name), data)
 
     def get(self, name: str) -> bytes:
         """What was put under `name`.

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from medibloc_py.client import Client
+from medibloc_py.errors import WrongKey
 from medibloc_py.flows import keyring, recovery
+from medibloc_py.flows.held import held_record
+from medibloc_py.flows.ledger import Ledger
 from medibloc_py.imaging.samples import sample
 from tests.flow.command import Done, run
 from tests.flow.world import PASSWORD, PATIENTS, World
@@ -32,7 +35,12 @@ cli.main()
 
 @pytest.fixture(autouse=True)
 def _password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The world's password, at scrypt's least cost."""
     monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    seal = keyring.seal_key_file
+    monkeypatch.setattr(
+        keyring, "seal_key_file", lambda keys, password, n=CHEAP: seal(keys, password, n=n)
+    )
 
 
 def arguments(world: World, *argv: str) -> list[str]:
@@ -122,3 +130,91 @@ def test_a_rotation_that_is_only_signed_is_kept(world: World, tmp_path: Path) ->
     )
     assert len(reopened(world, "clinic").me.keys.pairs) == 2
     assert world.exchange.accounts.published_key(world.address("clinic")).version == 1
+
+
+# Older pairs, dropped.
+
+
+def rotate_and_retire(world: World, name: str) -> Client:
+    medibloc(world, "publish-key", "--rotate", "--as", name)
+    assert medibloc(world, "retire-keys", name, "--yes", "--json").json["retired"] == 1
+    return reopened(world, name)
+
+
+def test_retired_keys_open_no_old_copy_of_the_vault(world: World) -> None:
+    """With the newest keys alone, what a disk kept of a vault document is noise."""
+    alice, record = world["alice"], world.records["alice"]
+    (name,) = alice.me.kept("record-")
+    old = alice.me.vault.get(name)
+    renewed = rotate_and_retire(world, "alice")
+    assert len(renewed.me.keys.pairs) == 1
+    assert held_record(renewed.me, record).x
+    renewed.me.vault.put(name, old)
+    with pytest.raises(WrongKey):
+        held_record(renewed.me, record)
+
+
+def test_retired_keys_leave_every_document_and_the_ledger(world: World) -> None:
+    listed = world.list_dataset()
+    hospital = world.me("hospital")
+    before = {name: hospital.recall(name) for name in hospital.documents()}
+    assert {name.partition("-")[0] for name in before} >= {"record", "listing"}
+    medibloc(world, "publish-key", "--as", "hospital")
+    renewed = rotate_and_retire(world, "hospital").me
+    assert {name: renewed.recall(name) for name in renewed.documents()} == before
+    assert listed.listing_id in Ledger(renewed).book().listings
+
+
+def test_retired_keys_shut_what_was_wrapped_for_them(world: World) -> None:
+    grant_to_clinic(world)
+    clinic = rotate_and_retire(world, "clinic")
+    with pytest.raises(WrongKey):
+        clinic.open_granted(world.records["alice"])
+    grant_to_clinic(world)
+    assert reads(clinic, world)
+
+
+def test_the_newest_key_is_not_left_alone_unless_it_is_published(
+    world: World, tmp_path: Path
+) -> None:
+    medibloc(
+        world, "publish-key", "--rotate", "--as", "clinic", "--sign", str(tmp_path / "key.json")
+    )
+    refused = run(*arguments(world, "retire-keys", "clinic", "--yes", "--json"))
+    assert refused.json["error"] == "OlderKeyPublished"
+    unasked = run(*arguments(world, "retire-keys", "alice", "--json"))
+    assert unasked.json["error"] == "InvalidValue"
+    assert len(reopened(world, "clinic").me.keys.pairs) == 2
+
+
+def test_a_retirement_that_died_is_finished_by_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medibloc(world, "publish-key", "--rotate", "--as", "alice")
+    for step in ("keep_instead", None):
+        with monkeypatch.context() as patch:
+            if step:
+                patch.setattr(f"medibloc_py.flows.parties.Identity.{step}", _dead)
+            else:
+                patch.setattr("medibloc_py.flows.keyring.rewrite", _dead)
+            with pytest.raises(KeyboardInterrupt):
+                keyring.retire_keys(world.home, "alice", PASSWORD, work=CHEAP)
+        assert len(reopened(world, "alice").me.keys.pairs) == 2
+        assert held_record(reopened(world, "alice").me, world.records["alice"])
+    keyring.retire_keys(world.home, "alice", PASSWORD, work=CHEAP)
+    alice = reopened(world, "alice").me
+    assert len(alice.keys.pairs) == 1
+    assert held_record(alice, world.records["alice"])
+
+
+def test_a_document_that_does_not_open_stops_a_retirement(world: World) -> None:
+    medibloc(world, "publish-key", "--rotate", "--as", "alice")
+    alice = reopened(world, "alice").me
+    alice.vault.put("note", alice.vault.get(alice.documents()[0]))
+    with pytest.raises(WrongKey):
+        keyring.retire_keys(world.home, "alice", PASSWORD, work=CHEAP)
+    assert len(reopened(world, "alice").me.keys.pairs) == 2
+
+
+def _dead(*_: object, **__: object) -> None:
+    raise KeyboardInterrupt
