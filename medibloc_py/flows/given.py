@@ -14,6 +14,7 @@ from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import Address, Cid, Locator, RecordId
 from medibloc_py.storage import Store
 
+_PREFIX = "granted-"
 _HANDED_OUT = b""
 
 
@@ -24,7 +25,7 @@ class Given:
         self._actor = actor
         self._record = record
         self._reader = reader
-        self._name = f"granted-{record.hex()}-{reader.lower()}"
+        self._name = f"{_PREFIX}{record.hex()}-{reader.lower()}"
 
     def objects(self) -> list[Cid]:
         """Where they are stored, oldest first."""
@@ -78,6 +79,12 @@ class Given:
 
 def given_of(actor: Identity, record: RecordId) -> list[Given]:
     """What an actor gave of a record: one for each reader."""
-    names = actor.kept(f"granted-{record.hex()}-")
+    names = actor.kept(f"{_PREFIX}{record.hex()}-")
     readers = (bytes.fromhex(name.rpartition("0x")[2]) for name in names)
     return [Given(actor, record, checksum_address(reader)) for reader in readers]
+
+
+def forget_given(actor: Identity, record: RecordId) -> None:
+    """Forgets what an actor gave of a record; its stores were told to let go of it."""
+    for name in actor.kept(f"{_PREFIX}{record.hex()}-"):
+        actor.forget(name)

@@ -16,7 +16,7 @@ from medibloc_py.errors import MediBlocError, RecordListed
 from medibloc_py.errors.words import time as as_time
 from medibloc_py.flows import kept, papers
 from medibloc_py.flows.drafts import forget_draft_of
-from medibloc_py.flows.given import given_of
+from medibloc_py.flows.given import forget_given, given_of
 from medibloc_py.flows.held import blind_of, forget_record, held_record, holds_record
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
@@ -176,8 +176,7 @@ def shred(
     for number, (name, place) in enumerate(places.items(), start=3):
         told[name] = _told(name, place, blobs)
         progress("shred", number, steps)
-    for given in given_of(owner, record):
-        given.let_go(exchange.store)
+    forget_given(owner, record)
     doing = replace(doing, places=tuple(told.values()))
     _note(owner, doing)
     progress("shred", steps, steps)

@@ -27,6 +27,7 @@ from medibloc_py.errors import (
     NodeUnreachable,
     RecordListed,
     RecordNotHeld,
+    StoreUnreachable,
     WrongKey,
 )
 from medibloc_py.flows import kept, papers
@@ -287,6 +288,29 @@ def test_every_place_is_asked_and_told_by_name(world: World, tmp_path: Path) -> 
     again = hospital.shred(record, {"away": LocalStore(tmp_path / "away")}).erasure
     assert {each.place: each.gone for each in again.places}["away"]
     assert (again.at, again.block, again.blob) == (first.at, first.block, first.blob)
+
+
+def test_a_store_that_is_away_keeps_no_secret_alive(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, record = world["alice"], granted(world)
+
+    def away(*_: object) -> None:
+        raise StoreUnreachable(url="here", reason="refused")
+
+    with monkeypatch.context() as patch:
+        for method in ("unpin", "collect", "has"):
+            patch.setattr(world.exchange.store, method, away)
+        (told,) = alice.shred(record).erasure.places
+    assert not told.gone
+    with pytest.raises(RecordNotHeld):
+        held_record(alice.me, record)
+    receipt = alice.shred(record).erasure
+    (told,) = receipt.places
+    assert told.gone
+    blobs = (receipt.blob, *receipt.grant_objects)
+    assert len(blobs) == 2
+    assert not [cid for cid in blobs if world.exchange.store.has(cid)]
 
 
 def test_a_pinning_service_is_told_to_let_go(
