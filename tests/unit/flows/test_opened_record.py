@@ -129,6 +129,28 @@ def test_a_frame_takes_at_most_two_leaves(opened: OpenedRecord) -> None:
     assert opened.fetched.size_bytes <= opened.fetched.leaves * LEAF
 
 
+def test_a_slice_in_a_file_of_its_own_takes_at_most_two_leaves_with_its_header() -> None:
+    dataset = pydicom.dcmread(sample("CT_small.dcm"))
+    dataset.Rows = dataset.Columns = SIDE
+    slices = []
+    for number in range(9):
+        dataset.PixelData = bytes([number]) * (2 * SIDE * SIDE)
+        out = io.BytesIO()
+        dataset.save_as(out)
+        slices.append(out.getvalue())
+    sources = [
+        SourceFile(f"{number}.dcm", len(data), partial(io.BytesIO, data))
+        for number, data in enumerate(slices)
+    ]
+    opened = opened_in(MemoryStore(), b"".join(seal_record(sources, CEK, SALT)))
+    assert len(opened.manifest.files) == len(slices)
+    for number in (4, 0, 8, 2, 6):
+        before = opened.fetched.leaves
+        pixels = opened.read_frame(f"{number}.dcm", 0)
+        assert np.all(pixels == number * 257)
+        assert opened.fetched.leaves - before <= 2
+
+
 def test_a_frame_takes_at_most_two_leaves_of_a_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
