@@ -50,8 +50,23 @@ DAY = 86_400
 class Walk:
     """Runs the walk on a fresh local chain."""
 
-    def __init__(self, node: LocalNode, home: Path, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        node: LocalNode,
+        home: Path,
+        tell: Callable[[str], None],
+        store: Store | None = None,
+    ) -> None:
+        """Sets the stage.
+
+        Args:
+            node: the chain.
+            home: folder for what people keep.
+            tell: told of every step.
+            store: for all of them; an embedded one in `home` if not given.
+        """
         self._node = node
+        self._store = store
         self._home = home
         self._tell = tell
         self.report = Report()
@@ -94,7 +109,8 @@ class Walk:
         with self._step("governance", "deploy the contracts") as step:
             deployed = deploy(network, people["governance"], test_token=True)
             step.gas = sum(receipt.gas_used for receipt in deployed.receipts.values())
-        exchange = Exchange(network, deployed.deployment, LocalStore(self._home / "store"))
+        store = self._store or LocalStore(self._home / "store")
+        exchange = Exchange(network, deployed.deployment, store)
         settings = config.load(home=str(self._home))
         base = Client(exchange, settings)
         self._clients = {

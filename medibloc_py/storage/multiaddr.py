@@ -10,7 +10,8 @@ from typing import Final
 from medibloc_py.errors import InvalidValue
 
 _NAME: Final = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9_-]{1,63}(?<!-))*\.?")
-_PEER_ID: Final = re.compile(r"12D3KooW[1-9A-HJ-NP-Za-km-z]{44}|Qm[1-9A-HJ-NP-Za-km-z]{44}")
+_PEER_HEADS: Final = {38: b"\x00\x24\x08\x01\x12\x20", 34: b"\x12\x20"}
+"""How an id begins, by its length: an Ed25519 key itself, or the sha-256 of another."""
 _HOSTS: Final = {"ip4", "ip6", "dns", "dns4", "dns6"}
 
 
@@ -72,13 +73,25 @@ def parse_peer(text: str) -> tuple[str, str]:
     host, port, rest = _tcp(text)
     if host is None or port == 0 or len(rest) != 2 or rest[0] != "p2p":
         rest = ["", ""]
-    if not _PEER_ID.fullmatch(rest[1]):
+    if not _is_peer_id(rest[1]):
         raise InvalidValue(
             name="peer",
             given=text,
             allowed="a multiaddr like /ip4/192.0.2.7/tcp/4001/p2p/12D3…",
         )
     return rest[1], text.removesuffix(f"/p2p/{rest[1]}")
+
+
+def _is_peer_id(text: str) -> bool:
+    # Imported late: it costs a tenth of a second.
+    from multiformats import multibase
+
+    try:
+        binary = multibase.decode(f"z{text}")
+    except ValueError:
+        return False
+    head = _PEER_HEADS.get(len(binary))
+    return head is not None and binary.startswith(head)
 
 
 def _tcp(text: str) -> tuple[str | None, int, list[str]]:

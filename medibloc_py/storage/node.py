@@ -41,8 +41,9 @@ LEAST_VERSION: Final = (0, 43)
 _SWARM_KEY: Final = re.compile(rb"/key/swarm/psk/1\.0\.0/\n/base16/\n[0-9a-f]{64}\n?")
 _LOOPBACK: Final = "/ip4/127.0.0.1/tcp/{}"
 _START_TIMEOUT_S: Final = 60.0
-_STOP_TIMEOUT_S: Final = 30.0
+_STOP_TIMEOUT_S: Final = 10.0  # an upload that stands still would hold it up for ever
 _ASK_TIMEOUT_S: Final = 10.0
+_CALL_TIMEOUT: Final = "3s"
 _LOG_TAIL: Final = 600
 _REMEDY: Final = (
     "Install Kubo 0.43 or newer (`make kubo` in the checkout builds it), "
@@ -129,7 +130,14 @@ class KuboNode:
             wanted = known | {name: [at] for name, at in named.items()}
             if not self._running() or changed or wanted != known:
                 self._stop()  # also one whose start nobody waited for to its end
-                self._start(config, wanted)
+                before = read_private(self._repo / "config")
+                try:
+                    self._start(config, wanted)
+                except StoreUnreachable:
+                    write_atomic(
+                        self._repo / "config", before
+                    )  # so that the next try is not bound to fail
+                    raise
             return self.status()
 
     def down(self) -> bool:
@@ -241,6 +249,12 @@ class KuboNode:
             time.sleep(0.02)
         gateway = (self._repo / "gateway").read_text().strip()
         self._note(rpc=address, gateway=gateway)
+        # Kubo calls its peers some seconds later, and goes on trying; now is better than later.
+        with Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc:
+            for name, places in peers.items():
+                with suppress(StoreFailed, StoreUnreachable):
+                    options = {"arg": f"{places[0]}/p2p/{name}", "timeout": _CALL_TIMEOUT}
+                    rpc.value("swarm/connect", options)
 
     def _stop(self) -> bool:
         address, process = self._running(), self._process()
