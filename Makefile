@@ -111,13 +111,14 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 
 # --- tests ----------------------------------------------------------------------------------
 
-.PHONY: test unit flow cluster-flow contracts forge brownie brownie-anvil brownie-ganache web3-7 web
+.PHONY: test unit flow kubo-flow cluster-flow contracts forge brownie brownie-anvil brownie-ganache web3-7 web
 test: library contracts web3-7 web ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
 PARALLEL := --numprocesses auto --dist loadfile
 .PHONY: library
-library: setup ## Unit and flow tests with coverage
+library: export MEDIBLOC_DEMAND_KUBO := 1
+library: setup kubo ## Unit and flow tests with coverage, on a real IPFS daemon too
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --cov --cov-report= --cov-fail-under=0
 	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL) --cov --cov-append --cov-report=term
 
@@ -126,6 +127,9 @@ unit: setup ## Unit tests: seconds, no node
 
 flow: setup ## Flow tests: real chain, real store, real DICOM
 	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL)
+
+kubo-flow: setup kubo ## A private IPFS: nodes, their swarm, the walk on one, moves between stores
+	MEDIBLOC_DEMAND_KUBO=1 $(VENV)/bin/python -m pytest tests/flow/kubo $(PARALLEL)
 
 cluster-flow: setup kubo cluster ## Replicas on a real IPFS Cluster: four nodes, three peers, one machine lost
 	MEDIBLOC_DEMAND_KUBO=1 MEDIBLOC_DEMAND_CLUSTER=1 $(VENV)/bin/python -m pytest tests/flow/replicas
