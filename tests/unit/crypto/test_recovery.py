@@ -6,6 +6,7 @@ import itertools
 import secrets
 
 import pytest
+import stranger_on_paper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shamir_mnemonic import combine_mnemonics, generate_mnemonics
@@ -254,3 +255,18 @@ def test_frozen_sheets_still_read(vectors):
         assert guardians.combine(shares) == guarded["secret"]
     for case in held["lines"]:
         assert sheet.join_lines(lines_of(case["lines"]), "paper") == (case["kind"], case["body"])
+
+
+def test_a_stranger_reads_the_frozen_sheets(vectors):
+    held = vectors("recovery")
+    expected = {
+        "v": 1,
+        "account": held["account_key"],
+        "root": held["root_secret"],
+        "pairs": held["pairs"],
+    }
+    assert stranger_on_paper.secrets_of(held["clear"]) == expected
+    sealed = held["passphrase"]
+    assert stranger_on_paper.secrets_of(sealed["lines"], sealed["passphrase"]) == expected
+    lines, words = held["guardians"]["lines"], held["frozen"][2:]
+    assert stranger_on_paper.secrets_of(lines, words=words) == expected
