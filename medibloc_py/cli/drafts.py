@@ -28,7 +28,8 @@ def drafts(
     """List studies that are sealed and not published, because `publish` was stopped.
 
     The same `medibloc record publish` again goes on with them. Those that nobody will go on
-    with are let go of by --drop; records that were registered stay in any case.
+    with are let go of by --drop, on the chain and in the store that they were made for;
+    records that were registered stay in any case.
     """
     from medibloc_py.flows.drafts import waiting_drafts
 
@@ -40,6 +41,7 @@ def drafts(
     Output(json).table(
         [
             {
+                "chain_id": each.chain_id,
                 "source": each.source,
                 "patient": each.file.patient,
                 "cid": each.file.cid,
@@ -50,9 +52,10 @@ def drafts(
             for each in found
         ],
         "Let go of" if drop else "Drafts",
-        ("source", "patient", "sealed bytes", "sealed at"),
+        ("chain", "source", "patient", "sealed bytes", "sealed at"),
         [
             (
+                str(each.chain_id),
                 each.source,
                 each.file.patient,
                 f"{each.file.size_bytes:,}",

@@ -21,7 +21,7 @@ from medibloc_py.errors import BlobMissing, Corrupted, TransactionPending, WorkU
 from medibloc_py.flows import papers
 from medibloc_py.flows.held import forget_record, held_record, holds_record, id_of
 from medibloc_py.flows.papers import Bytes32
-from medibloc_py.flows.parties import Exchange, Identity
+from medibloc_py.flows.parties import LOCK, Exchange, Identity
 from medibloc_py.model import Address, RecordId, Root
 from medibloc_py.storage import Store
 from medibloc_py.storage.locks import sole
@@ -38,6 +38,7 @@ class Draft:
     """A study that is sealed and waits to be published.
 
     Attributes:
+        chain_id, contract: the deployment where it will be registered.
         source: where it comes from, for people.
         edition: what its content was known by when it was sealed.
         begun_at: when that was, by this machine's clock; unix seconds.
@@ -45,6 +46,8 @@ class Draft:
         record: the record file, still without root and proof.
     """
 
+    chain_id: int
+    contract: Address
     source: str
     edition: Bytes32
     begun_at: int
@@ -55,6 +58,10 @@ class Draft:
     def file(self) -> RecordFile:
         """The record file."""
         return RecordFile.decode(self.record, "the draft")
+
+    def is_of(self, exchange: Exchange) -> bool:
+        """Whether it is to be registered in this deployment; another's chain tells nothing."""
+        return (self.chain_id, self.contract) == (exchange.chain_id, exchange.records.address)
 
     def lasts(self, store: Store) -> bool:
         """Whether the store still answers for the blob."""
@@ -80,7 +87,7 @@ class Drafts:
         Raises:
             WorkUnderway: another is at it.
         """
-        with sole(self._issuer.vault.path(f"publishing-{self._name}"), "publish the same"):
+        with sole(self._issuer.vault.path(f"{LOCK}{self._name}"), "publish the same"):
             yield
 
     def read(self) -> dict[int, Draft]:
@@ -126,9 +133,17 @@ class Drafts:
         return f"{_PREFIX}{self._name}-{place}"
 
 
-def new_draft(source: str, edition: bytes, record: RecordFile) -> Draft:
+def new_draft(exchange: Exchange, source: str, edition: bytes, record: RecordFile) -> Draft:
     """A draft of a blob that the store is about to keep."""
-    return Draft(source, Bytes32(edition), int(time.time()), False, record.encode())
+    return Draft(
+        chain_id=exchange.chain_id,
+        contract=exchange.records.address,
+        source=source,
+        edition=Bytes32(edition),
+        begun_at=int(time.time()),
+        kept=False,
+        record=record.encode(),
+    )
 
 
 def publication_name(
@@ -154,9 +169,10 @@ def waiting_drafts(issuer: Identity) -> list[Draft]:
 
 
 def drop_drafts(exchange: Exchange, issuer: Identity) -> list[Draft]:
-    """Lets go of all drafts: their blobs are unpinned, their keys forgotten.
+    """Lets go of all drafts in this deployment: blobs are unpinned, keys forgotten.
 
     Of a publication that stands on chain only the drafts go: its records were published.
+    Each must be let go of with the store that it was sealed into.
 
     Returns:
         What was let go of.
@@ -172,6 +188,8 @@ def drop_drafts(exchange: Exchange, issuer: Identity) -> list[Draft]:
         try:
             with drafts.sole():
                 found = drafts.read()
+                if not all(draft.is_of(exchange) for draft in found.values()):
+                    continue
                 if not drafts.registered(exchange, found):
                     for place, draft in found.items():
                         drafts.let_go(exchange.store, place, draft)
@@ -196,14 +214,15 @@ def forget_draft_of(exchange: Exchange, issuer: Identity, record: RecordId) -> N
     """
     for name in _publications(issuer):
         drafts = Drafts(issuer, name)
-        if all(id_of(draft.file) != record for draft in drafts.read().values()):
+        found = drafts.read().values()
+        if not any(id_of(each.file) == record and each.is_of(exchange) for each in found):
             continue
         with drafts.sole():
-            found = drafts.read()
-            if drafts.registered(exchange, found):
+            waiting = drafts.read()
+            if drafts.registered(exchange, waiting):
                 drafts.forget()
                 continue
-            for place, draft in found.items():
+            for place, draft in waiting.items():
                 if id_of(draft.file) == record:
                     drafts.let_go(exchange.store, place, draft)
 

@@ -210,6 +210,7 @@ class _Work:
         self, exchange: Exchange, issuer: Identity, drafts: Drafts, progress: Progress
     ) -> None:
         self.resumed = 0
+        self._exchange = exchange
         self._store = exchange.store
         self._issuer = issuer
         self._drafts = drafts
@@ -252,7 +253,7 @@ class _Work:
                 label=source.label,
                 r=seed,
             )
-            return new_draft(source.name, source.edition, record)
+            return new_draft(self._exchange, source.name, source.edition, record)
 
         buffers = envelope.seal_record(source.files, content_key, salt)
         blob = self._store.put(

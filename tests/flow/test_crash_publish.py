@@ -19,8 +19,16 @@ from medibloc_py.errors import (
     WorkUnderway,
 )
 from medibloc_py.flows import drafts as drafting
-from medibloc_py.flows.drafts import Drafts, drop_drafts, publication_name, waiting_drafts
+from medibloc_py.flows.deploy import deploy
+from medibloc_py.flows.drafts import (
+    Drafts,
+    drop_drafts,
+    forget_draft_of,
+    publication_name,
+    waiting_drafts,
+)
 from medibloc_py.flows.held import held_records, id_of
+from medibloc_py.flows.parties import Exchange
 from tests.flow.dying import PUBLISH, after, at_call
 from tests.flow.house import CT, MR, House, require_whole
 
@@ -246,6 +254,23 @@ def test_what_was_registered_is_not_let_go_of(house: House, step: str) -> None:
     assert len(drafts_of(house)) == 2
     assert drafts_of(house, "--drop") == []
     require_whole(house, before, ["alice", "bob"])
+
+
+def test_drafts_of_another_deployment_are_not_judged_by_this_one(house: House) -> None:
+    """Registered there, and unknown here: to forget its key would lose it."""
+    held = house.held()
+    house.kill(PUBLISH["told"], *house.publish("alice=ct.dcm"))
+    world, hospital = house.world, house.world.me("hospital")
+    (record,) = house.held() - held
+    elsewhere = deploy(world.exchange.network, world.me("governance").signer, salt="elsewhere")
+    other = Exchange(world.exchange.network, elsewhere.deployment, world.exchange.store)
+    waiting = waiting_drafts(hospital)
+    assert drop_drafts(other, hospital) == []
+    forget_draft_of(other, hospital, record)
+    assert waiting_drafts(hospital) == waiting
+    assert record in house.held()
+    assert drop_drafts(world.exchange, hospital) == []
+    assert waiting_drafts(hospital) == []
 
 
 def test_publications_side_by_side_leave_each_other_alone(house: House) -> None:
