@@ -43,7 +43,7 @@ def source(*patterns: str) -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
-CODE = source("contracts/**/*.sol", "medibloc_py/**/*.py", "scripts/*.py")
+CODE = source("contracts/**/*.sol", "medibloc_py/**/*.py", "scripts/*.py", "web/**/*.js")
 TESTS = source("tests/**/*.py", "tests/**/*.sol")
 
 
