@@ -74,7 +74,7 @@ def test_secrets_do_not_show_in_a_repr():
     "changed",
     [
         {"v": 2}, {"account": bytes(31)}, {"root": bytes(33)}, {"pairs": []},
-        {"pairs": [bytes(127)]}, {"pairs": bytes(128)}, {"more": 1}, {"pairs": None},
+        {"pairs": [bytes(127)]}, {"pairs": bytes(128)}, {"more": 1}, {"pairs": 7},
     ],
 )  # fmt: skip
 def test_a_body_that_is_not_as_it_must_be_is_refused(changed):
