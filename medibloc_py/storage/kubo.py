@@ -20,6 +20,7 @@ from medibloc_py.errors import (
     StoreUnreachable,
 )
 from medibloc_py.model import Cid, StoredBlob
+from medibloc_py.storage.again import again
 from medibloc_py.storage.car import lacking
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
 from medibloc_py.storage.dag import Blob, Fetch, Nodes
@@ -139,7 +140,7 @@ class KuboStore:
         """Whether the daemon itself holds the root (see `Store.has`)."""
         cid_bytes(cid)
         with self._rpc() as rpc:
-            return _holds(rpc, cid)
+            return again(lambda: _holds(rpc, cid), self._timeout_s)
 
     def pin(self, cid: Cid) -> None:
         """Have the daemon fetch and keep the whole blob (see `Store.pin`)."""
@@ -223,24 +224,21 @@ class KuboStore:
         return Rpc(parse_endpoint(self._url), self._timeout_s)
 
     def _blocks(self, rpc: Rpc) -> Fetch:
+        # A daemon that restarts is asked for that block again, and for no other.
+        return lambda block: again(lambda: self._block(rpc, cid_text(block)), self._timeout_s)
+
+    def _block(self, rpc: Rpc, cid: Cid) -> bytes:
         options: dict[str, object] = {"timeout": f"{self._timeout_s * _SEARCH_PART:.3f}s"}
         if self._offline:
             options["offline"] = True
-
-        def fetch(block: bytes) -> bytes:
-            cid = cid_text(block)
-            with (
-                _missing(cid),
-                rpc.ask(
-                    "block/get",
-                    options | {"arg": cid},
-                    most_bytes=CHUNK_BYTES,
-                    patience_s=self._timeout_s,
-                ) as answer,
-            ):
-                return b"".join(answer.pieces())
-
-        return fetch
+        asked = rpc.ask(
+            "block/get",
+            options | {"arg": cid},
+            most_bytes=CHUNK_BYTES,
+            patience_s=self._timeout_s,
+        )
+        with _missing(cid), asked as answer:
+            return b"".join(answer.pieces())
 
 
 def _claim_of(lines: list[dict[str, Any]], url: str) -> tuple[str, str]:

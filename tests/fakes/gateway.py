@@ -29,6 +29,7 @@ class Gateway:
         requests: method, path and query of every request.
         headers: the headers of every request.
         blocks: block by CID.
+        lies: what is given for a block in its place, by CID; None for one that is lost.
         faults: what to do instead of an answer: to `car`, `raw` or `head`.
     """
 
@@ -37,6 +38,7 @@ class Gateway:
         self.requests: list[str] = []
         self.headers: list[dict[str, str]] = []
         self.blocks: dict[str, bytes] = {}
+        self.lies: dict[str, bytes | None] = {}
         self.faults: dict[str, Callable[[Visit], None]] = {}
 
     def hold(self, data: bytes) -> Cid:
@@ -49,13 +51,20 @@ class Gateway:
         builder.write(data)
         return builder.finish().cid
 
+    def told(self, cid: str) -> bytes:
+        """A block, or the lie about it; KeyError if there is none."""
+        block = self.lies.get(cid, self.blocks[cid])
+        if block is None:
+            raise KeyError(cid)
+        return block
+
     def walk(self, cid: Cid, first: int, last: int | None) -> Iterator[Section]:
         """The blocks a reader of a range needs, as far as they are here."""
         yield from self._below(cid, 0, first, last)
 
     def _below(self, cid: str, at: int, first: int, last: int | None) -> Iterator[Section]:
         block = self.blocks[cid]
-        yield cid_bytes(cid), block
+        yield cid_bytes(cid), self.told(cid)
         if cid_bytes(cid)[1] == RAW:
             return
         for link in decode_node(block):
@@ -108,9 +117,9 @@ class Visit(BaseHTTPRequestHandler):
     # Answers.
 
     def raw(self) -> None:
-        if self.cid in self.gateway.blocks:
-            self.plain(self.gateway.blocks[self.cid], "application/vnd.ipld.raw")
-        else:
+        try:
+            self.plain(self.gateway.told(self.cid), "application/vnd.ipld.raw")
+        except KeyError:
             self.plain(b"block was not found locally", "text/plain", 404)
 
     def car(self) -> None:

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from medibloc_py.storage import KuboStore, LocalStore, Store
+from medibloc_py.storage import KuboStore, LocalStore, Store, again
 from tests.fakes.memory_store import MemoryStore
 from tests.fakes.recorded_kubo import RecordedKubo, serve
 from tests.unit.storage.blobs import StoreUnderTest
+
+
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the tries of a read; how many there are stays as it is."""
+    monkeypatch.setattr(again, "PAUSES_S", (0.01, 0.01, 0.01))
 
 
 @pytest.fixture(scope="session")

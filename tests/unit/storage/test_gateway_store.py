@@ -51,6 +51,7 @@ def gateway(_gateway: Gateway) -> Gateway:
     _gateway.requests.clear()
     _gateway.headers.clear()
     _gateway.blocks.clear()
+    _gateway.lies.clear()
     _gateway.faults.clear()
     _gateway.hold(DATA)
     return _gateway
