@@ -60,6 +60,29 @@ def test_encode_reverts_when_there_is_no_form(value):
         cbor.encode({"a": value})
 
 
+VALUES = st.recursive(
+    st.booleans()
+    | st.integers(-(2**64), 2**64 - 1)
+    | st.text(max_size=30)
+    | st.binary(max_size=30)
+    | st.sampled_from([23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, b"x" * 300, "y" * 70_000]),
+    lambda below: (
+        st.lists(below, max_size=30) | st.dictionaries(st.text(max_size=30), below, max_size=30)
+    ),
+    max_leaves=40,
+)
+
+
+@given(st.dictionaries(st.text(max_size=300), VALUES, max_size=5))
+def test_encode_gives_what_dag_cbor_gives(document):
+    assert cbor.encode(document) == dag_cbor.encode(document)
+
+
+def test_encode_takes_bytes_that_look_like_a_cid_for_bytes():
+    looks = b"\x01\x55\x12\x20" + bytes(32)
+    assert dag_cbor.decode(cbor.encode({"a": looks})) == {"a": looks}
+
+
 def fields(value):
     return cbor.decode(dag_cbor.encode(value), REFUSE)
 
