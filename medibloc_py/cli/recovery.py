@@ -35,7 +35,7 @@ def backup(
             "- prints it here, where a screen or a log may keep it."
         ),
     ],
-    passphrase: Annotated[
+    sealed: Annotated[
         bool,
         typer.Option(
             "--passphrase", help="Seal the sheet under a passphrase: MEDIBLOC_PASSPHRASE, or asked."
@@ -64,7 +64,7 @@ def backup(
     from medibloc_py.flows import recovery
 
     session: Session = context.obj
-    _require_guardians(guardians, threshold, passphrase, out)
+    _require_guardians(guardians, threshold, sealed, out)
     target = Path(out)
     places = (
         [target]
@@ -75,7 +75,7 @@ def backup(
         _require_new(places)
     owner = session.identity(name)
     if guardians is None or threshold is None:
-        asked = _passphrase(name, confirm=True)() if passphrase else None
+        asked = _passphrase(name, confirm=True)() if sealed else None
         sheets = [recovery.backup(owner, label, asked)]
     else:
         sheets = recovery.backup_for_guardians(owner, threshold, guardians, label)
@@ -178,13 +178,13 @@ def retire_keys(
 
 
 def _require_guardians(
-    guardians: int | None, threshold: int | None, passphrase: bool, out: str
+    guardians: int | None, threshold: int | None, sealed: bool, out: str
 ) -> None:
     if guardians is None and threshold is None:
         return
     if guardians is None or threshold is None:
         raise InvalidValue(name="guardians", given="half told", allowed="with --threshold")
-    if passphrase:
+    if sealed:
         raise InvalidValue(
             name="--passphrase", given="set", allowed="left out where guardians keep the secret"
         )

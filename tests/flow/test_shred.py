@@ -359,12 +359,10 @@ def test_what_cannot_be_revoked_is_not_destroyed(
 
 
 STEPS = {
-    "noted": ("medibloc_py.flows.shred", "_revoke", "before"),
     "revoked": ("medibloc_py.flows.shred", "_revoke", "after"),
     "half removed": ("medibloc_py.storage.files", "_overwrite", "before"),
     "destroyed": ("medibloc_py.flows.shred", "_forget", "after"),
     "let go of": ("medibloc_py.flows.shred", "_told", "after"),
-    "not yet signed": ("medibloc_py.flows.shred", "sign_receipt", "before"),
 }
 DYING = """
 import importlib, sys
