@@ -20,6 +20,7 @@ from medibloc_py.model import Cid
 from medibloc_py.storage import CidBuilder, GatewayStore, KuboStore, LocalStore, Store, raw_cid
 from medibloc_py.storage.car import CarWriter
 from medibloc_py.storage.cid import cid_bytes, cid_text
+from tests.fakes.gateway import Gateway
 from tests.fakes.gateway import serve as serve_gateway
 from tests.fakes.recorded_kubo import Exchange, RecordedKubo
 from tests.unit.storage.blobs import CHUNK, cid_of, some_bytes

@@ -1,0 +1,207 @@
+"""A granted study read from stores that lie, lose and break down: never a wrong array."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from medibloc_py.errors import BlobMissing, Corrupted, MediBlocError, StoreFailed, StoreUnreachable
+from medibloc_py.flows.held import held_record, id_of
+from medibloc_py.flows.parties import Exchange
+from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.imaging.samples import sample
+from medibloc_py.model import Cid, RecordId
+from medibloc_py.storage import GatewayStore, KuboStore, LocalStore, Store, again
+from medibloc_py.storage.cid import cid_text
+from tests.fakes import gateway, recorded_kubo
+from tests.flow.world import World
+
+SIDE = 1200
+"""Of an image of 16 bits: a sealed study of three leaves."""
+
+Bend = Callable[[Cid], None]
+
+
+@dataclass
+class Hands:
+    """A store, and what a hand inside can do to one of its blocks.
+
+    Attributes:
+        bends: faults by name, and what a read must come to: an error, or the right arrays.
+        mend: all as it was.
+    """
+
+    store: Store
+    blocks: list[Cid]
+    bends: dict[str, tuple[Bend, type[MediBlocError] | None]]
+    mend: Callable[[], None]
+
+
+def flipped(block: bytes) -> bytes:
+    return block[:100] + bytes([block[100] ^ 4]) + block[101:]
+
+
+@contextmanager
+def daemon(blobs: list[bytes]) -> Iterator[Hands]:
+    with recorded_kubo.serve() as kubo:
+        store = KuboStore(kubo.url, timeout_s=2)
+        for blob in blobs:
+            store.put([blob])
+        good = dict(kubo.blocks)
+
+        def put(change: Callable[[bytes], bytes]) -> Bend:
+            return lambda cid: kubo.blocks.update({cid: change(good[cid])})
+
+        def at(fault: Callable[[recorded_kubo.Exchange], None], times: int = 99) -> Bend:
+            def bend(cid: Cid) -> None:
+                left = [times]
+
+                def answer(exchange: recorded_kubo.Exchange) -> None:
+                    if exchange.arg == cid and left[0]:
+                        left[0] -= 1
+                        fault(exchange)
+                    else:
+                        exchange._block_get()
+
+                kubo.faults["block/get"] = answer
+
+            return bend
+
+        def hang_up(exchange: recorded_kubo.Exchange) -> None:
+            exchange.connection.shutdown(socket.SHUT_RDWR)
+            exchange.close_connection = True
+
+        def mend() -> None:
+            kubo.blocks = dict(good)
+            kubo.faults.clear()
+
+        endless = at(lambda x: x.chunked(b" " * 65536 for _ in range(100)))
+        trailer = at(lambda x: x.chunked([good[Cid(x.arg)]], trailer="datastore: i/o error"))
+        bends: dict[str, tuple[Bend, type[MediBlocError] | None]] = {
+            "a flipped bit": (put(flipped), Corrupted),
+            "cut": (put(lambda block: block[:-1]), Corrupted),
+            "another block": (put(lambda _: next(iter(good.values()))[:-7]), Corrupted),
+            "lost": (lambda cid: kubo.blocks.__delitem__(cid) or None, BlobMissing),
+            "without end": (endless, StoreFailed),
+            "an error after the bytes": (trailer, StoreFailed),
+            "a daemon that is gone": (at(hang_up), StoreUnreachable),
+            "a daemon that restarts": (at(hang_up, times=2), None),
+        }
+        yield Hands(store, [Cid(cid) for cid in good], bends, mend)
+
+
+@contextmanager
+def public_gateway(blobs: list[bytes]) -> Iterator[Hands]:
+    with gateway.serve() as served:
+        for blob in blobs:
+            served.hold(blob)
+
+        def put(change: Callable[[bytes], bytes]) -> Bend:
+            return lambda cid: served.lies.update({cid: change(served.blocks[cid])})
+
+        def at(times: int) -> Bend:
+            """Hangs up where a block is due, so many times."""
+
+            def bend(cid: Cid) -> None:
+                left = [times]
+
+                def framed(visit: gateway.Visit) -> Iterator[bytes]:
+                    for binary, block in visit.sections():
+                        if cid_text(binary) == cid and left[0]:
+                            left[0] -= 1
+                            visit.connection.shutdown(socket.SHUT_RDWR)
+                        yield from list(visit.framed([(binary, block)]))[1:]
+
+                def car(visit: gateway.Visit) -> None:
+                    head = next(visit.framed([]))
+                    visit.give(piece for part in ([head], framed(visit)) for piece in part)
+
+                served.faults["car"] = car
+
+            return bend
+
+        def mend() -> None:
+            served.lies.clear()
+            served.faults.clear()
+
+        bends: dict[str, tuple[Bend, type[MediBlocError] | None]] = {
+            "a flipped bit": (put(flipped), Corrupted),
+            "cut": (put(lambda block: block[:-1]), Corrupted),
+            "lost": (lambda cid: served.lies.update({cid: None}), BlobMissing),
+            "a gateway that is gone": (at(99), StoreUnreachable),
+            "a gateway that restarts": (at(2), None),
+        }
+        yield Hands(
+            GatewayStore(served.url, timeout_s=2), list(map(Cid, served.blocks)), bends, mend
+        )
+
+
+def publish(world: World, path: Path) -> tuple[RecordId, np.ndarray]:
+    """Alice's large study, granted to the clinic; and its pixels."""
+    dataset = pydicom.dcmread(sample("CT_small.dcm"))
+    pixels = np.random.default_rng(7).integers(0, 1 << 15, (SIDE, SIDE), dtype=np.int16)
+    dataset.Rows = dataset.Columns = SIDE
+    dataset.PixelData = pixels.tobytes()
+    dataset.save_as(path)
+    (held,) = world["hospital"].publish([StudyToPublish(path, world.address("alice"))]).records
+    paper = world["hospital"].hand_over(id_of(held))
+    record = world["alice"].import_record(paper, "record file")
+    world["alice"].grant(record, world.address("clinic"), "TREATMENT", world.in_days(7))
+    return record, pixels
+
+
+def blobs_of(store: LocalStore) -> list[bytes]:
+    return [b"".join(store.get(cid)) for cid in store.pins()]
+
+
+@pytest.mark.parametrize("serve", [daemon, public_gateway])
+def test_never_a_wrong_array(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    serve: Callable[[list[bytes]], Iterator[Hands]],
+) -> None:
+    monkeypatch.setattr(again, "PAUSES_S", (0.01, 0.01, 0.01))
+    record, pixels = publish(world, tmp_path / "large.dcm")
+    local = LocalStore(world.home / "store")
+    ours = {held_record(world.me("alice"), record).cid}
+    with serve(blobs_of(local)) as hands:
+        exchange = Exchange(world.exchange.network, world.exchange.deployment, hands.store)
+        clinic = replace(world["clinic"], exchange=exchange)
+
+        def arrays() -> list[np.ndarray]:
+            return list(clinic.open_granted(record).arrays().values())
+
+        assert np.array_equal(arrays()[0], pixels)
+        used = [cid for cid in hands.blocks if is_read(hands, cid, arrays)]
+        assert ours <= set(used)
+        assert len(used) == 5  # the grant object, the root, three leaves
+        for name, (bend, error) in hands.bends.items():
+            for cid in used:
+                bend(cid)
+                if error is None:
+                    assert np.array_equal(arrays()[0], pixels), (name, cid)
+                else:
+                    with pytest.raises(error):
+                        arrays()
+                hands.mend()
+        assert np.array_equal(arrays()[0], pixels)
+
+
+def is_read(hands: Hands, cid: Cid, arrays: Callable[[], object]) -> bool:
+    """Whether a reader needs a block: without it, it says which one is missing."""
+    hands.bends["lost"][0](cid)
+    try:
+        arrays()
+    except BlobMissing as error:
+        return error.values["cid"] == cid
+    finally:
+        hands.mend()
+    return False
