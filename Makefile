@@ -102,6 +102,7 @@ lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
 	compile pyproject.toml --group brownie -o requirements/brownie.txt
 	compile pyproject.toml --group dev --constraint requirements/web3-7.in -o requirements/web3-7.txt
 	compile --group pyproject.toml:assurance -o requirements/assurance.txt
+	compile requirements/sealing-peers.in -o requirements/sealing-peers.txt
 
 # --- use ------------------------------------------------------------------------------------
 
@@ -191,6 +192,20 @@ differential: setup ## Python against Solidity and JavaScript on random cases; `
 .PHONY: bench-sale
 bench-sale: setup ## Measure the sale's mathematics for 100,000 records
 	$(VENV)/bin/python benchmarks/sale.py
+
+SEALING_PEERS_VENV := $(ROOT)/.venv-sealing-peers
+$(SEALING_PEERS_VENV)/.ready: requirements/sealing-peers.txt | $(VENV)/.ready
+	@test -x $(SEALING_PEERS_VENV)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(SEALING_PEERS_VENV)
+	$(UV) pip sync --quiet --python $(SEALING_PEERS_VENV)/bin/python --require-hashes requirements/sealing-peers.txt
+	touch $@
+
+.PHONY: bench-seal bench-keys
+bench-seal: setup $(SEALING_PEERS_VENV)/.ready ## Measure sealing: speed, memory, one frame of a study, and peers
+	@command -v age >/dev/null || echo "age will be missing in the table: apt-get install age has it."
+	$(VENV)/bin/python benchmarks/seal.py --peers $(SEALING_PEERS_VENV)/bin/python --write
+
+bench-keys: setup ## Measure wrapping under the post-quantum hybrid beside X25519 alone
+	$(VENV)/bin/python benchmarks/keys.py --write
 
 .PHONY: bench-gas bench-gas-check
 bench-gas: setup ## Measure the gas of every act on a real chain
