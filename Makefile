@@ -103,6 +103,7 @@ lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
 	compile pyproject.toml --group dev --constraint requirements/web3-7.in -o requirements/web3-7.txt
 	compile --group pyproject.toml:assurance -o requirements/assurance.txt
 	compile requirements/sealing-peers.in -o requirements/sealing-peers.txt
+	compile requirements/deid.in -o requirements/deid.txt
 
 # --- use ------------------------------------------------------------------------------------
 
@@ -222,6 +223,17 @@ $(PEERS)/.ready: benchmarks/peers/package-lock.json $(VENV)/.ready
 .PHONY: bench-peers
 bench-peers: setup $(PEERS)/.ready ## Compare gas with peers on one chain, from their published bytecode
 	$(VENV)/bin/python -m benchmarks.peers --write
+
+DEID_VENV := $(ROOT)/.venv-deid
+$(DEID_VENV)/.ready: requirements/deid.txt | $(VENV)/.ready
+	@test -x $(DEID_VENV)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(DEID_VENV)
+	$(UV) pip sync --quiet --python $(DEID_VENV)/bin/python --require-hashes requirements/deid.txt
+	touch $@
+
+.PHONY: bench-deid
+bench-deid: setup $(DEID_VENV)/.ready ## Compare what de-identification leaves with other tools, file by file
+	@command -v dciodvfy >/dev/null || echo "Validity is not judged: apt-get install dicom3tools has dciodvfy."
+	$(VENV)/bin/python -m benchmarks.deid --peers $(DEID_VENV)/bin/python
 
 # --- looks ----------------------------------------------------------------------------------
 
