@@ -82,6 +82,7 @@ def publish(
                 "records": handed,
                 "resumed": done.resumed,
                 "changed": done.changed,
+                "lost": done.lost,
             },
             _title(done),
             ("record", "patient", "sealed bytes", "record file"),
@@ -99,11 +100,16 @@ def _title(done: Publication) -> str:
 
 
 def _remarks(done: Publication) -> list[str]:
-    resumed = [f"{done.resumed} sealed by an earlier run."] if done.resumed else []
-    return resumed + [
+    lines = [f"{done.resumed} sealed by an earlier run."] if done.resumed else []
+    lines += [
         f"{name} changed since an earlier run sealed it, and was sealed again."
         for name in done.changed
     ]
+    lines += [
+        f"{name} was sealed by an earlier run, but this store does not have it: sealed again."
+        for name in done.lost
+    ]
+    return lines
 
 
 def _hand_over(

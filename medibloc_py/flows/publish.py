@@ -69,6 +69,8 @@ class Publication:
             publication sent it and did not live to hear of it.
         resumed: how many studies an earlier run had sealed.
         changed: names of the sources that were others when an earlier run sealed them.
+        lost: names of those that an earlier run had sealed, into this store or another, and
+            that this store does not have.
     """
 
     root: Root
@@ -76,6 +78,7 @@ class Publication:
     receipt: Receipt | None
     resumed: int = 0
     changed: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
 
 def publish(
@@ -172,7 +175,7 @@ def publishing_sources(
             for record in records:
                 keep_record(issuer, record)
             receipt = _register(exchange, issuer, drafts, tree.root, len(records))
-            yield Publication(tree.root, records, receipt, work.resumed, changed)
+            yield Publication(tree.root, records, receipt, work.resumed, changed, tuple(work.lost))
         drafts.forget()
 
 
@@ -210,8 +213,8 @@ class _Work:
         self, exchange: Exchange, issuer: Identity, drafts: Drafts, progress: Progress
     ) -> None:
         self.resumed = 0
+        self.lost: list[str] = []
         self._exchange = exchange
-        self._store = exchange.store
         self._issuer = issuer
         self._drafts = drafts
         self._progress = progress
@@ -222,14 +225,17 @@ class _Work:
         for place, source in enumerate(sources):
             step = f"seal study {place + 1} of {len(sources)}"
             draft = found.get(place)
-            if draft and draft.edition == source.edition and draft.lasts(self._store):
+            fresh = draft and draft.edition == source.edition
+            if draft and fresh and draft.lasts(self._exchange.store):
                 size = source.size_bytes
                 self._progress(f"{step}: kept from an earlier run", size, size)
                 records.append(replace(draft.file, label=source.label))
                 self.resumed += 1
                 continue
             if draft:
-                self._drafts.let_go(self._store, place, draft)
+                if fresh and draft.kept:
+                    self.lost.append(source.name)
+                self._drafts.let_go(self._exchange.store, place, draft)
             records.append(self._seal(place, source, step))
         return records
 
@@ -256,7 +262,7 @@ class _Work:
             return new_draft(self._exchange, source.name, source.edition, record)
 
         buffers = envelope.seal_record(source.files, content_key, salt)
-        blob = self._store.put(
+        blob = self._exchange.store.put(
             _counted(buffers, step, source.size_bytes, self._progress),
             announce=lambda blob: self._drafts.write(place, draft_of(blob)),
         )

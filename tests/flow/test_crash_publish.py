@@ -132,7 +132,8 @@ def test_a_blob_that_the_store_lost_is_sealed_again(house: House) -> None:
     house.kill(PUBLISH["first draft done"], *command)
     (draft,) = waiting_drafts(house.world.me("hospital"))
     (house.world.store / f"{draft.file.cid}.car").unlink()
-    assert house.run(*command).json["resumed"] == 0
+    told = house.run(*command).json
+    assert (told["resumed"], told["lost"]) == (0, [str(house.here / "ct.dcm")])
     require_whole(house, before, ["alice"])
 
 
