@@ -305,7 +305,7 @@ class RecordReplaced(RefusedError):
     """A record that was sealed anew under another key."""
 
     what = "The record {record} was sealed anew as {newer}, which is held here."
-    fix = "Grant or contribute that one: who reads the old one keeps it until it is shredded."
+    fix = "Use that one: who reads the old one keeps it until it is shredded."
 
 
 class RecordListed(RefusedError):

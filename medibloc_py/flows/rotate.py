@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from medibloc_py.crypto import ids, keys
 from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.envelope import SourceFile
-from medibloc_py.errors import BlobMissing, InvalidValue, NotIssuer
+from medibloc_py.errors import BlobMissing, InvalidValue, NotIssuer, RecordReplaced
 from medibloc_py.flows.access import OpenedRecord
-from medibloc_py.flows.held import held_record, id_of, keep_record, scalar_of
+from medibloc_py.flows.drafts import waiting_drafts
+from medibloc_py.flows.held import held_record, id_of, keep_record, scalar_of, successor_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import (
     Publication,
@@ -57,6 +58,7 @@ def rotating(
         InvalidValue: no record, one twice, or one of another kind.
         RecordNotHeld: the issuer lacks a record's file.
         NotIssuer: another registered it, and only that one can do so again.
+        RecordReplaced: it was rotated before.
         NotAccredited: the issuer is not accredited any more.
         BlobMissing, Corrupted, WrongKey: the old blob does not open; nothing is registered.
         MediBlocError: as `publishing_sources`.
@@ -71,6 +73,7 @@ def rotating(
             raise NotIssuer(account=issuer.address, record=id_of(file), issuer=file.issuer)
         if file.kind != KIND_DICOM_STUDY:
             raise InvalidValue(name="the kind of record", given=file.kind, allowed="a study")
+    _require_newest(issuer, records)
     require_accredited(exchange, issuer)
     sources = [_source(open_held(exchange, issuer, file), file) for file in held]
     with publishing_sources(exchange, issuer, sources, progress) as done:
@@ -103,6 +106,15 @@ def open_held(exchange: Exchange, holder: Identity, file: RecordFile) -> OpenedR
         raise BlobMissing(cid=file.cid)
     key = keys.cek(keys.record_point(scalar_of(holder, file)), file.salt)
     return OpenedRecord(exchange.store, id_of(file), file.cid, file.size_bytes, key, file.salt)
+
+
+def _require_newest(issuer: Identity, records: Sequence[RecordId]) -> None:
+    """Raises `RecordReplaced` for one that was rotated, unless that very run is gone on with."""
+    waiting = {id_of(draft.file) for draft in waiting_drafts(issuer)}
+    for record in records:
+        newer = successor_of(issuer, record)
+        if newer is not None and newer not in waiting:
+            raise RecordReplaced(record=record, newer=newer)
 
 
 def _source(opened: OpenedRecord, file: RecordFile) -> Source:

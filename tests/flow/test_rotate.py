@@ -129,6 +129,14 @@ def test_a_label_of_hers_stays_with_the_patient(world: World) -> None:
     assert RecordFile.decode(held.encode()) == held
 
 
+def test_a_record_is_rotated_once(world: World) -> None:
+    hospital, old = world["hospital"], world.records["alice"]
+    (new,) = hospital.rotate([old]).records
+    with pytest.raises(RecordReplaced):
+        hospital.rotate([world.records["bob"], old])
+    assert len(hospital.rotate([id_of(new)]).records) == 1
+
+
 @pytest.mark.parametrize("given", [[], ["alice", "alice"]])
 def test_rotate_takes_each_record_once(world: World, given: list[str]) -> None:
     with pytest.raises(InvalidValue):
@@ -167,6 +175,34 @@ def test_a_blob_that_does_not_open_is_not_registered_anew(world: World) -> None:
 
 # On the command line.
 
+STEPS = {
+    "sealed": """
+from medibloc_py.storage.files import Part
+real = Part.become
+def become(part, path):
+    real(part, path)
+    if path.name.endswith(".car"):
+        dying.die()
+Part.become = become
+""",
+    "registered": """
+from medibloc_py.chain import Network
+Network.send = dying.after(Network.send)
+""",
+    "handing over": """
+from medibloc_py.client import Client
+Client.hand_over = dying.before(Client.hand_over)
+""",
+}
+DYING = """
+import sys
+from medibloc_py import cli
+from tests.flow import dying
+{}
+sys.argv = ["medibloc", *sys.argv[1:]]
+cli.main()
+"""
+
 
 def test_rotate_hands_the_new_files_over(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -186,7 +222,7 @@ def test_rotate_hands_the_new_files_over(
     assert run(*common, "rotate", ids[0], "--as", "alice", "--json").json["error"] == "NotIssuer"
 
 
-@pytest.mark.parametrize("step", ["announced", "registered"])
+@pytest.mark.parametrize("step", STEPS)
 def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -195,9 +231,10 @@ def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
     argv = [
         "--home", str(world.home), "--rpc", world.node.url,
         "record", "rotate", old.hex(), "--as", "hospital", "--json",
+        "--out", str(world.home / "out"),
     ]  # fmt: skip
     dead = subprocess.run(
-        [sys.executable, "-c", _DYING[step], *argv],
+        [sys.executable, "-c", DYING.format(STEPS[step]), *argv],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
@@ -212,35 +249,3 @@ def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
     assert blobs(world) == {held.cid for held in held_records(hospital).values()}
     assert len(world.exchange.records.batches(hospital.address)) == 2
     assert hospital.kept("draft-") == []
-
-
-_DYING = {
-    "announced": """
-from tests.flow import dying
-from medibloc_py.storage.files import Part
-real = Part.become
-def become(part, path):
-    if path.name.endswith(".car"):
-        real(part, path)
-        dying.die()
-    real(part, path)
-Part.become = become
-import sys
-from medibloc_py import cli
-sys.argv = ["medibloc", *sys.argv[1:]]
-cli.main()
-""",
-    "registered": """
-from tests.flow import dying
-from medibloc_py.chain import Network
-real = Network.send
-def send(*given, **named):
-    real(*given, **named)
-    dying.die()
-Network.send = send
-import sys
-from medibloc_py import cli
-sys.argv = ["medibloc", *sys.argv[1:]]
-cli.main()
-""",
-}
