@@ -69,9 +69,10 @@ def unwrap(wrapped: bytes, keys: EncryptionKeys, info: bytes, what_for: str) -> 
         raise Corrupted(
             name=f"the wrapped {what_for}", reason="its length or its suite cannot be right"
         )
+    sealed = memoryview(wrapped)[1:]  # a payload may be long
     for pair in reversed(keys.pairs):
         try:
-            return _PAYLOAD.decrypt(wrapped[1:], pair.payload_private(), info=info)
+            return _PAYLOAD.decrypt(sealed, pair.payload_private(), info=info)
         except (InvalidTag, ValueError):
             continue
     raise WrongKey(what_for=what_for)
