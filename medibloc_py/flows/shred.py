@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from medibloc_py.crypto.documents import RecordFile
-from medibloc_py.errors import MediBlocError, RecordListed
+from medibloc_py.errors import GrantMissing, MediBlocError, RecordListed
 from medibloc_py.errors.words import time as as_time
 from medibloc_py.flows import kept, papers
 from medibloc_py.flows.drafts import forget_draft_of
@@ -234,10 +234,11 @@ def _revoke(exchange: Exchange, owner: Identity, file: RecordFile, doing: Shredd
     access, blind = exchange.access, blind_of(file)
     still = _standing(exchange, owner, file, RecordId(doing.record))
     calls = [access.revoke.call(blind, reader) for reader in sorted(still)]
-    if len(calls) == 1:
-        access.send(owner.signer, calls[0])
-    elif calls:
-        access.multicall(owner.signer, calls)
+    if calls:
+        refused = access.multicall(owner.signer, calls, atomic=False).refused
+        for why in refused.values():
+            if not isinstance(why, GrantMissing):  # a run that died may have sent it already
+                raise why
 
 
 def _standing(

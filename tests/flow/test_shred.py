@@ -30,7 +30,7 @@ from medibloc_py.errors import (
     StoreUnreachable,
     WrongKey,
 )
-from medibloc_py.flows import kept, papers
+from medibloc_py.flows import kept, papers, shred
 from medibloc_py.flows.given import given_of
 from medibloc_py.flows.held import held_record, held_records, scalar_of
 from medibloc_py.flows.ledger import Ledger
@@ -319,16 +319,16 @@ def test_a_pinning_service_is_told_to_let_go(
     monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
     record, out = granted(world), tmp_path / "receipt.json"
     cid = held_record(world.me("alice"), record).cid
-    shred = ("shred", record.hex(), "--as", "alice", "--yes", "--json", "--out", out)
+    command_line = ("shred", record.hex(), "--as", "alice", "--yes", "--json", "--out", out)
     with pinning_service.serve() as service:
         service.add({"cid": cid}, "pinned")
         service.add({"cid": held_record(world.me("bob"), world.records["bob"]).cid}, "pinned")
         at = ("--pinned-at", service.url)
-        refused = command(world, *shred, *at)
+        refused = command(world, *command_line, *at)
         assert refused.json["error"] == "TokenMissing"
         assert held_record(world.me("alice"), record)
         monkeypatch.setenv("MEDIBLOC_PINNING_TOKEN", pinning_service.TOKEN)
-        done = command(world, *shred, *at)
+        done = command(world, *command_line, *at)
         assert done.code == 0, done
         (told,) = (p for p in done.json["erasure"]["places"] if p["place"] == service.url)
         assert told["gone"]
@@ -346,16 +346,38 @@ def test_what_cannot_be_revoked_is_not_destroyed(
 ) -> None:
     alice, record = world["alice"], granted(world)
 
-    def down(*_: object) -> None:
+    def down(*_: object, **__: object) -> None:
         raise NodeUnreachable(url="here", reason="gone")
 
     with monkeypatch.context() as patch:
-        patch.setattr(world.exchange.access, "send", down)
+        patch.setattr(world.exchange.access, "multicall", down)
         with pytest.raises(NodeUnreachable):
             alice.shred(record)
     assert held_record(alice.me, record)
     assert world["clinic"].open_granted(record).read(0)
     assert alice.shred(record).erasure.revoked == (world.address("clinic"),)
+
+
+def test_a_grant_that_is_gone_meanwhile_is_no_obstacle(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that died after it sent the revocation: the node may not show it yet."""
+    alice, record = world["alice"], granted(world)
+    alice.grant(record, world.address("rival"), "TREATMENT", world.in_days(7))
+    seen = shred._standing
+
+    def late(*given: object) -> object:
+        standing = seen(*given)
+        with suppress(MediBlocError):
+            alice.revoke_grant(record, world.address("clinic"))
+        return standing
+
+    monkeypatch.setattr(shred, "_standing", late)
+    receipt = alice.shred(record).erasure
+    assert set(receipt.revoked) == {world.address("clinic"), world.address("rival")}
+    for name in ("clinic", "rival"):
+        with pytest.raises(GrantNotFound):
+            world[name].open_granted(record)
 
 
 STEPS = {
