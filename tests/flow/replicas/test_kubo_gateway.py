@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
-from medibloc_py.errors import BlobMissing, InvalidValue, StoreUnreachable
+from medibloc_py.cli import app
+from medibloc_py.errors import BlobMissing, InvalidValue, StoreDamaged, StoreUnreachable
 from medibloc_py.model import Cid
 from medibloc_py.storage import CidBuilder, GatewayStore, raw_cid
 from medibloc_py.storage.car import CarWriter
@@ -119,6 +123,18 @@ def test_a_block_that_the_node_lost_is_missing_by_name(node: Kubo, reader: Gatew
         next(pieces)
     assert caught.value.values == {"cid": lost}
     assert read(reader, cid, 2 * CHUNK) == data[2 * CHUNK :]
+
+
+def test_a_copy_is_proved_from_outside(node: Kubo, tmp_path: Path) -> None:
+    """As who asked a service for replicas may do, without a word of the service."""
+    cid = node.store.put([DATA]).cid
+    at = ["--home", str(tmp_path), "--store", node.gateway, "store"]
+
+    def verify(cid: Cid) -> Result:
+        return CliRunner().invoke(app, [*at, "verify", "--cid", cid, "--json"])
+
+    assert json.loads(verify(cid).stdout)["whole"] == [cid]
+    assert isinstance(verify(ABSENT).exception, StoreDamaged)
 
 
 def test_a_node_that_stops_in_the_middle_and_comes_back(tmp_path: Path) -> None:

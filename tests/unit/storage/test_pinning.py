@@ -106,9 +106,7 @@ def test_wait_tells_why_it_failed(client: PinningService, service: Service) -> N
         client.wait(made)
 
 
-def test_wait_does_not_believe_a_failure_at_once(
-    client: PinningService, service: Service
-) -> None:
+def test_wait_does_not_believe_a_failure_at_once(client: PinningService, service: Service) -> None:
     """As a cluster of several machines tells one while they agree."""
     service.lifecycle = ["queued", "failed", "pinning", "pinned"]
     seen: list[PinState] = []
