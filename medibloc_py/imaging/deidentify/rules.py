@@ -84,6 +84,15 @@ class Rules:
             self._decided[key] = self._decide(where, tag, vr)
         return self._decided[key]
 
+    def private(self, declared: str | None, vr: str) -> Act:
+        """What becomes of a private attribute that is known to be safe and to have this VR."""
+        if declared not in (None, "UN") and not _same_kind(str(declared), [vr]):
+            return Act.REMOVE
+        return self._mapped() if vr == "UI" else _kept(vr)
+
+    def _mapped(self) -> Act:
+        return Act.KEEP if Option.RETAIN_UIDS.column in self._columns else Act.MAP_UID
+
     def _decide(self, where: int, tag: int, declared: str | None) -> tuple[Act, str]:
         known = _vrs(tag)
         if declared is not None and " or " in declared:  # pydicom's, where a VR must be guessed
@@ -124,7 +133,7 @@ class Rules:
         if vr == "UI" and _names_a_class(tag):
             return Act.CHECK
         if vr == "UI":
-            return Act.KEEP if Option.RETAIN_UIDS.column in self._columns else Act.MAP_UID
+            return self._mapped()
         if vr in NUMBERS or vr in CODES or vr == "SQ":
             return _kept(vr)
         if tag in tables.kept() and not self.reducing:

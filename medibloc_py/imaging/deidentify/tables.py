@@ -47,6 +47,15 @@ def content_items() -> dict[tuple[str, str, str], Rule]:
 
 
 @cache
+def safe_private() -> dict[tuple[str, int, int], str]:
+    """PS3.15 table E.3.10-1: VR by private creator, group and place in its block."""
+    return {
+        (row["creator"], int(row["group"], 16), int(row["element"], 16)): row["vr"]
+        for row in _rows("private.csv")
+    }
+
+
+@cache
 def kept() -> frozenset[int]:
     """Tags with text or bytes that stay, reviewed one by one."""
     from pydicom.datadict import tag_for_keyword

@@ -19,6 +19,7 @@ from medibloc_py.imaging.verify.needles import (
     Needle,
     Sought,
     describes,
+    is_private,
     needles,
     vr_of,
 )
@@ -89,6 +90,7 @@ def compare(original: bytes, output: bytes, options: Collection[str] = ()) -> Ve
             dates="retain-longitudinal-full-dates" not in options,
             uids="retain-uids" not in options,
             words="clean-descriptors" not in options,
+            private="retain-safe-private" not in options,
             kept=kept_tags(options),
         ),
     )
@@ -159,6 +161,8 @@ def _same_place(
     for each in after.values:
         value = after.data[each.start : each.end].strip(b"\0 ")
         if not value or then.get(each.path) != value or each.tag in kept or value in DUMMIES:
+            continue
+        if "retain-safe-private" in options and is_private(each.tag):
             continue
         vr = vr_of(each, value)
         if vr in TIMES:

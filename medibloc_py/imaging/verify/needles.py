@@ -64,12 +64,14 @@ class Sought(NamedTuple):
         dates: whether dates must.
         uids: whether UIDs must.
         words: whether descriptions must, or only names and numbers in them.
+        private: whether texts of private attributes must.
         kept: tags whose values may stay.
     """
 
     dates: bool = True
     uids: bool = True
     words: bool = True
+    private: bool = True
     kept: Collection[int] = ()
 
 
@@ -99,7 +101,7 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         elif vr in TIMES:
             if sought.dates:
                 texts.update((day, each.tag) for day in _times(value))
-        elif vr in TEXTS:
+        elif vr in TEXTS and (sought.private or not is_private(each.tag)):
             if sought.words or not describes(each.tag, value):
                 texts.update((part, each.tag) for part in _parts(vr, value))
             if sought.dates:
@@ -111,6 +113,11 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         if text not in words or _named(tag)[1] in ("PN", "DA", "DT", "UI"):
             found += _encodings(text, tag, charset)
     return found
+
+
+def is_private(tag: int) -> bool:
+    """Whether a tag is of a private group."""
+    return bool(tag >> 16 & 1)
 
 
 def describes(tag: int, value: bytes) -> bool:

@@ -225,6 +225,30 @@ def test_a_value_that_is_not_of_its_form_goes(
     assert keyword not in read(deidentify(given, pseudonyms))
 
 
+def test_private_attributes_that_are_known_to_be_safe_stay_if_asked(
+    pseudonyms: Pseudonyms,
+) -> None:
+    dataset = dcmread(sample("CT_small.dcm"))
+    acquisition = dataset.private_block(0x0019, "GEMS_ACQU_01")
+    acquisition.add_new(0x9E, "LO", "fl3d")  # Internal Pulse Sequence Name, of the table
+    acquisition.add_new(0x24, "LO", "Jane Doe")  # Mid Scan Time is a number
+    other = dataset.private_block(0x0099, "NQHeader", create=True)
+    other.add_new(0x02, "UI", "1.2.3.4.5")  # Analyzed Series UID
+    other.add_new(0x05, "LT", "Jane Doe")  # a free text
+    dataset.private_block(0x0097, "MINE", create=True).add_new(0x01, "DS", "1")
+    done = deidentify(dataset, pseudonyms, [Option.RETAIN_SAFE_PRIVATE])
+    after = read(done)
+    acquisition = after.private_block(0x0019, "GEMS_ACQU_01")
+    assert acquisition[0x9E].value == "fl3d"
+    assert acquisition[0x23].value == dataset[0x0019, 0x1023].value  # Table Speed
+    assert 0x24 not in acquisition
+    assert after.private_block(0x0099, "NQHeader")[0x02].value == pseudonyms.uid("1.2.3.4.5")
+    left = {(element.tag.group, element.tag.element) for element in after if element.tag.is_private}
+    assert (0x0099, 0x1005) not in left
+    assert {group for group, _ in left} <= {0x0019, 0x0025, 0x0043, 0x0045, 0x0099}
+    assert b"Jane Doe" not in done.data
+
+
 def test_a_document_becomes_an_empty_page(pseudonyms: Pseudonyms) -> None:
     given = file_of(
         SOPClassUID="1.2.840.10008.5.1.4.1.1.104.1",

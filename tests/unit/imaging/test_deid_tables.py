@@ -28,6 +28,14 @@ def test_table_e_3_4_1_is_whole() -> None:
     assert items["DCM", "121022", "TEXT"].basic == "X"  # Accession Number
 
 
+def test_safe_private_attributes_have_a_vr_that_can_be_checked() -> None:
+    safe = tables.safe_private()
+    assert len(safe) == 124
+    assert safe["GEMS_ACQU_01", 0x0019, 0x23] == "DS"
+    assert all(group % 2 for _, group, _ in safe)
+    assert set(safe.values()).isdisjoint({"", "LT", "PN", "UT", "ST", "UN"})
+
+
 def test_every_column_is_an_option() -> None:
     columns = {each.column for each in Option if each.column}
     for rule in (*tables.profile().values(), *tables.content_items().values()):
