@@ -171,6 +171,8 @@ def _confirm(client: Client, doing: Shredding, places: list[str]) -> None:
         "- Others who may hold its key: "
         + (", ".join(f"{each.account} ({each.way})" for each in others) or "nobody known")
         + ".",
+        "- A dataset that it is in stays for sale: withdraw it first (`medibloc dataset "
+        "withdraw`). Only the steward's own account can tell.",
         f"- {STATEMENT}",
         "- Delete record files that were handed over (*.record.json): their addressee's key "
         "opens them.",

@@ -131,7 +131,7 @@ class SheetUnreadable(InputError):
 class SheetsMissing(InputError):
     """Fewer guardians than it takes."""
 
-    what = "{needed} guardians' sheets are needed, and {given} were given."
+    what = "{needed} sheets are needed, and {given} were given."
     fix = "Ask other guardians for theirs; it does not matter whose."
 
 

@@ -13,7 +13,13 @@ from medibloc_py.chain import Signer
 from medibloc_py.crypto import guardians, recovery, sheet
 from medibloc_py.crypto.documents import MOST_LABEL
 from medibloc_py.crypto.recovery import AccountSecrets
-from medibloc_py.errors import BackupOutdated, InvalidValue, SharesMixed, SheetUnreadable
+from medibloc_py.errors import (
+    BackupOutdated,
+    InvalidValue,
+    SharesMixed,
+    SheetsMissing,
+    SheetUnreadable,
+)
 from medibloc_py.flows import keyring
 from medibloc_py.flows.parties import Identity
 
@@ -101,9 +107,11 @@ def read(sheets: Sheets, passphrase: Callable[[], str]) -> AccountSecrets:
     Raises:
         SheetUnreadable: a line or a word is wrong or missing; it is named.
         SharesMixed: they were not made together.
-        SheetsMissing: more guardians are needed.
+        SheetsMissing: there is none, or more guardians are needed.
         WrongPassword: the passphrase is another one.
     """
+    if not sheets:
+        raise SheetsMissing(given=0, needed=1)
     read = [(path, sheet.read_text(text, path)) for path, text in sheets]
     lines: dict[int, bytes] = {}
     for path, each in read:

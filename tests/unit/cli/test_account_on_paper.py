@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from medibloc_py import cli
-from medibloc_py.flows import keyring
+from medibloc_py.crypto.recovery import AccountSecrets, write_clear
+from medibloc_py.errors import SheetsMissing, SheetUnreadable
+from medibloc_py.flows import keyring, recovery
 from medibloc_py.flows.parties import Identity
 
 PASSWORD = "correct horse"
@@ -232,6 +234,17 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(
     told = medibloc("backup", "alice", "--out", "sheets", *options, code=3)
     assert told["error"] == "InvalidValue"
     assert list(tmp_path.rglob("*.txt")) == []
+
+
+def test_a_sheet_of_no_account_is_refused(tmp_path: Path, alice: Identity) -> None:
+    """Whoever writes a sheet by hand can make every checksum right."""
+    for key in (bytes(32), b"\xff" * 32):
+        lines = write_clear(AccountSecrets(key, alice.keys))
+        with pytest.raises(SheetUnreadable, match="its account key is none"):
+            recovery.restore(tmp_path / "new", "alice", [("x", "\n".join(lines))], str, str)
+    with pytest.raises(SheetsMissing):
+        recovery.restore(tmp_path / "new", "alice", [], str, str)
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_sheet_that_is_no_text_is_refused(medibloc: Medibloc, tmp_path: Path) -> None:
