@@ -6,10 +6,12 @@ Headers, statuses and CARs are those of Kubo's gateway (v0.43): `GET /ipfs/<cid>
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from medibloc_py.model import Cid
@@ -169,8 +171,8 @@ class Visit(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve() -> Iterator[Gateway]:
-    """Run a gateway on a free port of the loopback."""
+def serve(certificate: Path | None = None) -> Iterator[Gateway]:
+    """Run a gateway on a free port of the loopback; over TLS, with this key and certificate."""
 
     class Bound(Visit):
         pass
@@ -183,6 +185,11 @@ def serve() -> Iterator[Gateway]:
 
     with Server(("127.0.0.1", 0), Bound) as server:
         Bound.gateway = Gateway(server.server_address[1])
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+            Bound.gateway.url = Bound.gateway.url.replace("http:", "https:")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

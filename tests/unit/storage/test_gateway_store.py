@@ -10,8 +10,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -309,6 +316,37 @@ def test_what_follows_the_last_block_is_not_read(store: GatewayStore, gateway: G
     assert len(sent) < 300  # as much as the sockets hold
 
 
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_a_car_that_is_bent_anywhere_gives_the_beginning_and_an_error(
+    store: GatewayStore, gateway: Gateway, data: st.DataObject
+) -> None:
+    car = bent(gateway, data)
+    gateway.faults["car"] = lambda visit: visit.give([car])
+    got = bytearray()
+    try:
+        read_into(got, store.get(CID))
+    except (Corrupted, StoreUnreachable):
+        assert len(got) < SIZE
+    assert DATA.startswith(bytes(got))
+    assert len(got) % CHUNK == 0 or bytes(got) == DATA
+
+
+def bent(gateway: Gateway, data: st.DataObject) -> bytes:
+    """The right CAR with some bytes changed, cut out, or put in; mostly in its framing."""
+    car, at = bytearray(HEAD), [0, len(HEAD) - 1]
+    for cid, block in gateway.walk(CID, 0, None):
+        at += range(len(car), len(car) + 45)
+        car += uvarint(len(cid) + len(block)) + cid + block
+    place = data.draw(st.sampled_from(at) | st.integers(0, len(car) - 1))
+    change = data.draw(st.binary(max_size=40))
+    width = data.draw(st.integers(0, 40))
+    car[place : place + width] = change
+    return bytes(car)
+
+
 # A gateway that lost a block.
 
 
@@ -550,6 +588,45 @@ def test_a_proxy_of_the_environment_is_asked_for_the_internet(
     assert GatewayStore("http://gateway.example", timeout_s=5).has(CID)
     assert gateway.requests == [f"HEAD http://gateway.example/ipfs/{CID}?format=raw"]
     assert gateway.headers[0]["Proxy-Authorization"] == "Basic dXNlcjpzZWNyZXQ="
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Key and certificate of 127.0.0.1, signed by nobody else."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False
+        )
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def test_a_gateway_has_to_prove_who_it_is(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serve(certificate) as gateway:
+        cid = gateway.hold(DATA)
+        with pytest.raises(StoreUnreachable, match="certificate verify failed"):
+            read(GatewayStore(gateway.url, timeout_s=5), cid)
+        assert not gateway.requests
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        assert read(GatewayStore(gateway.url, timeout_s=5), cid) == DATA
 
 
 def test_a_gateway_may_stand_below_a_path(gateway: Gateway) -> None:
