@@ -51,6 +51,7 @@ from medibloc_py.flows import listing as listings
 from medibloc_py.flows.decisions import Decisions
 from medibloc_py.flows.ledger import Ledger, Reading, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.flows.places import Place
 from medibloc_py.flows.prepared import Prepared
 from medibloc_py.model import (
     GENERAL,
@@ -203,7 +204,7 @@ class Client:
     def shred(
         self,
         record: RecordId,
-        places: Mapping[str, shred.Place] | None = None,
+        places: Mapping[str, Place] | None = None,
         progress: Progress = silent,
     ) -> receipts.ErasureReceipt:
         """Destroys what opens a record on this side, here and at `places`: `flows.shred.shred`."""

@@ -15,12 +15,14 @@ from medibloc_py.cli.options import As, Json, Session, read_bytes, sure
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.replicas import TokenFile, open_service
 from medibloc_py.cli.times import read_bytes32
+from medibloc_py.errors import FileExists
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client
+    from medibloc_py.flows.places import Place
     from medibloc_py.flows.receipts import Erasure, PlaceTold
-    from medibloc_py.flows.shred import Place, Shredding
+    from medibloc_py.flows.shred import Shredding
 
 
 def rotate(
@@ -112,7 +114,8 @@ def shred(
     from medibloc_py.client import open_store
     from medibloc_py.config import store_place
     from medibloc_py.flows import receipts
-    from medibloc_py.flows.shred import PinnedPlace, plan
+    from medibloc_py.flows.places import PinnedPlace
+    from medibloc_py.flows.shred import plan
     from medibloc_py.model import RecordId
     from medibloc_py.storage.files import write_atomic
 
@@ -122,6 +125,7 @@ def shred(
     console = Output(json)
     target = (out or Path(f"{record_id.hex()}.erasure.json")).absolute()
     require_writable(target.parent)
+    _require_no_other(target)
     places: dict[str, Place] = {
         place: open_store(store_place(place, client.settings.home)) for place in store_at or []
     }
@@ -151,6 +155,14 @@ def check_receipt(
         {"holds": True, "erasure": erasure},
         [f"Signed by {erasure.holder}, and unchanged.", *_lines(erasure), erasure.statement],
     )
+
+
+def _require_no_other(target: Path) -> None:
+    """Raises `FileExists` where something else stands than a receipt, which a new one replaces."""
+    from medibloc_py.flows import papers, receipts
+
+    if target.exists() and papers.kind_of(read_bytes(target)) != receipts.KIND:
+        raise FileExists(path=target)
 
 
 def _confirm(client: Client, doing: Shredding, places: list[str]) -> None:

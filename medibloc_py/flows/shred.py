@@ -7,12 +7,12 @@ then the secret goes; then the stores, each asked afterwards what it still holds
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from typing import Final
 
 from medibloc_py.crypto.documents import RecordFile
-from medibloc_py.errors import GrantMissing, MediBlocError, RecordListed
+from medibloc_py.errors import GrantMissing, RecordListed
 from medibloc_py.errors.words import time as as_time
 from medibloc_py.flows import kept, papers
 from medibloc_py.flows.drafts import forget_draft_of
@@ -20,6 +20,7 @@ from medibloc_py.flows.given import forget_given, given_of
 from medibloc_py.flows.held import blind_of, forget_record, held_record, holds_record
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.flows.places import Place, let_go
 from medibloc_py.flows.receipts import (
     STATEMENT,
     Erasure,
@@ -29,45 +30,8 @@ from medibloc_py.flows.receipts import (
     sign_receipt,
 )
 from medibloc_py.model import Address, Cid, ListingId, OrderState, RecordId, Scope
-from medibloc_py.storage import PinningService
 
 _KIND: Final = "shredding"
-_IN_ITS_TIME: Final = "no request for them stands; the service frees its copies in its own time"
-
-
-class Place(Protocol):
-    """Where blobs are kept: a store, or a pinning service."""
-
-    def unpin(self, cid: Cid) -> None:
-        """Let go of a blob; no error if it is not kept."""
-        ...
-
-    def collect(self) -> None:
-        """Free at once what nothing keeps."""
-        ...
-
-    def has(self, cid: Cid) -> bool:
-        """Whether it still holds a blob."""
-        ...
-
-
-class PinnedPlace:
-    """A pinning service as a place: letting go withdraws every request for a blob."""
-
-    def __init__(self, service: PinningService) -> None:
-        self._service = service
-
-    def unpin(self, cid: Cid) -> None:
-        """Withdraw every request (see `Place`)."""
-        for request in list(self._service.requests(cid)):
-            self._service.unpin(request.request)
-
-    def collect(self) -> None:
-        """Nothing: the service frees space in its own time."""
-
-    def has(self, cid: Cid) -> bool:
-        """Whether a request for the blob stands."""
-        return any(True for _ in self._service.requests(cid))
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +138,7 @@ def shred(
     blobs = (doing.blob, *doing.grant_objects)
     told = {each.place: each for each in doing.places}
     for number, (name, place) in enumerate(places.items(), start=3):
-        told[name] = _told(name, place, blobs)
+        told[name] = let_go(name, place, blobs)
         progress("shred", number, steps)
     forget_given(owner, record)
     doing = replace(doing, places=tuple(told.values()))
@@ -259,20 +223,6 @@ def _forget(exchange: Exchange, owner: Identity, record: RecordId) -> None:
     for listing_id in _listings_with(owner, record):
         kept.strike_row(owner, listing_id, record)
     forget_record(owner, record)
-
-
-def _told(name: str, place: Place, blobs: Iterable[Cid]) -> PlaceTold:
-    """Tells a place to let go, and asks it afterwards."""
-    try:
-        for cid in blobs:
-            place.unpin(cid)
-        place.collect()
-        left = [cid for cid in blobs if place.has(cid)]
-    except MediBlocError as error:
-        return PlaceTold(name, False, f"{type(error).__name__}: {error.message}")
-    if left:
-        return PlaceTold(name, False, f"it still holds {len(left)} of them: {', '.join(left)}")
-    return PlaceTold(name, True, _IN_ITS_TIME if isinstance(place, PinnedPlace) else "")
 
 
 # What stands in the vault.

@@ -384,7 +384,7 @@ STEPS = {
     "revoked": ("medibloc_py.flows.shred", "_revoke", "after"),
     "half removed": ("medibloc_py.storage.files", "_overwrite", "before"),
     "destroyed": ("medibloc_py.flows.shred", "_forget", "after"),
-    "let go of": ("medibloc_py.flows.shred", "_told", "after"),
+    "let go of": ("medibloc_py.flows.shred", "let_go", "after"),
 }
 DYING = """
 import importlib, sys
@@ -536,5 +536,11 @@ def test_shred_writes_a_receipt_that_anyone_can_check(
     assert f"{world.address('hospital')} (issuer)" in checked.out
     out.write_bytes(out.read_bytes().replace(b'"gone": false', b'"gone": true'))
     assert run("record", "check-receipt", out, "--json").json["error"] == "DocumentInvalid"
+    other = tmp_path / "notes.txt"
+    other.write_text("keep")
+    again = ("shred", record.hex(), "--as", "alice", "--yes", "--json", "--out")
+    assert command(world, *again, other).json["error"] == "FileExists"
+    assert other.read_text() == "keep"
+    assert command(world, *again, out).code == 0
     unknown = command(world, "shred", "00" * 32, "--as", "alice", "--yes", "--json")
     assert unknown.json["error"] == "RecordNotHeld"
