@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medibloc_py.cli.options import Json, read_text
+from medibloc_py.cli.options import Json, Session, read_text
 from medibloc_py.cli.output import Output
-from medibloc_py.errors import MediBlocError, TokenMissing
+from medibloc_py.errors import InvalidValue, MediBlocError, TokenMissing
 
 if TYPE_CHECKING:
     from medibloc_py.model import Cid
@@ -35,8 +36,14 @@ TokenFile = Annotated[
 
 @app.command("add")
 def add(
-    blobs: Blobs,
+    context: typer.Context,
     service: Service,
+    blobs: Annotated[
+        list[str] | None, typer.Argument(metavar="[CID...]", help="CIDs of sealed blobs.")
+    ] = None,
+    whole: Annotated[
+        bool, typer.Option("--all", help="Every blob that the store keeps, of all records.")
+    ] = False,
     token_file: TokenFile = None,
     origin: Annotated[
         list[str] | None, typer.Option(help="Multiaddr of a node that has the blobs; repeatable.")
@@ -55,7 +62,9 @@ def add(
     """
     console = Output(json)
     client = open_service(service, token_file)
-    cids = _cids(blobs)
+    if bool(blobs) is whole:
+        raise InvalidValue(name="CID or --all", given="not one", allowed="one of them")
+    cids = _cids(blobs or _kept(context.obj))
     outcomes: list[PinRequest | MediBlocError] = []
     with console.progress() as progress:
         for number, cid in enumerate(cids):
@@ -143,7 +152,13 @@ def open_service(url: str, token_file: Path | None) -> PinningService:
     return PinningService(url, token)
 
 
-def _cids(given: list[str]) -> list[Cid]:
+def _kept(session: Session) -> list[Cid]:
+    from medibloc_py.client import open_store
+
+    return sorted(open_store(session.settings().store).pins())
+
+
+def _cids(given: Sequence[str]) -> list[Cid]:
     """CIDs, each once, all looked at before anything is sent."""
     from medibloc_py.model import Cid
     from medibloc_py.storage import cid_bytes

@@ -11,8 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from medibloc_py.cli import replicas
+from medibloc_py.cli.options import Session
 from medibloc_py.errors import InvalidValue, StudyUnreadable, TokenMissing, TokenRefused
-from medibloc_py.storage import again, pinning, raw_cid
+from medibloc_py.storage import LocalStore, again, pinning, raw_cid
 from tests.fakes.pinning_service import TOKEN, Service, serve
 
 ONE, TWO = (raw_cid(bytes([number]) * 32) for number in (1, 2))
@@ -40,8 +41,8 @@ def service(_service: Service, monkeypatch: pytest.MonkeyPatch) -> Service:
 def run(service: Service) -> Replicas:
     """Runs a command; gives what --json prints, or raises what it raised."""
 
-    def run(*argv: str, code: int = 0) -> Any:
-        done = CliRunner().invoke(replicas.app, [*argv, "--json"])
+    def run(*argv: str, code: int = 0, session: Session | None = None) -> Any:
+        done = CliRunner().invoke(replicas.app, [*argv, "--json"], obj=session)
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == code, done.output
@@ -69,6 +70,17 @@ def test_add_goes_on_behind_one_that_fails(run: Replicas, service: Service) -> N
     failed, queued = run("add", ONE, TWO, code=5)
     assert failed["error"]["error"] == queued["error"]["error"] == "PinFailed"
     assert len(service.pins) == 2
+
+
+def test_add_takes_all_that_the_store_keeps(
+    run: Replicas, service: Service, tmp_path: Path
+) -> None:
+    kept = [LocalStore(tmp_path / "store").put([blob]).cid for blob in (b"one", b"two")]
+    run("add", "--all", "--patience", "0", session=Session(store=str(tmp_path / "store")))
+    assert [each["cid"] for each in service.bodies] == sorted(kept)
+    for argv in (("--all", ONE), ()):
+        with pytest.raises(InvalidValue, match="one of them"):
+            run("add", *argv)
 
 
 def test_status_tells_all_or_some(run: Replicas, service: Service) -> None:
