@@ -1,0 +1,284 @@
+"""Measures sealing: against bare primitives, on one core and two, in memory, beside others.
+
+    python benchmarks/seal.py [--bytes N] [--rounds N] [--peers PYTHON] [--folder DIR]
+                              [--write] [--json]
+
+All figures are ratios within one run: every round does each work once, in turn, and the
+best of the rounds counts. On one core the process is pinned to it, and seconds that the
+core worked are compared; on two, seconds of the clock. Files are read from the page cache
+and the ciphertext is dropped. Needs 7 GB of disk and of memory, and writes benchmarks/seal.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import re
+import ssl
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cryptography.hazmat.backends.openssl import backend
+from rich.console import Console
+from rich.progress import Progress
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import seal_ours as ours
+from benchmarks.seal_page import PEERS, table
+
+OUT = Path(__file__).with_suffix(".json")
+PAGE = OUT.parents[1] / "docs" / "benchmarks.md"
+PLACE = re.compile(r"(?<=<!-- seal: table -->\n).*?(?=<!-- seal: end -->)", re.DOTALL)
+SMALL_BYTES = 200_000
+PEER_ROUNDS = 3
+FRAME_ROUNDS = 3
+GIB = 1 << 30
+SPARSE_BYTES = 8 * GIB
+MEASURED_BYTES = 100_000_000
+
+Rounds = dict[str, list["Took"]]
+
+
+class Took(NamedTuple):
+    """Seconds by the clock, and those that cores worked."""
+
+    clock: float
+    cores: float
+
+
+def timed(work: Callable[[], Any]) -> Took:
+    """How long `work` takes, its children that ended with it."""
+    start, used = time.perf_counter(), core_seconds()
+    work()
+    return Took(time.perf_counter() - start, core_seconds() - used)
+
+
+def core_seconds() -> float:
+    """Seconds that cores worked for this process and its children that ended."""
+    times = os.times()
+    return time.process_time() + times.children_user + times.children_system
+
+
+@contextmanager
+def on_cores(count: int) -> Iterator[None]:
+    """Pins this process, and what it starts, to its first cores."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def child(*command: object) -> dict[str, Any]:
+    """What a program prints as one line of JSON."""
+    done = subprocess.run([str(part) for part in command], check=True, capture_output=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+class Bench:
+    """The files, and what is measured with them."""
+
+    def __init__(self, folder: Path, size_bytes: int, rounds: int, tell: Callable[[str], None]):
+        self.folder = folder
+        self.rounds = rounds
+        self.tell = tell
+        tell("write files")
+        block = os.urandom(16 << 20)
+        self.big = ours.write_random(folder / "big.dcm", size_bytes, block)
+        small = folder / "small"
+        small.mkdir()
+        self.small = [
+            ours.write_random(small / f"{number:05}.dcm", SMALL_BYTES, block)
+            for number in range(size_bytes // SMALL_BYTES)
+        ]
+        os.sync()
+
+    def speed(self) -> Rounds:
+        """Rounds of ceilings and sealing."""
+        big = [self.big]
+        works: dict[str, tuple[int, Callable[[], None]]] = {
+            "read_cipher": (1, partial(ours.read_and_cipher, self.big)),
+            "seal": (1, partial(ours.seal, big)),
+            "read_cipher_sha256": (1, partial(ours.read_cipher_and_hash, self.big)),
+            "seal_cid": (1, partial(ours.seal_and_name, big)),
+            "seal_cid_two_cores": (2, partial(ours.seal_and_name, big)),
+            "small_seal": (1, partial(ours.seal, self.small)),
+            "small_seal_cid": (1, partial(ours.seal_and_name, self.small)),
+        }
+        found: Rounds = {name: [] for name in works}
+        for number in range(self.rounds):
+            for name, (cores, work) in works.items():
+                self.tell(f"round {number + 1}: {name}")
+                with on_cores(cores):
+                    found[name].append(timed(work))
+        return found
+
+    def peers(self, python: Path) -> dict[str, dict[str, Any]]:
+        """What others take to encrypt the same file on one core."""
+        found: dict[str, dict[str, Any]] = {}
+        with on_cores(1):
+            for number in range(min(self.rounds, PEER_ROUNDS)):
+                for name in PEERS:
+                    self.tell(f"round {number + 1}: {name}")
+                    try:
+                        took = self._age() if name == "age" else self._peer(python, name)
+                    except (OSError, subprocess.CalledProcessError) as error:
+                        found[name] = {"missing": _reason(error)}
+                        continue
+                    best = min(took["core_seconds"], found.get(name, took)["core_seconds"])
+                    found[name] = took | {"core_seconds": best}
+        return found
+
+    def _age(self) -> dict[str, Any]:
+        told = subprocess.run(["age", "--version"], check=True, capture_output=True, text=True)
+        identity = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True)
+        recipient = identity.stderr.split()[-1]
+        command = ["age", "-r", recipient, "-o", "/dev/null", str(self.big)]
+        took = timed(partial(subprocess.run, command, check=True))
+        return {"version": told.stdout.strip(), "core_seconds": took.cores}
+
+    def _peer(self, python: Path, name: str) -> dict[str, Any]:
+        return child(python, Path(ours.__file__).with_name("seal_peers.py"), name, self.big)
+
+    def memory(self) -> dict[str, Any]:
+        """Peak memory of a process that seals, with a store and without."""
+        self.tell("memory")
+        program = Path(ours.__file__).with_name("seal_memory.py")
+        some, sparse = self.folder / "some.dcm", self.folder / "sparse.dcm"
+        ours.write_random(some, MEASURED_BYTES, os.urandom(1 << 20))
+        with sparse.open("wb") as file:
+            file.truncate(SPARSE_BYTES)
+        runs = {
+            "100 MB into a LocalStore": (some, self.folder / "store"),
+            "100 MB, id only": (some,),
+            "8 GiB sparse, id only": (sparse,),
+        }
+        found = {
+            name: round(child(sys.executable, program, *arguments)["peak_rss_mb"], 1)
+            for name, arguments in runs.items()
+        }
+        sparse.unlink()
+        return found
+
+    def frames(self, size_bytes: int) -> dict[str, float]:
+        """Seconds to open one frame of a record in a LocalStore, and all of it."""
+        self.tell("write a record of frames")
+        count = size_bytes // ours.FRAME_BYTES
+        cine = ours.write_cine(self.folder / "cine.dcm", count)
+        kept = ours.Kept.of(cine, self.folder / "frames")
+        cine.unlink()
+        os.sync()
+        whole, frame = [], []
+        for number in range(FRAME_ROUNDS):
+            self.tell(f"round {number + 1}: frames")
+            whole.append(timed(kept.read_whole).clock)
+            frame += [
+                timed(partial(kept.read_frame, at)).clock for at in range(0, count, count // 8)
+            ]
+        return {"whole_s": round(min(whole), 4), "frame_s": round(min(frame), 5)}
+
+
+def _reason(error: OSError | subprocess.CalledProcessError) -> str:
+    if isinstance(error, subprocess.CalledProcessError):
+        said = error.stderr or b""
+        return (said if isinstance(said, str) else said.decode()).strip()[-200:] or str(error)
+    return f"{error.filename}: {error.strerror}"
+
+
+def report(
+    bench: Bench,
+    speed: Rounds,
+    peers: dict[str, dict[str, Any]],
+    memory: dict[str, Any],
+    frames: dict[str, float],
+) -> dict[str, Any]:
+    """All figures, as they are written."""
+    size = bench.big.stat().st_size
+    cores = {name: min(each.cores for each in took) for name, took in speed.items()}
+    clock = {name: min(each.clock for each in took) for name, took in speed.items()}
+    small = size / (len(bench.small) * SMALL_BYTES)
+    for took in peers.values():
+        if "core_seconds" in took:
+            seconds = took.pop("core_seconds")
+            took["mb_per_s"] = round(size / seconds / 1e6)
+            took["seal_over_it"] = round(seconds / cores["seal"], 2)
+            took["seal_cid_over_it"] = round(seconds / cores["seal_cid"], 2)
+    ratios = {
+        "seal_over_ceiling": cores["read_cipher"] / cores["seal"],
+        "seal_cid_over_ceiling": cores["read_cipher_sha256"] / cores["seal_cid"],
+        "two_cores_over_one": clock["seal_cid"] / clock["seal_cid_two_cores"],
+        "small_files_over_one_file": cores["seal_cid"] / cores["small_seal_cid"] / small,
+        "small_files_sealed_only": cores["seal"] / cores["small_seal"] / small,
+    }
+    return {
+        "command": "make bench-seal",
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "versions": {
+            "python": platform.python_version(),
+            "cryptography": version("cryptography"),
+            "cipher": backend.openssl_version_text(),
+            "sha256": ssl.OPENSSL_VERSION,
+        },
+        "file_bytes": size,
+        "small_files": len(bench.small),
+        "rounds": bench.rounds,
+        **{name: round(ratio, 3) for name, ratio in ratios.items()},
+        "frame_over_whole": round(frames["whole_s"] / frames["frame_s"], 1),
+        "peak_rss_mb": max(memory.values()),
+        "mb_per_s": {
+            name: round(size / (clock if name.endswith("two_cores") else cores)[name] / 1e6)
+            for name in speed
+        },
+        "frames": frames,
+        "memory_mb": memory,
+        "peers": peers,
+    }
+
+
+def main() -> None:
+    """Measures, writes and prints."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--bytes", type=int, default=2_000_000_000, help="size of the file")
+    parser.add_argument("--frames-bytes", type=int, default=GIB, help="size of the DICOM file")
+    parser.add_argument("--rounds", type=int, default=5, help="how often each work is done")
+    parser.add_argument("--peers", type=Path, default=Path("python"), help="Python with the peers")
+    parser.add_argument("--folder", type=Path, help="where to put the files (default: temporary)")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    asked = parser.parse_args()
+    with (
+        tempfile.TemporaryDirectory(prefix="seal-", dir=asked.folder) as folder,
+        Progress(console=Console(stderr=True)) as shown,
+    ):
+        task = shown.add_task("", total=None)
+
+        def tell(what: str) -> None:
+            shown.update(task, description=what)
+
+        bench = Bench(Path(folder), asked.bytes, asked.rounds, tell)
+        speed, peers = bench.speed(), bench.peers(asked.peers)
+        figures = report(bench, speed, peers, bench.memory(), bench.frames(asked.frames_bytes))
+    text = json.dumps(figures, indent=2) + "\n"
+    OUT.write_text(text, encoding="utf-8")
+    if asked.write:
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(PLACE.sub(f"\n{table(figures)}\n\n", page), encoding="utf-8")
+    sys.stdout.write(text if asked.json else table(figures) + "\n")
+
+
+if __name__ == "__main__":
+    main()
