@@ -101,6 +101,10 @@ class Kubo:
         with Rpc(parse_endpoint(self.rpc), 20) as rpc:
             rpc.value("block/rm", {"arg": block})
 
+    def block_files(self) -> Iterator[Path]:
+        """Its blocks on the disk."""
+        return (self.folder / "repo" / "blocks").rglob("*.data")
+
     def import_car(self, car: Path) -> None:
         subprocess.run(
             [find_kubo(), "dag", "import", "--pin-roots=false", car],

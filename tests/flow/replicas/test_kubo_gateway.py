@@ -12,7 +12,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from medibloc_py.cli import app
-from medibloc_py.errors import BlobMissing, InvalidValue, StoreDamaged, StoreUnreachable
+from medibloc_py.errors import BlobMissing, Corrupted, InvalidValue, StoreDamaged, StoreUnreachable
 from medibloc_py.model import Cid
 from medibloc_py.storage import CidBuilder, GatewayStore, raw_cid
 from medibloc_py.storage.car import CarWriter
@@ -125,6 +125,27 @@ def test_a_block_that_the_node_lost_is_missing_by_name(node: Kubo, reader: Gatew
     assert read(reader, cid, 2 * CHUNK) == data[2 * CHUNK :]
 
 
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_disk_that_rots_below_the_node_is_found(node: Kubo, number: int) -> None:
+    """Kubo does not hash what it reads; who asks it does, by RPC and by gateway."""
+    data = hashlib.shake_128(b"rot %d" % number).digest(3 * CHUNK + 17)
+    blocks: list[bytes] = []
+    builder = CidBuilder(lambda _, block: blocks.append(bytes(block)))
+    builder.write(data)
+    builder.finish()
+    cid = node.store.put([data]).cid
+    rotten = blocks[number]
+    (file,) = (each for each in node.block_files() if each.read_bytes() == rotten)
+    file.chmod(0o600)
+    file.write_bytes(rotten[:9] + bytes([rotten[9] ^ 1]) + rotten[10:])
+    for store in (node.store, node.reader):
+        pieces = store.get(cid)
+        assert b"".join(next(pieces) for _ in range(number)) == data[: number * CHUNK]
+        with pytest.raises(Corrupted) as caught:
+            next(pieces)
+        assert caught.value.values["name"] == cid
+
+
 def test_a_copy_is_proved_from_outside(node: Kubo, tmp_path: Path) -> None:
     """As who asked a service for replicas may do, without a word of the service."""
     cid = node.store.put([DATA]).cid
@@ -138,17 +159,18 @@ def test_a_copy_is_proved_from_outside(node: Kubo, tmp_path: Path) -> None:
 
 
 def test_a_node_that_stops_in_the_middle_and_comes_back(tmp_path: Path) -> None:
-    """The same read goes on, once its node stands at the same place again."""
+    """The same reads go on, by gateway and by RPC, once it stands at the same place again."""
     with swarm(tmp_path, 1) as (node,):
         data = hashlib.shake_128(b"long").digest(24 * CHUNK)
         cid = node.store.put([data]).cid
-        pieces = node.reader.get(cid)
-        got = next(pieces)
-        before = node.gateway
+        reads = [node.reader.get(cid), node.store.get(cid)]
+        got = [next(pieces) for pieces in reads]
+        before = node.gateway, node.rpc
         node.kill()
         node.up()  # what the sockets hold still comes; then the line is cut
-        assert node.gateway == before
-        assert got + b"".join(pieces) == data
+        assert (node.gateway, node.rpc) == before
+        for first, pieces in zip(got, reads, strict=True):
+            assert first + b"".join(pieces) == data
 
 
 def test_a_node_that_stays_away_is_unreachable(tmp_path: Path) -> None:
