@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from medibloc_py.imaging.deidentify import content
 from medibloc_py.imaging.deidentify.options import Option
@@ -69,22 +69,27 @@ class Cleaner:
             if element.VR is None and not item.original_encoding[0]:
                 # Found in Implicit VR in a file that must be explicit: written as it must be.
                 element = item[tag] = element._replace(VR=vr, is_implicit_VR=False)
-            if act is Act.KEEP:
-                if rules.reducing and vr in NUMBERS:
-                    put(item, tag, element, vr, bytes(len(element.value or b"")))
-            elif act is Act.REMOVE:
-                del item[tag]
-            elif act is Act.CHECK:
-                if not well_formed(vr, element.value):
-                    del item[tag]
-            elif act is Act.CODE:
-                if not public:
-                    put(item, tag, element, vr, dummy(vr))
-            elif vr == "SQ":
-                self._clean_sequence(item, tag, act, rules)
-            elif element.value:
-                value = self._replaced(act, vr, element)
-                put(item, tag, element, vr, value)
+            self._apply(act, item, tag, element, vr, rules, public)
+
+    def _apply(
+        self,
+        act: Act,
+        item: Dataset,
+        tag: BaseTag,
+        element: Element,
+        vr: str,
+        rules: Rules,
+        public: bool,
+    ) -> None:
+        value = element.value
+        if act is Act.REMOVE or (act is Act.CHECK and not well_formed(vr, value)):
+            del item[tag]
+        elif vr == "SQ":
+            self._clean_sequence(item, tag, act, rules)
+        elif act is Act.KEEP and rules.reducing and vr in NUMBERS:
+            put(item, tag, element, vr, bytes(len(value or b"")))
+        elif value and not _stays(act, vr, value, public):
+            put(item, tag, element, vr, self._replaced(act, vr, element))
 
     def _safe_private(self, item: Dataset, rules: Rules) -> dict[int, str]:
         if Option.RETAIN_SAFE_PRIVATE not in self._options or rules.reducing:
@@ -116,10 +121,11 @@ class Cleaner:
         if act is Act.PSEUDONYM:
             return encoded(self._pseudonyms.patient(self._patient))
         values = plain(element.value).split("\\")
-        if act is Act.MAP_UID:
+        if act in (Act.MAP_UID, Act.KEEP_UID):
             return encoded("\\".join(map(self._mapped, values)), pad=b"\0")
         if act is Act.WORDS:
-            return encoded("\\".join(known_words(each, self._names) for each in values))
+            words = [known_words(each, self._names) for each in values]
+            return encoded("\\".join(words)) if any(words) else dummy(vr)
         if act is Act.SHIFT and vr in DATES:
             return self._shifted(vr, values)
         return dummy(vr)
@@ -148,3 +154,10 @@ class Cleaner:
         import re
 
         return frozenset(re.findall(r"[^\W\d_]+", " ".join(self._naming).upper()))
+
+
+def _stays(act: Act, vr: str, value: Any, public: bool) -> bool:
+    """Whether a value stays as it is."""
+    if act is Act.KEEP_UID:
+        return well_formed(vr, value)
+    return act in (Act.KEEP, Act.CHECK) or (act is Act.CODE and public)

@@ -43,6 +43,8 @@ class Act(Enum):
     DUMMY = auto()
     PSEUDONYM = auto()
     MAP_UID = auto()
+    KEEP_UID = auto()
+    """Keep if it is a UID, else map what is there."""
     SHIFT = auto()
     WORDS = auto()
     RECURSE = auto()
@@ -91,7 +93,7 @@ class Rules:
         return self._mapped() if vr == "UI" else _kept(vr)
 
     def _mapped(self) -> Act:
-        return Act.KEEP if Option.RETAIN_UIDS.column in self._columns else Act.MAP_UID
+        return Act.KEEP_UID if Option.RETAIN_UIDS.column in self._columns else Act.MAP_UID
 
     def _decide(self, where: int, tag: int, declared: str | None) -> tuple[Act, str]:
         known = _vrs(tag)
@@ -166,9 +168,9 @@ def _same_kind(vr: str, known: list[str]) -> bool:
 
 
 def _kept(vr: str) -> Act:
-    if vr == "SQ":
-        return Act.RECURSE
-    return Act.CHECK if vr in CODES | DATES else Act.KEEP
+    if vr in CODES | DATES:
+        return Act.CHECK
+    return {"SQ": Act.RECURSE, "UI": Act.KEEP_UID}.get(vr, Act.KEEP)
 
 
 def _basic(tag: int, vr: str, need: int, action: str) -> Act:

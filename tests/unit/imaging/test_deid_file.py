@@ -52,11 +52,11 @@ def read(done: Deidentified) -> pydicom.FileDataset:
 
 def file_of(name: str = "CT_small.dcm", **values: object) -> bytes:
     """A bundled file with some attributes of another value."""
-    dataset = dcmread(sample(name))
+    dataset = dcmread(sample(name), force=True)
     for keyword, value in values.items():
         setattr(dataset, keyword, value)
     out = BytesIO()
-    dataset.save_as(out)
+    dataset.save_as(out, implicit_vr=dataset.is_implicit_VR, little_endian=True)
     return out.getvalue()
 
 
@@ -140,6 +140,14 @@ def test_uids_stay_consistent_and_need_the_key(pseudonyms: Pseudonyms) -> None:
     assert first.PatientID == again.PatientID != other.PatientID
 
 
+def test_a_uid_is_retained_only_if_it_is_one(pseudonyms: Pseudonyms) -> None:
+    dataset = dcmread(sample("CT_small.dcm"))
+    dataset.FrameOfReferenceUID = "Jane.Doe"
+    after = read(deidentify(dataset, pseudonyms, [Option.RETAIN_UIDS]))
+    assert after.StudyInstanceUID == dataset.StudyInstanceUID
+    assert after.FrameOfReferenceUID == pseudonyms.uid("Jane.Doe")
+
+
 def test_a_reference_points_to_what_its_target_became(pseudonyms: Pseudonyms) -> None:
     target = dcmread(sample("rtplan.dcm")).ReferencedStructureSetSequence[0]
     plan = read(deidentify(sample("rtplan.dcm"), pseudonyms))
@@ -186,6 +194,12 @@ def test_descriptions_lose_what_is_no_word_of_the_standard(pseudonyms: Pseudonym
     words = after.StudyDescription.split()
     assert {"CT", "Abdomen"} <= set(words)
     assert not {"Doe", "1951", "Mary", "Chest"} & set(words)
+
+
+def test_a_description_of_which_nothing_is_left_is_not_empty(pseudonyms: Pseudonyms) -> None:
+    given = file_of("rtstruct.dcm", StructureSetLabel="Xyzzy 42")  # of type 1
+    after = read(deidentify(given, pseudonyms, [Option.CLEAN_DESCRIPTORS]))
+    assert after.StructureSetLabel == "REMOVED"
 
 
 def test_a_report_keeps_findings_and_loses_people(pseudonyms: Pseudonyms) -> None:

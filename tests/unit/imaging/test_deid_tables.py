@@ -94,7 +94,7 @@ def test_a_text_cannot_hide_behind_a_number_s_tag() -> None:
 @pytest.mark.parametrize(
     ("option", "tag", "act"),
     [
-        (Option.RETAIN_UIDS, 0x0020000D, Act.KEEP),
+        (Option.RETAIN_UIDS, 0x0020000D, Act.KEEP_UID),
         (Option.RETAIN_FULL_DATES, 0x00080020, Act.CHECK),
         (Option.RETAIN_MODIFIED_DATES, 0x00080020, Act.SHIFT),
         (Option.RETAIN_DEVICE_IDENTITY, 0x00081010, Act.KEEP),
