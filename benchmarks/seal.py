@@ -236,6 +236,7 @@ def report(
         "file_bytes": size,
         "small_files": len(bench.small),
         "rounds": bench.rounds,
+        "peer_rounds": min(bench.rounds, PEER_ROUNDS),
         **{name: round(ratio, 3) for name, ratio in ratios.items()},
         "frame_over_whole": round(frames["whole_s"] / frames["frame_s"], 1),
         "peak_rss_mb": max(memory.values()),
