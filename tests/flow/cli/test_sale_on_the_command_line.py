@@ -369,7 +369,7 @@ def test_publish_and_hand_over(world: World, medibloc: Medibloc) -> None:
     assert [each["patient"] for each in done["records"]] == [alice, alice]
     for each in done["records"]:
         record = medibloc("record", "import", each["file"], "--as", "alice", "--json").json
-        assert record == {"record": each["record"]}
+        assert record == {"record": each["record"], "replaces": None}
     listed = medibloc("record", "list", "--as", "hospital", "--json").json
     assert [each["label"] for each in listed].count("two of alice") == 2
     assert done["records"][0]["record"] in medibloc("record", "list", "--as", "alice").out
