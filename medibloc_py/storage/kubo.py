@@ -89,7 +89,8 @@ class KuboStore:
             announce(blob)
             ended.append(blob)
 
-        with CidBuilder() as builder:
+        # In this thread alone: the daemon is slower than it, and has use for the other cores.
+        with CidBuilder(cores=1) as builder:
             claim = _claim_of(
                 self._send("add", checked(builder), {"pin": True} | _PROFILE), self._url
             )
