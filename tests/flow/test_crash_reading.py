@@ -14,6 +14,7 @@ from medibloc_py.flows.given import Given
 from medibloc_py.flows.grant import prepare_grants
 from medibloc_py.flows.held import held_records, id_of
 from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.model import Role
 from medibloc_py.purpose import TREATMENT
 from tests.fakes.recorded_kubo import RecordedKubo
 from tests.flow.dying import GRANT, KUBO, OPEN
@@ -78,6 +79,30 @@ def test_an_object_is_not_let_go_of_while_its_grant_may_be_on_its_way(
     assert len(given.objects()) == 2
     idle_miner()
     assert house.blobs() == house.named()
+    assert world["clinic"].open_granted(record).read(0) == CT.read_bytes()
+
+
+@pytest.mark.parametrize(("step", "deliveries"), [("object stored", 1), ("grant sent", 2)])
+def test_a_delivery_leaves_no_object_that_no_delivery_names(
+    house: House, step: str, deliveries: int
+) -> None:
+    world, record, clinic = house.world, house.world.records["alice"], house.world.address("clinic")
+    card, until = world["alice"].card_of(record), world.in_days(30)
+    world["alice"].name_custodian(world.address("rival"), until)
+    world["alice"].grant(record, world.address("rival"), "TREATMENT", until)
+    world.accredit("clinic", Role.CLINICIAN, until)
+    world["clinic"].break_glass(card, "card", "It cannot wait.")
+    command = ("access", "deliver", record.hex(), "--as", "rival", "--to", "clinic")
+    house.kill(GRANT[step], *command)
+    house.run(*command)
+    assert len(world.exchange.access.deliveries(record, clinic)) == deliveries
+    assert len(Given(world.me("rival"), record, clinic).objects()) == deliveries
+    given = [
+        *Given(world.me("rival"), record, clinic).objects(),
+        *Given(world.me("alice"), record, world.address("rival")).objects(),
+    ]
+    records = {file.cid for file in held_records(world.me("hospital")).values()}
+    assert house.blobs() == records | set(given)
     assert world["clinic"].open_granted(record).read(0) == CT.read_bytes()
 
 
