@@ -6,7 +6,7 @@
 All figures are ratios within one run: every round does each work once, in turn, and the
 best of the rounds counts. On one core the process is pinned to it, and seconds that the
 core worked are compared; on two, seconds of the clock. Files are read from the page cache
-and the ciphertext is dropped. Needs 7 GB of disk and of memory, and writes benchmarks/seal.json.
+and the ciphertext is dropped. Needs 7 GB of disk and of memory.
 """
 
 from __future__ import annotations
@@ -143,12 +143,12 @@ class Bench:
         return found
 
     def _age(self) -> dict[str, Any]:
-        told = subprocess.run(["age", "--version"], check=True, capture_output=True, text=True)
-        identity = subprocess.run(["age-keygen"], check=True, capture_output=True, text=True)
-        recipient = identity.stderr.split()[-1]
+        told = subprocess.run(["age", "--version"], check=True, capture_output=True)
+        identity = subprocess.run(["age-keygen"], check=True, capture_output=True)
+        recipient = identity.stderr.decode().split()[-1]
         command = ["age", "-r", recipient, "-o", "/dev/null", str(self.big)]
-        took = timed(partial(subprocess.run, command, check=True))
-        return {"version": told.stdout.strip(), "core_seconds": took.cores}
+        took = timed(partial(subprocess.run, command, check=True, capture_output=True))
+        return {"version": told.stdout.decode().strip(), "core_seconds": took.cores}
 
     def _peer(self, python: Path, name: str) -> dict[str, Any]:
         return child(python, Path(ours.__file__).with_name("seal_peers.py"), name, self.big)
@@ -193,8 +193,8 @@ class Bench:
 
 def _reason(error: OSError | subprocess.CalledProcessError) -> str:
     if isinstance(error, subprocess.CalledProcessError):
-        said = error.stderr or b""
-        return (said if isinstance(said, str) else said.decode()).strip()[-200:] or str(error)
+        said = (error.stderr or b"").decode(errors="replace").split("\n")
+        return next((line for line in reversed(said) if line), str(error))
     return f"{error.filename}: {error.strerror}"
 
 
@@ -258,7 +258,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="how often each work is done")
     parser.add_argument("--peers", type=Path, default=Path("python"), help="Python with the peers")
     parser.add_argument("--folder", type=Path, help="where to put the files (default: temporary)")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    parser.add_argument(
+        "--write", action="store_true", help="write seal.json and docs/benchmarks.md"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     asked = parser.parse_args()
     with (
@@ -274,10 +276,10 @@ def main() -> None:
         speed, peers = bench.speed(), bench.peers(asked.peers)
         figures = report(bench, speed, peers, bench.memory(), bench.frames(asked.frames_bytes))
     text = json.dumps(figures, indent=2) + "\n"
-    OUT.write_text(text, encoding="utf-8")
     if asked.write:
+        OUT.write_text(text, encoding="utf-8")
         page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(PLACE.sub(f"\n{table(figures)}\n\n", page), encoding="utf-8")
+        PAGE.write_text(PLACE.sub(lambda _: f"\n{table(figures)}\n\n", page), encoding="utf-8")
     sys.stdout.write(text if asked.json else table(figures) + "\n")
 
 

@@ -64,9 +64,9 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{figures['file_bytes']:,} bytes in one file and in {figures['small_files']:,}, the"
-            f" best of {figures['rounds']} rounds (peers: {figures['peer_rounds']}). AES by the {versions['cipher']} inside"
-            f" cryptography {versions['cryptography']}, SHA-256 by the {versions['sha256']} of"
-            f" Python {versions['python']}.",
+            f" best of {figures['rounds']} rounds (peers: {figures['peer_rounds']}). AES by the"
+            f" {versions['cipher']} inside cryptography {versions['cryptography']},"
+            f" SHA-256 by the {versions['sha256']} of Python {versions['python']}.",
             "",
             "| figure | what it says | goal | measured | |",
             "|---|---|---:|---:|---|",
