@@ -32,8 +32,13 @@ _SYNTAX: Final = 0x00020010
 _CHARSET: Final = 0x00080005
 _BULK_BYTES: Final = 4096
 # Inside a number or a word a value is another one: 0.120000 is no time.
-_WORD: Final = re.compile(rb"[0-9A-Za-z.\x80-\xff]")
+_WORD: Final = re.compile(rb"[0-9a-z.\x80-\xff]")
 _NUMBER_OR_CODE: Final = re.compile(rb"[-+0-9.eE \\]+|[A-Z_][A-Z0-9_ ]*")
+_METHODS: Final = 0x00120064
+# The meanings of PS3.16 CID 7050.
+_METHOD: Final = re.compile(
+    rb"Basic Application Confidentiality Profile ?|(Clean|Retain) [A-Z][A-Za-z ]{2,48} Option ?"
+)
 _PLACES_SHOWN: Final = 8
 _TEXT_FLAGS: Final = bytes(32) + b"\1" * 95 + bytes(33) + b"\1" * 96
 _RUN: Final = b"\1" * STRONG_CHARS
@@ -121,13 +126,20 @@ def _areas(after: Parsed, moved_dates: bool) -> tuple[bytes, bytes]:
     at = 0
     for each in sorted(after.values, key=lambda value: value.start):
         is_bulk = each.end - each.start > _BULK_BYTES and each.vr not in TEXTS
-        if is_bulk or (moved_dates and vr_of(each, b"") in TIMES):
+        if is_bulk or _is_method(after, each) or (moved_dates and vr_of(each, b"") in TIMES):
             text.append(after.data[at : each.start])
             at = max(at, each.end)
             if is_bulk:
                 bulk += _text_runs(after.data[each.start : each.end])
     text.append(after.data[at:])
-    return b"\0".join(text), b"\0".join(bulk)
+    return b"\0".join(text).lower(), b"\0".join(bulk).lower()
+
+
+def _is_method(file: Parsed, value: Value) -> bool:
+    """Whether a value says by which options a file was done: words that a name may have too."""
+    if value.path[0] != _METHODS:
+        return False
+    return _METHOD.fullmatch(file.data[value.start : value.end]) is not None
 
 
 def _text_runs(bulk: bytes) -> Iterator[bytes]:
@@ -141,13 +153,11 @@ def _text_runs(bulk: bytes) -> Iterator[bytes]:
 
 
 def _found(needle: Needle, where: bytes) -> bool:
-    """Whether a value stands somewhere by itself, not within a longer word or number."""
+    """Whether a value stands somewhere, and if need be by itself."""
     value, at = needle.value, -1
     while (at := where.find(value, at + 1)) >= 0:
-        if needle.wide:
-            return True
         before, behind = where[at - 1 : at] if at else b"", where[at + len(value) :][:1]
-        if not (_WORD.match(before) or _WORD.match(behind)):
+        if not (needle.alone and (_WORD.match(before) or _WORD.match(behind))):
             return True
     return False
 

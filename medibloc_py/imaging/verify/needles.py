@@ -15,6 +15,7 @@ from medibloc_py.imaging.verify.parse import Parsed, Value
 
 TEXTS: Final = frozenset(["AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
 TIMES: Final = frozenset(["DA", "DT", "TM"])
+_TELLING: Final = frozenset(["DA", "DT", "PN", "UI"])
 MIN_CHARS: Final = 4
 """A shorter value is compared with the same attribute only: it may stand anywhere by chance."""
 STRONG_CHARS: Final = 8
@@ -34,11 +35,30 @@ _NAMING: Final = re.compile(
     r"Institution|Address|Station|ID$|IDs$|Physician|Operator|Person|Organi[sz]ation|Country|Region"
     r"|Occupation|Patient|Owner|Custodian|Contact|Phone|Telecom|Issuer|Author|Observer|Reviewer"
 )
+# Codes that the standard defines and no person types.
+_DEFINED: Final = frozenset(
+    [
+        "CompletionFlag",
+        "ContinuityOfContent",
+        "ConversionType",
+        "FrameType",
+        "ImageType",
+        "Modality",
+        "PhotometricInterpretation",
+        "RelationshipType",
+        "ScanOptions",
+        "ScanningSequence",
+        "SequenceVariant",
+        "ValueType",
+        "VerificationFlag",
+    ]
+)
+_ID: Final = re.compile(r"PatientIDs?$|AccessionNumber|AdmissionID|Telephone|Address$|BirthName")
 _CLASS: Final = re.compile(r"(Class|Syntax)UID")
 _PUBLIC_UID: Final = b"1.2.840.10008."
 _DAY: Final = re.compile(rb"(?<!\d)((?:1[89]|20)\d\d)[.\-/]?([01]\d)[.\-/]?([0-3]\d)")
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\r\n\t\f\x1b]+\0?")
-_WORDS: Final = re.compile(rb"[A-Za-z0-9]+")
+_WORDS: Final = re.compile(rb"[a-z0-9]+")
 _PARTS: Final = re.compile(r"[\^=\s,;\\]+")
 DUMMIES: Final = frozenset({b"REMOVED", b"19000101", b"000000", b"urn:removed", b"000Y"})
 
@@ -47,14 +67,16 @@ class Needle(NamedTuple):
     """A value to search for.
 
     Attributes:
-        value: its bytes, in one of its encodings.
+        value: its bytes, in one of its encodings, letters of ASCII small.
         tag: where the original has it.
         wide: whether it is in an encoding of more than one byte a character.
+        alone: whether it counts only where it stands by itself, not in a longer word or number.
     """
 
     value: bytes
     tag: int
     wide: bool
+    alone: bool
 
 
 class Sought(NamedTuple):
@@ -83,18 +105,18 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         charset: the Python codec of its texts.
         sought: what must be gone.
     """
-    excused = set(DUMMIES)
-    words: set[bytes] = set()  # of makes and models: an institution may be called like one
     texts: dict[bytes, int] = {}
+    # Values that stand in the output by right, for any text, and even for a name.
+    harmless, certain = {each.lower() for each in DUMMIES}, set[bytes]()
     for each in original.values:
         value = original.data[each.start : each.end].strip(b"\0 ")
         vr = vr_of(each, value)
         if not value:
             continue
-        if vr in ("CS", "technical", "class") or each.tag in sought.kept:
-            excused.add(value)
-            excused.update(part.strip() for part in value.split(b"\\"))
-            words.update(_WORDS.findall(value))
+        if each.tag in sought.kept or _named(each.tag)[0] in _DEFINED:
+            certain |= _values_and_words(value)
+        elif vr in ("CS", "technical", "class"):
+            harmless |= _values_and_words(value)
         elif vr == "UI":
             if sought.uids:
                 texts.update((uid, each.tag) for uid in _uids(value))
@@ -107,12 +129,25 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
             if sought.dates:
                 texts.update((day, each.tag) for day in _times(value))
     found: list[Needle] = []
+    joined = b"\0".join(harmless)
     for text, tag in texts.items():
-        if len(text) < MIN_CHARS or text in excused:
+        small = text.lower()
+        if len(text) < MIN_CHARS or small in certain or (small in harmless and not _tells(tag)):
             continue
-        if text not in words or _named(tag)[1] in ("PN", "DA", "DT", "UI"):
+        if not (is_private(tag) and small in joined):  # a model's name, cut off
             found += _encodings(text, tag, charset)
     return found
+
+
+def _tells(tag: int) -> bool:
+    """Whether an attribute says who, when or which, so that no other value excuses it."""
+    name, vr = _named(tag)
+    return vr in _TELLING or _ID.search(name) is not None
+
+
+def _values_and_words(value: bytes) -> set[bytes]:
+    value = value.lower()
+    return {value, *(part.strip() for part in value.split(b"\\")), *_WORDS.findall(value)}
 
 
 def is_private(tag: int) -> bool:
@@ -185,14 +220,15 @@ def _parts(vr: str, value: bytes) -> Iterator[bytes]:
 
 
 def _encodings(text: bytes, tag: int, charset: str) -> Iterator[Needle]:
-    yield Needle(text, tag, False)
+    # Between letters a long text stands for itself; a number is part of a longer one.
+    alone = len(text) < STRONG_CHARS or not any(char > 0x39 for char in text)
     try:
         decoded = text.decode(charset)
     except (LookupError, UnicodeError):
         decoded = text.decode("latin-1")
-    others = {decoded.encode(codec, "replace") for codec in ("utf-8", "latin-1")} - {text}
-    for other in others:
-        if b"?" not in other:
-            yield Needle(other, tag, False)
-    yield Needle(decoded.encode("utf-16-le"), tag, True)
-    yield Needle(decoded.encode("utf-16-be"), tag, True)
+    narrow = {text} | {decoded.encode(codec, "replace") for codec in ("utf-8", "latin-1")}
+    for each in narrow:
+        if each == text or b"?" not in each:
+            yield Needle(each.lower(), tag, False, alone)
+    for codec in ("utf-16-le", "utf-16-be"):
+        yield Needle(decoded.encode(codec).lower(), tag, True, False)

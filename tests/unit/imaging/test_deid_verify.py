@@ -84,6 +84,34 @@ def test_what_is_planted_is_found(tag: int, vr: str, value: object, depth: int) 
     assert "a.dcm" in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"\x8cFEATHERSTONE",  # in other letters, behind a byte that could be a letter's
+        b"xFeatherstone^Adax",  # among letters
+        b"seen by ada; 19510307",
+    ],
+)
+def test_a_name_is_found_in_any_case_and_among_letters(value: bytes) -> None:
+    with pytest.raises(IdentityLeft):
+        verify(NAMED, with_element(clean(NAMED), 0x00091002, "UN", value))
+
+
+def test_a_name_that_is_a_code_s_too_is_found() -> None:
+    before = original(PatientName="Thorax^Ada", BodyPartExamined="THORAX")
+    with pytest.raises(IdentityLeft, match=r"\(0010,0010\)"):
+        verify(before, clean(before))
+    # A code that the standard defines and nobody types is no leak.
+    before = original(PatientName="Axial^Ada", ImageType=["ORIGINAL", "PRIMARY", "AXIAL"])
+    verify(before, clean(before))
+
+
+def test_the_words_of_the_method_are_no_leak() -> None:
+    before = original(PatientName="Patient^Retain")
+    done = deidentify(before, Pseudonyms(KEY), ["retain-patient-characteristics"])
+    verify(before, done.data, ["retain-patient-characteristics"])
+
+
 def test_a_short_value_is_found_in_its_place() -> None:
     before = original(PatientID="7", PatientName="Li")
     with pytest.raises(IdentityLeft, match=r"\(0010,0020\)"):
