@@ -208,6 +208,10 @@ bench-seal: setup $(SEALING_PEERS_VENV)/.ready ## Measure sealing: speed, memory
 bench-keys: setup ## Measure wrapping under the post-quantum hybrid beside X25519 alone
 	$(VENV)/bin/python benchmarks/keys.py --write
 
+.PHONY: bench-kubo
+bench-kubo: setup kubo ## Measure publishing to a real IPFS daemon against `ipfs add`
+	$(VENV)/bin/python benchmarks/kubo.py
+
 .PHONY: bench-gas bench-gas-check
 bench-gas: setup ## Measure the gas of every act on a real chain
 	$(VENV)/bin/python benchmarks/gas.py

@@ -221,7 +221,8 @@ def test_verify_finds_damage_in_a_daemon(make_node: Make, tmp_path: Path) -> Non
     node = make_node(home / "kubo")
     node.up()
     store = KuboStore(node.address())
-    whole, damaged, lacking = (store.put([secrets.token_bytes(3_000_000)]).cid for _ in range(3))
+    whole, damaged, lacking = filled(tmp_path / "copy", [3_000_000, 3_000_001, 3_000_002])
+    move(LocalStore(tmp_path / "copy"), store, keep=True, progress=quiet)
     leaf = leaves_of(node, damaged)[1]
     (file,) = [
         each
@@ -237,8 +238,16 @@ def test_verify_finds_damage_in_a_daemon(make_node: Make, tmp_path: Path) -> Non
     done = run("--home", home, "store", "verify", *named, "--json")
     assert done.code == 7
     assert damaged in done.err
+    assert leaf in done.err
     assert lacking in done.err
     assert whole not in done.err
+    # Mended as docs/operations.md says.
+    with Rpc(parse_endpoint(node.address()), 10) as rpc:
+        rpc.value("pin/rm", {"arg": damaged})
+        rpc.value("block/rm", {"arg": leaf})
+    copy = tmp_path / "copy"
+    assert run("--home", home, "store", "move", "--from", copy, "--to", "kubo", "--keep").code == 0
+    assert sorted(verify(store, store.pins(), quiet).whole) == sorted([whole, damaged, lacking])
     node.down()
     with pytest.raises(StoreUnreachable):
         verify(store, [whole], quiet)
