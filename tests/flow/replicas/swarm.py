@@ -231,7 +231,7 @@ def make_peer(folder: Path, kubo: Kubo, secret: str) -> Peer:
         "replication_factor_min": 2,
         "replication_factor_max": 2,
         "disable_repinning": False,
-        "monitor_ping_interval": "1s",
+        "monitor_ping_interval": "2s",
         "peer_watch_interval": "1s",
         "pubsub": settings["cluster"]["pubsub"] | {"heartbeat_interval": "1s"},
     }
@@ -248,7 +248,7 @@ def make_peer(folder: Path, kubo: Kubo, secret: str) -> Peer:
     settings["ipfs_connector"]["ipfshttp"]["node_multiaddress"] = kubo.rpc
     settings["monitor"]["pubsubmon"]["check_interval"] = "1s"
     settings["allocator"]["balanced"]["allocate_by"] = ["freespace"]
-    settings["informer"] = {"disk": {"metric_ttl": "5s", "metric_type": "freespace"}}
+    settings["informer"] = {"disk": {"metric_ttl": "12s", "metric_type": "freespace"}}
     path.write_text(json.dumps(settings))
     urls = (f"http://127.0.0.1:{port}" for port in (service, rest))
     return Peer(folder, environ, kubo, *urls)

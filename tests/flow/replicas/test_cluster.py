@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,14 @@ from typer.testing import CliRunner
 
 from medibloc_py.cli import replicas
 from medibloc_py.errors import BlobMissing, PinMissing, TokenRefused
+from medibloc_py.flows.held import id_of
+from medibloc_py.flows.parties import Exchange
+from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Cid
 from medibloc_py.storage import PinningService, PinState
 from tests.flow.replicas.swarm import Kubo, Peer, cluster, cluster_service, wait_for
+from tests.flow.world import World
 
 SIZE = 3 * (1 << 20) + 17
 
@@ -90,6 +96,32 @@ def test_the_command_line_asks_for_replicas(
     assert cid in [each["cid"] for each in run("status")]
     assert [each["cid"] for each in run("remove", cid)] == [cid]
     assert run("status", cid) == []
+
+
+def test_a_record_is_opened_from_a_replica(world: World, hospital: Kubo, peers: list[Peer]) -> None:
+    """Published at the hospital's node; opened through a gateway that asks no other node."""
+    before = set(hospital.store.pins())
+    network, deployment = world.exchange.network, world.exchange.deployment
+    there = Exchange(network, deployment, hospital.store)
+    issuer, alice, clinic = (
+        replace(world[name], exchange=there) for name in ("hospital", "alice", "clinic")
+    )
+    source = sample("CT_small.dcm")
+    study = StudyToPublish(source, world.address("alice"))
+    (held,) = issuer.publish([study]).records
+    record = alice.import_record(issuer.hand_over(id_of(held)), "record file")
+    alice.grant(record, world.address("clinic"), "TREATMENT", world.in_days(7))
+
+    service = service_of(peers[0])
+    blobs = set(hospital.store.pins()) - before
+    assert len(blobs) == 2  # the record, the grant object
+    for cid in blobs:
+        service.wait(service.pin(cid), patience_s=60)
+    wait_for(lambda: all(len(holders(peers, cid)) == 2 for cid in blobs), "two copies of each")
+    # Two of three hold the one, two of three the other: somebody holds both.
+    both = next(peer for peer in peers if blobs <= set(peer.kubo.store.pins()))
+    reader = replace(clinic, exchange=Exchange(network, deployment, both.kubo.reader))
+    assert reader.open_granted(record).read(0) == source.read_bytes()
 
 
 def test_a_lost_machine_is_made_good(hospital: Kubo, peers: list[Peer]) -> None:

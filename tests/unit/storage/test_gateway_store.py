@@ -179,14 +179,15 @@ def test_what_is_no_cid_is_sent_nowhere(
     assert not gateway.requests
 
 
-@pytest.mark.parametrize("action", ["put", "pin", "unpin", "collect"])
-def test_nothing_is_written_through_a_gateway(
+@pytest.mark.parametrize("action", ["put", "pin", "unpin", "pins", "collect"])
+def test_a_gateway_is_only_read(
     store: GatewayStore, gateway: Gateway, action: str
 ) -> None:
     act: dict[str, Callable[[], object]] = {
         "put": lambda: store.put([b"a scan"]),
         "pin": lambda: store.pin(CID),
         "unpin": lambda: store.unpin(CID),
+        "pins": lambda: list(store.pins()),
         "collect": store.collect,
     }
     with pytest.raises(StoreReadOnly, match="--store"):
