@@ -354,6 +354,34 @@ def test_put_of_a_source_that_breaks_leaves_no_pin(store: KuboStore, kubo: Recor
     assert not kubo.pins
 
 
+def test_take_over_reverts_when_a_200_ends_with_an_error_in_its_trailer(
+    store: KuboStore, kubo: RecordedKubo
+) -> None:
+    kubo.faults["dag/import"] = after_upload(lambda x: x.lines(trailer="no space left on device"))
+    with pytest.raises(StoreFailed, match="no space left on device"):
+        store.take_over([DATA], CID)
+    assert not kubo.pins
+
+
+def test_take_over_sends_what_the_daemon_lacks_and_reverts_where_it_was_not_kept(
+    store: KuboStore, kubo: RecordedKubo
+) -> None:
+    kubo.blocks[LEAVES[0]] = DATA[:CHUNK]
+    bodies: list[bytes] = []
+
+    def forget(exchange: Exchange) -> None:
+        bodies.append(exchange.upload())
+        exchange.lines()
+
+    kubo.faults["dag/import"] = forget
+    with pytest.raises(BlobMissing):
+        store.take_over([DATA], CID)
+    (body,) = bodies
+    assert DATA[:CHUNK] not in body
+    assert DATA[CHUNK:] in body
+    assert not kubo.pins
+
+
 # Reading.
 
 
