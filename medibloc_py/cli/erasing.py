@@ -171,21 +171,21 @@ def _confirm(client: Client, doing: Shredding, places: list[str]) -> None:
     Raises:
         InvalidValue: nobody is there to ask.
     """
-    from medibloc_py.flows.receipts import STATEMENT
+    from medibloc_py.flows.receipts import LIMITS
     from medibloc_py.flows.shred import other_holders
 
     others = other_holders(client.exchange, client.me, doing)
     told = [
         f"Shred record 0x{doing.record.hex()}, held as its {doing.way}. This cannot be undone.",
-        f"- {len(doing.revoked)} standing grants end on chain.",
-        f"- The sealed record and {len(doing.grant_objects)} grant objects go from "
+        f"- Standing grants that end on chain: {len(doing.revoked)}.",
+        f"- The sealed record and the grant objects made here ({len(doing.grant_objects)}) go from "
         f"{', '.join(places)}, for everybody who reads from there.",
         "- Others who may hold its key: "
         + (", ".join(f"{each.account} ({each.way})" for each in others) or "nobody known")
         + ".",
         "- A dataset that it is in stays for sale: withdraw it first (`medibloc dataset "
         "withdraw`). Only the steward's own account can tell.",
-        f"- {STATEMENT}",
+        f"- {LIMITS}",
         "- Delete record files that were handed over (*.record.json): their addressee's key "
         "opens them.",
     ]
@@ -197,8 +197,9 @@ def _lines(erasure: Erasure) -> list[str]:
     return [
         f"record      0x{erasure.record.hex()}, held as its {erasure.way}",
         f"destroyed   its secret, at {as_time(erasure.at)}, block {erasure.block}",
-        f"revoked     {len(erasure.revoked)} grants",
-        f"let go of   {erasure.blob} and {len(erasure.grant_objects)} grant objects",
+        *(f"revoked     the grant of {reader}" for reader in erasure.revoked),
+        f"let go of   {erasure.blob}",
+        *(f"            {cid}, a grant object" for cid in erasure.grant_objects),
         *(f"place       {each.place}: {_place_said(each)}" for each in erasure.places),
         *(f"may hold it {each.account} ({each.way})" for each in erasure.holders),
     ]

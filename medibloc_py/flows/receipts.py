@@ -18,12 +18,15 @@ from medibloc_py.flows.papers import Bytes32
 from medibloc_py.model import Address, Cid
 
 KIND: Final = "erasure-receipt"
+LIMITS: Final = (
+    "Nothing recalls a study that was opened, a secret that others named here hold, a record "
+    "file that was handed over, or what backups, snapshots, journals and flash memory kept of "
+    "this disk."
+)
 STATEMENT: Final = (
     "The secret of this record was overwritten and removed from this account's vault, with the "
     "grant objects it made. A place that is gone said afterwards that it holds none of these "
-    "blobs. Nothing recalls a study that was opened, a secret that others named here hold, a "
-    "record file that was handed over, or what backups, snapshots, journals and flash memory "
-    "kept of this disk."
+    f"blobs. {LIMITS}"
 )
 _TYPES: Final = {
     "Erasure": [("bytes32", "record"), ("address", "holder"), ("uint256", "at"),

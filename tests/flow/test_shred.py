@@ -507,7 +507,12 @@ def test_nothing_is_shredded_unasked(
     record, out = granted(world), tmp_path / "receipt.json"
     done = command(world, "shred", record.hex(), "--as", "alice", "--out", out)
     assert done.code == InvalidValue.exit_code
-    for said in ("This cannot be undone", "1 standing grants", "hospital", "Nothing recalls"):
+    for said in (
+        "This cannot be undone",
+        "Standing grants that end on chain: 1",
+        "hospital",
+        "Nothing recalls",
+    ):
         assert said.replace("hospital", world.address("hospital")) in done.err
     assert held_record(world.me("alice"), record)
     assert world["clinic"].open_granted(record)
