@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 
 IMPLEMENTATION_UID: Final = "2.25.253193526834297184212437018205216306449"
+_UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
 _DIRECTORY: Final = "1.2.840.10008.1.3.10"
 _PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _SOP_CLASS, _SOP_INSTANCE, _BURNED_IN = 0x00080016, 0x00080018, 0x00280301
@@ -120,7 +122,7 @@ def _deidentify(
 
     dataset = dcmread(DicomSource(BytesIO(data)), force=True)
     meta = dataset.file_meta
-    sop_class = text_of(dataset, _SOP_CLASS) or str(meta.get("MediaStorageSOPClassUID", ""))
+    sop_class = _uid(text_of(dataset, _SOP_CLASS)) or _uid(meta.get("MediaStorageSOPClassUID"))
     if not (sop_class or _has_pixels(dataset) or (dataset.preamble and meta)):
         raise NotDicom(path=name, reason="it has neither a SOP class nor pixels")
     if len(dataset) == 0:  # pydicom gives nothing of a data set whose end is missing
@@ -132,7 +134,7 @@ def _deidentify(
             name=name, reason="it says that its pixels show who the patient is"
         )
     said_clean = burned_in == "NO" or not _has_pixels(dataset)
-    syntax = str(meta.get("TransferSyntaxUID", "")) or plain_syntax(dataset)
+    syntax = _uid(meta.get("TransferSyntaxUID")) or plain_syntax(dataset)
     cleaner = Cleaner(dataset, pseudonyms, options, sop_class)
     cleaner.clean(dataset)
     if sop_class == _PDF:
@@ -156,6 +158,12 @@ def _admit(sop_class: str, name: str) -> None:
         raise DeidentificationRefused(
             name=name, reason="it is a document, and not a PDF: nothing can take its place"
         )
+
+
+def _uid(value: object) -> str:
+    """A UID, or nothing if it is another text."""
+    text = str(value or "")
+    return text if _UID.fullmatch(text) else ""
 
 
 def _has_pixels(dataset: Dataset) -> bool:

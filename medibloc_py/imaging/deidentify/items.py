@@ -158,6 +158,6 @@ class Cleaner:
 
 def _stays(act: Act, vr: str, value: Any, public: bool) -> bool:
     """Whether a value stays as it is."""
-    if act is Act.KEEP_UID:
+    if act is Act.KEEP_UID or (act is Act.CODE and public):
         return well_formed(vr, value)
-    return act in (Act.KEEP, Act.CHECK) or (act is Act.CODE and public)
+    return act in (Act.KEEP, Act.CHECK)

@@ -139,7 +139,7 @@ class Rules:
         if vr in NUMBERS or vr in CODES or vr == "SQ":
             return _kept(vr)
         if tag in tables.kept() and not self.reducing:
-            return Act.KEEP
+            return _kept(vr)
         return _basic(tag, vr, need, "X")
 
 
@@ -168,9 +168,9 @@ def _same_kind(vr: str, known: list[str]) -> bool:
 
 
 def _kept(vr: str) -> Act:
-    if vr in CODES | DATES:
-        return Act.CHECK
-    return {"SQ": Act.RECURSE, "UI": Act.KEEP_UID}.get(vr, Act.KEEP)
+    if vr in NUMBERS or vr in ("OB", "OW"):
+        return Act.KEEP
+    return {"SQ": Act.RECURSE, "UI": Act.KEEP_UID}.get(vr, Act.CHECK)
 
 
 def _basic(tag: int, vr: str, need: int, action: str) -> Act:

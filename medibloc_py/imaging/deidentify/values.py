@@ -32,6 +32,9 @@ _FORMS: Final = {
     "DT": re.compile(rb"[0-9.+\- \\]*\0*"),
     "UI": re.compile(rb"[0-9.\\]*[\0 ]*"),
 }
+# Any other text. Control characters, but those of lines and of character sets, come from a
+# length that swallows the attributes behind it.
+_TEXT: Final = re.compile(rb"[^\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]*\0*")
 _WORD: Final = re.compile(r"[A-Za-z]+|[^A-Za-z]+")
 _MIN_WORD_CHARS: Final = 2
 # PS3.16 table 8-1, as far as nobody can put codes of their own into them.
@@ -60,10 +63,11 @@ def well_formed(vr: str, value: Any) -> bool:
     """Whether a value has the form of its VR, so that no other text hides in it.
 
     Args:
-        vr: one that has a form: CS, DS, IS, DA, TM, DT.
+        vr: of a text, a code string, a number in digits, a date or a UID.
         value: its bytes as they stand in the file; none is well-formed.
     """
-    return not value or (isinstance(value, bytes) and _FORMS[vr].fullmatch(value) is not None)
+    form = _FORMS.get(vr, _TEXT)
+    return not value or (isinstance(value, bytes) and form.fullmatch(value) is not None)
 
 
 def known_words(text: str, names: frozenset[str]) -> str:

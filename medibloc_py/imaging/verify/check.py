@@ -13,10 +13,8 @@ from medibloc_py.errors import IdentityLeft, StructureChanged
 from medibloc_py.imaging.verify.kept import kept_tags
 from medibloc_py.imaging.verify.needles import (
     DUMMIES,
-    STRONG_CHARS,
     TEXTS,
     TIMES,
-    Needle,
     Sought,
     describes,
     is_private,
@@ -24,24 +22,15 @@ from medibloc_py.imaging.verify.needles import (
     vr_of,
 )
 from medibloc_py.imaging.verify.parse import Parsed, Value, parse
+from medibloc_py.imaging.verify.search import pieces, search
 
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PIXEL_MODULE: Final = range(0x00280000, 0x00290000)
 _NO_IMAGE: Final = frozenset({0x00280301, 0x00280302, 0x00280303, 0x00281199, 0x00281214})
 _SYNTAX: Final = 0x00020010
 _CHARSET: Final = 0x00080005
-_BULK_BYTES: Final = 4096
-# Inside a number or a word a value is another one: 0.120000 is no time.
-_WORD: Final = re.compile(rb"[0-9a-z.\x80-\xff]")
 _NUMBER_OR_CODE: Final = re.compile(rb"[-+0-9.eE \\]+|[A-Z_][A-Z0-9_ ]*")
-_METHODS: Final = 0x00120064
-# The meanings of PS3.16 CID 7050.
-_METHOD: Final = re.compile(
-    rb"Basic Application Confidentiality Profile ?|(Clean|Retain) [A-Z][A-Za-z ]{2,48} Option ?"
-)
 _PLACES_SHOWN: Final = 8
-_TEXT_FLAGS: Final = bytes(32) + b"\1" * 95 + bytes(33) + b"\1" * 96
-_RUN: Final = b"\1" * STRONG_CHARS
 
 
 class Verdict(NamedTuple):
@@ -99,67 +88,11 @@ def compare(original: bytes, output: bytes, options: Collection[str] = ()) -> Ve
             kept=kept_tags(options),
         ),
     )
-    left = {*_searched(sought, after, options), *_same_place(before, after, options)}
+    left = {
+        *search(sought, after, moved_dates="retain-longitudinal-modified-dates" in options),
+        *_same_place(before, after, options),
+    }
     return Verdict(len(sought), [tag for tag, _ in left], _changed(before, after))
-
-
-def _searched(
-    sought: list[Needle], after: Parsed, options: Collection[str]
-) -> Iterator[tuple[int, bytes]]:
-    text, bulk = _areas(after, "retain-longitudinal-modified-dates" in options)
-    for needle in sought:
-        found = _found(needle, text)
-        if not found and len(needle.value) >= STRONG_CHARS and not needle.wide:
-            found = _found(needle, bulk)
-        if found:
-            yield needle.tag, needle.value
-
-
-def _areas(after: Parsed, moved_dates: bool) -> tuple[bytes, bytes]:
-    """The output in two parts: all that is not bulk, and what could be text in the bulk.
-
-    Where dates were moved, one may have become what another was before: those are
-    compared place by place.
-    """
-    text: list[bytes] = []
-    bulk: list[bytes] = []
-    at = 0
-    for each in sorted(after.values, key=lambda value: value.start):
-        is_bulk = each.end - each.start > _BULK_BYTES and each.vr not in TEXTS
-        if is_bulk or _is_method(after, each) or (moved_dates and vr_of(each, b"") in TIMES):
-            text.append(after.data[at : each.start])
-            at = max(at, each.end)
-            if is_bulk:
-                bulk += _text_runs(after.data[each.start : each.end])
-    text.append(after.data[at:])
-    return b"\0".join(text).lower(), b"\0".join(bulk).lower()
-
-
-def _is_method(file: Parsed, value: Value) -> bool:
-    """Whether a value says by which options a file was done: words that a name may have too."""
-    if value.path[0] != _METHODS:
-        return False
-    return _METHOD.fullmatch(file.data[value.start : value.end]) is not None
-
-
-def _text_runs(bulk: bytes) -> Iterator[bytes]:
-    """Runs of bytes that could be text and are long enough to tell who somebody is."""
-    flags = bulk.translate(_TEXT_FLAGS)
-    at = 0
-    while (start := flags.find(_RUN, at)) >= 0:
-        at = flags.find(b"\0", start)
-        at = len(bulk) if at < 0 else at
-        yield bulk[start:at]
-
-
-def _found(needle: Needle, where: bytes) -> bool:
-    """Whether a value stands somewhere, and if need be by itself."""
-    value, at = needle.value, -1
-    while (at := where.find(value, at + 1)) >= 0:
-        before, behind = where[at - 1 : at] if at else b"", where[at + len(value) :][:1]
-        if not (needle.alone and (_WORD.match(before) or _WORD.match(behind))):
-            return True
-    return False
 
 
 def _same_place(
@@ -193,7 +126,7 @@ def _must_change(vr: str, value: bytes, options: Collection[str]) -> bool:
 def _changed(before: Parsed, after: Parsed) -> str:
     """What of the images is another, in words."""
     then, now = _images(before), _images(after)
-    if then.pixels != now.pixels:
+    if not _same_pixels(then.pixels, now.pixels):
         return "its pixels are others"
     if then.syntax and then.syntax != now.syntax:
         return "its transfer syntax is another"
@@ -203,8 +136,17 @@ def _changed(before: Parsed, after: Parsed) -> str:
     return ""
 
 
+def _same_pixels(then: list[memoryview], now: list[memoryview]) -> bool:
+    if [len(each) for each in then] != [len(each) for each in now]:
+        return False
+    pairs = zip(then, now, strict=True)
+    return all(
+        a == b for pair in pairs for a, b in zip(*(pieces(each) for each in pair), strict=True)
+    )
+
+
 class _Images(NamedTuple):
-    pixels: list[bytes]
+    pixels: list[memoryview]
     syntax: bytes
     described: dict[tuple[int, ...], bytes]
 
@@ -215,7 +157,7 @@ def _images(file: Parsed) -> _Images:
 
     at_top = [each for each in file.values if len(each.path) == 1]
     return _Images(
-        [value(each) for each in at_top if each.tag in _PIXELS],
+        [memoryview(file.data)[each.start : each.end] for each in at_top if each.tag in _PIXELS],
         b"".join(value(each) for each in at_top if each.tag == _SYNTAX).strip(b"\0 "),
         {
             each.path: value(each).strip(b"\0 ")

@@ -15,6 +15,7 @@ from medibloc_py.imaging.verify.parse import Parsed, Value
 
 TEXTS: Final = frozenset(["AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
 TIMES: Final = frozenset(["DA", "DT", "TM"])
+_OF_TEXT: Final = TEXTS | TIMES | {"CS", "DS", "IS", "UI", "technical", "class"}
 _TELLING: Final = frozenset(["DA", "DT", "PN", "UI"])
 MIN_CHARS: Final = 4
 """A shorter value is compared with the same attribute only: it may stand anywhere by chance."""
@@ -59,6 +60,8 @@ _PUBLIC_UID: Final = b"1.2.840.10008."
 _DAY: Final = re.compile(rb"(?<!\d)((?:1[89]|20)\d\d)[.\-/]?([01]\d)[.\-/]?([0-3]\d)")
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\r\n\t\f\x1b]+\0?")
 _WORDS: Final = re.compile(rb"[a-z0-9]+")
+_RUNS: Final = re.compile(rb"[\x20-\x7e\x80-\xff]{8,}")
+_NOWHERE: Final = 0x00100010  # what is worst
 _PARTS: Final = re.compile(r"[\^=\s,;\\]+")
 DUMMIES: Final = frozenset({b"REMOVED", b"19000101", b"000000", b"urn:removed", b"000Y"})
 
@@ -113,7 +116,10 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         vr = vr_of(each, value)
         if not value:
             continue
-        if each.tag in sought.kept or _named(each.tag)[0] in _DEFINED:
+        if vr in _OF_TEXT and not _PRINTABLE.fullmatch(value):
+            # A length that swallows what is behind it: nobody knows whose text is in it.
+            texts.update((run, _NOWHERE) for run in _RUNS.findall(value))
+        elif each.tag in sought.kept or _named(each.tag)[0] in _DEFINED:
             certain |= _values_and_words(value)
         elif vr in ("CS", "technical", "class"):
             harmless |= _values_and_words(value)

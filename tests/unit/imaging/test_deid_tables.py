@@ -70,7 +70,7 @@ def test_an_unknown_class_has_all_modules() -> None:
         (0x00080016, CT, Act.CHECK),  # SOP Class UID says what, not which
         (0x00280010, CT, Act.KEEP),  # Rows
         (0x00180060, CT, Act.CHECK),  # KVP
-        (0x00080070, CT, Act.KEEP),  # Manufacturer, of kept.csv
+        (0x00080070, CT, Act.CHECK),  # Manufacturer, of kept.csv
         (0x00182010, CT, Act.CHECK),  # a number, in no module of CT
         (0x00080000, CT, Act.REMOVE),  # a group's length
         (0x00091002, CT, Act.REMOVE),  # private
@@ -97,8 +97,8 @@ def test_a_text_cannot_hide_behind_a_number_s_tag() -> None:
         (Option.RETAIN_UIDS, 0x0020000D, Act.KEEP_UID),
         (Option.RETAIN_FULL_DATES, 0x00080020, Act.CHECK),
         (Option.RETAIN_MODIFIED_DATES, 0x00080020, Act.SHIFT),
-        (Option.RETAIN_DEVICE_IDENTITY, 0x00081010, Act.KEEP),
-        (Option.RETAIN_INSTITUTION_IDENTITY, 0x00080080, Act.KEEP),
+        (Option.RETAIN_DEVICE_IDENTITY, 0x00081010, Act.CHECK),
+        (Option.RETAIN_INSTITUTION_IDENTITY, 0x00080080, Act.CHECK),
         (Option.RETAIN_PATIENT_CHARACTERISTICS, 0x00101020, Act.CHECK),
         (Option.CLEAN_DESCRIPTORS, 0x00081030, Act.WORDS),
         (Option.CLEAN_STRUCTURED_CONTENT, 0x0040A730, Act.CONTENT),

@@ -130,12 +130,15 @@ def test_a_name_in_other_letters_is_found_in_another_encoding() -> None:
         verify(before, planted)
 
 
-def test_a_name_among_pixels_is_found() -> None:
-    name = b"Featherstone^Ada"
-    dataset = dcmread(BytesIO(NAMED))
-    pixels = bytearray(dataset.PixelData)
-    pixels[4096 : 4096 + len(name)] = name
-    dataset.PixelData = bytes(pixels)
+@pytest.mark.parametrize("at", [4096, (1 << 22) - 5])
+@pytest.mark.parametrize("name", ["Featherstone^Ada", "FEATHERSTONE^ADA", "Müßiggang^Björn"])
+def test_a_name_among_pixels_is_found(name: str, at: int) -> None:
+    dataset = dcmread(sample("CT_small.dcm"))
+    dataset.SpecificCharacterSet, dataset.PatientName = "ISO_IR 192", name.title()
+    side = 2048
+    pixels = bytearray(side * side * 2)
+    pixels[at : at + len(name.encode())] = name.encode()
+    dataset.Rows, dataset.Columns, dataset.PixelData = side, side, bytes(pixels)
     out = BytesIO()
     dataset.save_as(out)
     before = out.getvalue()
@@ -187,6 +190,20 @@ def test_a_deflated_file_is_searched_inflated() -> None:
     verify(before, after)
     assert len(parse(after).data) > len(after)
     assert compare(before, before).left
+
+
+@pytest.mark.parametrize("vr", [b"UI", b"LO", b"CS"])
+@pytest.mark.parametrize("tag", [b"\x08\x00\x16\x00", b"\x08\x00\x70\x00"])
+def test_a_length_that_swallows_other_attributes_hides_nothing(tag: bytes, vr: bytes) -> None:
+    """A class or a make whose length reaches over the patient's name."""
+    name = NAMED.index(b"Featherstone")
+    at = NAMED.index(tag + (b"UI" if tag[2] == 0x16 else b"LO"))
+    length = (name + 16 - at - 8).to_bytes(2, "little")
+    changed = NAMED[: at + 4] + vr + length + NAMED[at + 8 :]
+    after = clean(changed)
+    assert b"Featherstone" not in after
+    # Had the first pass let it through, the check would have seen it.
+    assert compare(changed, with_element(after, 0x00081090, "LO", "Featherstone^Ada")).left
 
 
 @settings(max_examples=150, deadline=None)
