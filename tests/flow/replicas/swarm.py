@@ -23,7 +23,7 @@ import pytest
 
 from medibloc_py.errors import ToolMissing
 from medibloc_py.model import Cid
-from medibloc_py.storage import GatewayStore, KuboNode, KuboStore
+from medibloc_py.storage import GatewayStore, KuboNode, KuboStore, PinningService
 from medibloc_py.storage.multiaddr import parse_endpoint
 from medibloc_py.storage.node import NodeStatus, find_kubo
 from medibloc_py.storage.process import Process
@@ -210,7 +210,7 @@ def free_port() -> int:
         return int(one.getsockname()[1])
 
 
-def make_peer(folder: Path, kubo: Kubo, secret: str) -> Peer:
+def make_peer(folder: Path, kubo: Kubo, secret: str, repinning: bool) -> Peer:
     folder.mkdir()
     service, rest, swarm_port = free_port(), free_port(), free_port()
     environ = os.environ | {"IPFS_CLUSTER_PATH": str(folder)}
@@ -230,7 +230,7 @@ def make_peer(folder: Path, kubo: Kubo, secret: str) -> Peer:
         "mdns_interval": "0s",
         "replication_factor_min": 2,
         "replication_factor_max": 2,
-        "disable_repinning": False,
+        "disable_repinning": not repinning,
         "monitor_ping_interval": "2s",
         "peer_watch_interval": "1s",
         "pubsub": settings["cluster"]["pubsub"] | {"heartbeat_interval": "1s"},
@@ -255,11 +255,18 @@ def make_peer(folder: Path, kubo: Kubo, secret: str) -> Peer:
 
 
 @contextmanager
-def cluster(folder: Path, nodes: Sequence[Kubo]) -> Iterator[list[Peer]]:
-    """A cluster of one peer for each node, that keeps two copies of every pin."""
+def cluster(folder: Path, nodes: Sequence[Kubo], *, repinning: bool = True) -> Iterator[list[Peer]]:
+    """A cluster of one peer for each node, that keeps two copies of every pin.
+
+    Args:
+        folder: for the peers.
+        nodes: what they look after.
+        repinning: whether they make a lost copy good by themselves.
+    """
     secret = secrets.token_hex(32)
     peers = [
-        make_peer(folder / f"peer-{number}", node, secret) for number, node in enumerate(nodes)
+        make_peer(folder / f"peer-{number}", node, secret, repinning)
+        for number, node in enumerate(nodes)
     ]
     for peer in peers:
         peer.know([other.address for other in peers if other is not peer])
@@ -272,3 +279,11 @@ def cluster(folder: Path, nodes: Sequence[Kubo]) -> Iterator[list[Peer]]:
     finally:
         for peer in peers:
             peer.stop()
+
+
+def service_of(peer: Peer) -> PinningService:
+    return PinningService(peer.service, peer.token, timeout_s=20)
+
+
+def holders(peers: list[Peer], cid: Cid) -> list[Peer]:
+    return [peer for peer in peers if cid in peer.kubo.store.pins()]

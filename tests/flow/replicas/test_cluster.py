@@ -19,7 +19,15 @@ from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Cid
 from medibloc_py.storage import PinningService, PinState
-from tests.flow.replicas.swarm import Kubo, Peer, cluster, cluster_service, wait_for
+from tests.flow.replicas.swarm import (
+    Kubo,
+    Peer,
+    cluster,
+    cluster_service,
+    holders,
+    service_of,
+    wait_for,
+)
 from tests.flow.world import World
 
 SIZE = 3 * (1 << 20) + 17
@@ -36,14 +44,6 @@ def peers(nodes: list[Kubo], tmp_path_factory: pytest.TempPathFactory) -> Iterat
 @pytest.fixture(scope="module")
 def hospital(nodes: list[Kubo]) -> Kubo:
     return nodes[0]
-
-
-def service_of(peer: Peer) -> PinningService:
-    return PinningService(peer.service, peer.token, timeout_s=20)
-
-
-def holders(peers: list[Peer], cid: Cid) -> list[Peer]:
-    return [peer for peer in peers if cid in peer.kubo.store.pins()]
 
 
 def some_bytes(name: str) -> bytes:
