@@ -180,9 +180,7 @@ def test_what_is_no_cid_is_sent_nowhere(
 
 
 @pytest.mark.parametrize("action", ["put", "pin", "unpin", "pins", "collect"])
-def test_a_gateway_is_only_read(
-    store: GatewayStore, gateway: Gateway, action: str
-) -> None:
+def test_a_gateway_is_only_read(store: GatewayStore, gateway: Gateway, action: str) -> None:
     act: dict[str, Callable[[], object]] = {
         "put": lambda: store.put([b"a scan"]),
         "pin": lambda: store.pin(CID),
