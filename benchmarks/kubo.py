@@ -37,7 +37,7 @@ from rich.table import Table
 
 from medibloc_py.crypto.sealing import SourceFile, seal_record
 from medibloc_py.storage import KuboNode, KuboStore
-from medibloc_py.storage.node import find_kubo
+from medibloc_py.storage.program import find_kubo
 from medibloc_py.storage.unixfs import CHUNK_BYTES, MAX_LINKS
 
 OUT = Path(__file__).with_suffix(".json")

@@ -16,7 +16,7 @@ from medibloc_py.cli.output import Output, printable
 
 if TYPE_CHECKING:
     from medibloc_py.storage import KuboNode
-    from medibloc_py.storage.node import NodeStatus
+    from medibloc_py.storage.node_status import NodeStatus
 
 _HELP = (
     "Store: run a private IPFS node, look after what is kept, move it.\n\n"
@@ -87,7 +87,7 @@ def status(context: typer.Context, json: Json = False) -> None:
     """Show where the store is, what it holds, and of a node whether it is private."""
     from medibloc_py import config
     from medibloc_py.storage import KuboNode
-    from medibloc_py.storage.node import status_of
+    from medibloc_py.storage.node_status import status_of
 
     place = _looked_after(context.obj)
     console = Output(json)

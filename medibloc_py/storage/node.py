@@ -14,13 +14,12 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,53 +28,22 @@ from medibloc_py.errors import (
     InvalidValue,
     StoreFailed,
     StoreUnreachable,
-    ToolMissing,
 )
 from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
 from medibloc_py.storage.multiaddr import parse_endpoint, parse_peer, require_listen
-from medibloc_py.storage.node_config import PROFILES, exposed, make_private, peers_of
+from medibloc_py.storage.node_config import PROFILES, make_private, peers_of
+from medibloc_py.storage.node_status import NodeStatus, status_of
+from medibloc_py.storage.ports import free_again, with_port
 from medibloc_py.storage.process import Process, start
+from medibloc_py.storage.program import find_kubo
 from medibloc_py.storage.rpc import Rpc
 
-LEAST_VERSION: Final = (0, 43)
 _SWARM_KEY: Final = re.compile(rb"/key/swarm/psk/1\.0\.0/\n/base16/\n[0-9a-f]{64}\n?")
-_LOOPBACK: Final = "/ip4/127.0.0.1/tcp/{}"
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 10.0  # an upload that stands still would hold it up for ever
 _ASK_TIMEOUT_S: Final = 10.0
 _CALL_TIMEOUT: Final = "3s"
 _LOG_TAIL: Final = 600
-_REMEDY: Final = (
-    "Install Kubo 0.43 or newer (`make kubo` in the checkout builds it), "
-    "or set MEDIBLOC_IPFS to the program."
-)
-
-
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
-    """A running node.
-
-    Attributes:
-        peer_id: its id among peers.
-        rpc: multiaddr of its RPC, which is what `--store` takes.
-        gateway: URL of its gateway.
-        swarm: addresses that other nodes reach it at, as `--peer` takes them.
-        swarm_key: file with the key that all nodes of the swarm share.
-        peers: addresses of peers it is in touch with.
-        version: of Kubo.
-        repo_bytes: what its repository takes on the disk.
-        exposed: settings that are not as a private node has them; none is right.
-    """
-
-    peer_id: str
-    rpc: str
-    gateway: str
-    swarm: list[str]
-    swarm_key: str
-    peers: list[str]
-    version: str
-    repo_bytes: int
-    exposed: list[str]
 
 
 class KuboNode:
@@ -124,7 +92,7 @@ class KuboNode:
             changed = self._set_key(swarm_key)
             config = self._config()
             if listen:
-                config["Addresses"]["Swarm"] = [_with_port(address) for address in listen]
+                config["Addresses"]["Swarm"] = [with_port(address) for address in listen]
                 changed = True
             known = peers_of(config)
             wanted = known | {name: [at] for name, at in named.items()}
@@ -219,8 +187,8 @@ class KuboNode:
         note = self._noted()
         made = make_private(
             config,
-            rpc=_free_again(str(note.get("rpc"))),
-            gateway=_free_again(str(note.get("gateway"))),
+            rpc=free_again(str(note.get("rpc"))),
+            gateway=free_again(str(note.get("gateway"))),
             swarm=swarm,
             peers=peers,
         )
@@ -327,82 +295,6 @@ class KuboNode:
             yield
         finally:
             os.close(descriptor)
-
-
-def status_of(address: str) -> NodeStatus:
-    """How the daemon behind an RPC is; of its gateway and its swarm key nothing is known.
-
-    Raises:
-        InvalidValue: `address` is no multiaddr.
-        StoreFailed, StoreUnreachable: it does not answer as it must.
-    """
-    with Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc:
-        me = rpc.value("id")
-        config = rpc.value("config/show")
-        peers = rpc.value("swarm/peers").get("Peers") or ()
-        stat = rpc.value("repo/stat", {"size-only": True})
-        version = rpc.value("version")
-    try:
-        return NodeStatus(
-            peer_id=me["ID"],
-            rpc=address,
-            gateway="",
-            swarm=sorted(each for each in me["Addresses"] or () if "/tcp/" in each),
-            swarm_key="",
-            peers=sorted(f"{peer['Addr']}/p2p/{peer['Peer']}" for peer in peers),
-            version=version["Version"],
-            repo_bytes=int(stat["RepoSize"]),
-            exposed=exposed(config),
-        )
-    except (LookupError, TypeError, ValueError) as error:
-        raise StoreFailed(url=address, reason=f"no node answers like this: {error}") from error
-
-
-def find_kubo() -> Path:
-    """Finds Kubo: `MEDIBLOC_IPFS`, the checkout's own, PATH.
-
-    Raises:
-        ToolMissing: it is in none of these places, or too old.
-    """
-    own = Path(__file__).parents[2] / ".cache" / "kubo" / "ipfs"
-    named = os.environ.get("MEDIBLOC_IPFS")
-    found = named or (str(own) if os.access(own, os.X_OK) else shutil.which("ipfs"))
-    if found is None:
-        raise ToolMissing(tool="ipfs", reason="it is not on PATH", remedy=_REMEDY)
-    try:
-        said = subprocess.run(
-            [found, "version", "--number"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise ToolMissing(tool="ipfs", reason=f"{found} does not run", remedy=_REMEDY) from error
-    version = re.match(r"(\d+)\.(\d+)", said)
-    if not version or (int(version[1]), int(version[2])) < LEAST_VERSION:
-        raise ToolMissing(tool="ipfs", reason=f"{found} is version {said}", remedy=_REMEDY)
-    return Path(found)
-
-
-def _with_port(address: str) -> str:
-    """The address, with a free port where it says 0."""
-    _, kind, host, _, port = address.split("/")
-    if port != "0":
-        return address
-    family = socket.AF_INET6 if kind == "ip6" else socket.AF_INET
-    with on_disk(Path(address)), socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return address.removesuffix("0") + str(probe.getsockname()[1])
-
-
-def _free_again(address: str) -> str:
-    """The loopback port of an address, if nobody has it now; else any.
-
-    So a node has the port that it had, and a multiaddr that somebody noted goes on to work.
-    """
-    port = re.split("[/:]", address)[-1]
-    with suppress(OSError, ValueError), socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind(("127.0.0.1", int(port)))
-        return _LOOPBACK.format(port)
-    return _LOOPBACK.format(0)
 
 
 def _tail(said: str) -> str:

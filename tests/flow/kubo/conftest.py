@@ -10,7 +10,7 @@ import pytest
 
 from medibloc_py.errors import ToolMissing
 from medibloc_py.storage import KuboNode
-from medibloc_py.storage.node import find_kubo
+from medibloc_py.storage.program import find_kubo
 
 
 @pytest.fixture(scope="session")

@@ -19,10 +19,10 @@ import pytest
 from medibloc_py.errors import InvalidValue, StoreFailed, StoreUnreachable, ToolMissing
 from medibloc_py.storage import KuboNode, KuboStore, raw_cid
 from medibloc_py.storage.multiaddr import parse_endpoint
-from medibloc_py.storage.node import find_kubo
 from medibloc_py.storage.node_config import PRIVATE, exposed
 from medibloc_py.storage.process import Process
 from medibloc_py.storage.process import start as start_process
+from medibloc_py.storage.program import find_kubo
 from medibloc_py.storage.rpc import Rpc
 
 Make = Callable[[Path], KuboNode]

@@ -1,0 +1,41 @@
+"""Kubo itself, found on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from medibloc_py.errors import ToolMissing
+
+LEAST_VERSION: Final = (0, 43)
+_REMEDY: Final = (
+    "Install Kubo 0.43 or newer (`make kubo` in the checkout builds it), "
+    "or set MEDIBLOC_IPFS to the program."
+)
+
+
+def find_kubo() -> Path:
+    """Finds Kubo: `MEDIBLOC_IPFS`, the checkout's own, PATH.
+
+    Raises:
+        ToolMissing: it is in none of these places, or too old.
+    """
+    own = Path(__file__).parents[2] / ".cache" / "kubo" / "ipfs"
+    named = os.environ.get("MEDIBLOC_IPFS")
+    found = named or (str(own) if os.access(own, os.X_OK) else shutil.which("ipfs"))
+    if found is None:
+        raise ToolMissing(tool="ipfs", reason="it is not on PATH", remedy=_REMEDY)
+    try:
+        said = subprocess.run(
+            [found, "version", "--number"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise ToolMissing(tool="ipfs", reason=f"{found} does not run", remedy=_REMEDY) from error
+    version = re.match(r"(\d+)\.(\d+)", said)
+    if not version or (int(version[1]), int(version[2])) < LEAST_VERSION:
+        raise ToolMissing(tool="ipfs", reason=f"{found} is version {said}", remedy=_REMEDY)
+    return Path(found)
