@@ -15,6 +15,7 @@ from medibloc_py.imaging.deidentify.values import (
     PUBLIC_SCHEMES,
     dummy,
     encoded,
+    fits,
     known_words,
     well_formed,
 )
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     Element = DataElement | RawDataElement
 
+_FEW: Final = frozenset(["AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"])
 _NAMING: Final = (0x00100010, 0x00100020, 0x00080080, 0x00080090, 0x00081050, 0x00081070)
 
 
@@ -82,7 +84,7 @@ class Cleaner:
         public: bool,
     ) -> None:
         value = element.value
-        if act is Act.REMOVE or (act is Act.CHECK and not well_formed(vr, value)):
+        if act is Act.REMOVE or not _in_form(act, tag, vr, value):
             del item[tag]
         elif vr == "SQ":
             self._clean_sequence(item, tag, act, rules)
@@ -161,3 +163,10 @@ def _stays(act: Act, vr: str, value: Any, public: bool) -> bool:
     if act is Act.KEEP_UID or (act is Act.CODE and public):
         return well_formed(vr, value)
     return act in (Act.KEEP, Act.CHECK)
+
+
+def _in_form(act: Act, tag: int, vr: str, value: Any) -> bool:
+    """Whether a value that would stay has the form and the length that its attribute allows."""
+    if act is Act.CHECK:
+        return well_formed(vr, value)
+    return act is not Act.KEEP or vr not in _FEW or fits(tag, value)

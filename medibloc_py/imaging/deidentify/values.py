@@ -35,6 +35,8 @@ _FORMS: Final = {
 # Any other text. Control characters, but those of lines and of character sets, come from a
 # length that swallows the attributes behind it.
 _TEXT: Final = re.compile(rb"[^\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]*\0*")
+_NUMBER_BYTES: Final = 8  # of the longest
+_NO_LIMIT: Final = 1 << 62
 _WORD: Final = re.compile(r"[A-Za-z]+|[^A-Za-z]+")
 _MIN_WORD_CHARS: Final = 2
 # PS3.16 table 8-1, as far as nobody can put codes of their own into them.
@@ -67,7 +69,23 @@ def well_formed(vr: str, value: Any) -> bool:
         value: its bytes as they stand in the file; none is well-formed.
     """
     form = _FORMS.get(vr, _TEXT)
+    if isinstance(value, str):  # pydicom parsed it to understand another
+        value = value.encode("latin-1", "replace")
     return not value or (isinstance(value, bytes) and form.fullmatch(value) is not None)
+
+
+def fits(tag: int, value: Any) -> bool:
+    """Whether an attribute has no more numbers than it may have: a longer value hides a text."""
+    return not isinstance(value, bytes) or len(value) <= _most_bytes(tag)
+
+
+@cache
+def _most_bytes(tag: int) -> int:
+    """How long the value of an attribute of numbers may be, by its multiplicity in PS3.6."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VM
+
+    most = dictionary_VM(tag).rpartition("-")[2] if dictionary_has_tag(tag) else "n"
+    return int(most) * _NUMBER_BYTES if most.isdigit() else _NO_LIMIT
 
 
 def known_words(text: str, names: frozenset[str]) -> str:

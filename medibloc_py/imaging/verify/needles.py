@@ -61,6 +61,8 @@ _DAY: Final = re.compile(rb"(?<!\d)((?:1[89]|20)\d\d)[.\-/]?([01]\d)[.\-/]?([0-3
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\r\n\t\f\x1b]+\0?")
 _WORDS: Final = re.compile(rb"[a-z0-9]+")
 _RUNS: Final = re.compile(rb"[\x20-\x7e\x80-\xff]{8,}")
+_LETTERS: Final = re.compile(rb"[A-Za-z]{4}")
+_NUMBERS: Final = frozenset(["AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"])
 _NOWHERE: Final = 0x00100010  # what is worst
 _PARTS: Final = re.compile(r"[\^=\s,;\\]+")
 DUMMIES: Final = frozenset({b"REMOVED", b"19000101", b"000000", b"urn:removed", b"000Y"})
@@ -116,9 +118,9 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         vr = vr_of(each, value)
         if not value:
             continue
-        if vr in _OF_TEXT and not _PRINTABLE.fullmatch(value):
+        if _swallows(each.tag, vr, value):
             # A length that swallows what is behind it: nobody knows whose text is in it.
-            texts.update((run, _NOWHERE) for run in _RUNS.findall(value))
+            texts.update((run, _NOWHERE) for run in _RUNS.findall(value) if _LETTERS.search(run))
         elif each.tag in sought.kept or _named(each.tag)[0] in _DEFINED:
             certain |= _values_and_words(value)
         elif vr in ("CS", "technical", "class"):
@@ -154,6 +156,21 @@ def _tells(tag: int) -> bool:
 def _values_and_words(value: bytes) -> set[bytes]:
     value = value.lower()
     return {value, *(part.strip() for part in value.split(b"\\")), *_WORDS.findall(value)}
+
+
+def _swallows(tag: int, vr: str, value: bytes) -> bool:
+    """Whether a value could hold attributes that stood behind it."""
+    if vr in _OF_TEXT:
+        return not _PRINTABLE.fullmatch(value)
+    return vr in _NUMBERS and not _may_be_long(tag)
+
+
+@cache
+def _may_be_long(tag: int) -> bool:
+    """Whether PS3.6 sets no limit to how many numbers an attribute has, or does not know it."""
+    from pydicom.datadict import dictionary_has_tag, dictionary_VM
+
+    return not dictionary_has_tag(tag) or dictionary_VM(tag).endswith("n")
 
 
 def is_private(tag: int) -> bool:

@@ -192,7 +192,7 @@ def test_a_deflated_file_is_searched_inflated() -> None:
     assert compare(before, before).left
 
 
-@pytest.mark.parametrize("vr", [b"UI", b"LO", b"CS"])
+@pytest.mark.parametrize("vr", [b"UI", b"LO", b"CS", b"US", b"FD"])
 @pytest.mark.parametrize("tag", [b"\x08\x00\x16\x00", b"\x08\x00\x70\x00"])
 def test_a_length_that_swallows_other_attributes_hides_nothing(tag: bytes, vr: bytes) -> None:
     """A class or a make whose length reaches over the patient's name."""
