@@ -6,9 +6,11 @@ block by block, each verified, so the daemon can withhold but not lie.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import chain
 from typing import Any, Final
 
 from medibloc_py.errors import (
@@ -22,7 +24,7 @@ from medibloc_py.errors import (
 from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage.again import again
 from medibloc_py.storage.car import lacking
-from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
+from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text, raw_cid
 from medibloc_py.storage.dag import Blob, Fetch, Nodes
 from medibloc_py.storage.http import plain
 from medibloc_py.storage.multiaddr import parse_endpoint
@@ -104,21 +106,26 @@ class KuboStore:
         return blob
 
     def take_over(self, chunks: Iterable[bytes], cid: Cid) -> None:
-        """Keep a blob that another store had: its blocks go as they are, which `put` is slower at.
+        """Keep a blob that another store had; what the daemon has from a try that died stays.
 
-        They go in order. So those that the daemon has from a try that died are the first
-        ones, and are not sent again.
+        Blocks go in order, so those that it has are the first ones. Where it has none, `put`
+        is faster.
 
         Args:
-            chunks: the blob in order.
+            chunks: the blob in order, leaf by leaf.
             cid: of the blob.
 
         Raises:
             CidMismatch: the blob has another CID; what was sent of it is not kept.
             StoreFailed, StoreUnreachable: as `put`.
         """
+        pieces = iter(chunks)
+        first = next(pieces, b"")
         with self._rpc() as asking:
-            blocks = lacking(chunks, cid, lambda block: _holds(asking, block))
+            if not _holds(asking, raw_cid(hashlib.sha256(first).digest())):
+                self.put(chain([first], pieces), expected=cid)
+                return
+            blocks = lacking(chain([first], pieces), cid, lambda block: _holds(asking, block))
             self._send("dag/import", blocks, {"pin-roots": False, "fast-provide-root": False})
         self.pin(cid)
 

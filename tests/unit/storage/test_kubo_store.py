@@ -357,10 +357,24 @@ def test_put_of_a_source_that_breaks_leaves_no_pin(store: KuboStore, kubo: Recor
 def test_take_over_reverts_when_a_200_ends_with_an_error_in_its_trailer(
     store: KuboStore, kubo: RecordedKubo
 ) -> None:
+    kubo.blocks[LEAVES[0]] = DATA[:CHUNK]
     kubo.faults["dag/import"] = after_upload(lambda x: x.lines(trailer="no space left on device"))
     with pytest.raises(StoreFailed, match="no space left on device"):
-        store.take_over([DATA], CID)
+        store.take_over([DATA[:CHUNK], DATA[CHUNK:]], CID)
     assert not kubo.pins
+
+
+def test_take_over_of_a_blob_that_the_daemon_has_nothing_of_is_a_put(
+    store: KuboStore, kubo: RecordedKubo
+) -> None:
+    store.take_over([DATA[:CHUNK], DATA[CHUNK:]], CID)
+    assert kubo.pins == {CID}
+    assert [path.partition("?")[0] for path in kubo.requests] == [
+        "/api/v0/block/stat",
+        "/api/v0/add",
+    ]
+    with pytest.raises(CidMismatch):
+        store.take_over([DATA[:CHUNK]], OTHER)
 
 
 def test_take_over_sends_what_the_daemon_lacks_and_reverts_where_it_was_not_kept(
@@ -375,7 +389,7 @@ def test_take_over_sends_what_the_daemon_lacks_and_reverts_where_it_was_not_kept
 
     kubo.faults["dag/import"] = forget
     with pytest.raises(BlobMissing):
-        store.take_over([DATA], CID)
+        store.take_over([DATA[:CHUNK], DATA[CHUNK:]], CID)
     (body,) = bodies
     assert DATA[:CHUNK] not in body
     assert DATA[CHUNK:] in body
