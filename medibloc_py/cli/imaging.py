@@ -64,10 +64,8 @@ def deidentify(
 
     Files of a folder are named by their order, 0001.dcm and on. Nothing is overwritten. A file
     that cannot be done, or in which the check finds something, is not written, and named at the
-    end with exit code 4.
-
-    [dim]Example:[/] medibloc imaging deidentify study clean --key pseudonyms.key
-    --option retain-longitudinal-modified-dates
+    end with exit code 4. Example: `medibloc imaging deidentify study clean --key pseudonyms.key
+    --option retain-longitudinal-modified-dates`.
     """
     from medibloc_py.imaging.release import release
 
