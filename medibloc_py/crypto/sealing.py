@@ -23,7 +23,7 @@ class SourceFile:
     Attributes:
         name: relative path inside the record, `/` between its parts.
         size_bytes: length of the content.
-        open: opens the content for reading; closed after it was read.
+        open: opens the content as a binary file that has `readinto`; closed after it was read.
         meta: short facts about it, kept in the sealed manifest.
     """
 

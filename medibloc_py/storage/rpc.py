@@ -25,6 +25,7 @@ from medibloc_py.storage.multiaddr import Endpoint
 
 _PIECE_BYTES: Final = 1 << 16
 _MOST_ERROR_BYTES: Final = 1 << 16
+_MOST_LINE_BYTES: Final = 1 << 20
 _TRAILER: Final = "X-Stream-Error"
 
 
@@ -177,6 +178,8 @@ class Answer:
                 depth.feed(piece)
                 *whole, rest = (rest + piece).split(b"\n")
                 yield from map(self._object, filter(None, whole))
+                if len(rest) > _MOST_LINE_BYTES:
+                    raise ValueError("a line that has no end")
             if rest:
                 yield self._object(rest)
         except ValueError as error:
