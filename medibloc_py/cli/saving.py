@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from medibloc_py.errors import FileExists
+from medibloc_py.nesting import require_shallow_json
 from medibloc_py.storage.files import make_folder, on_disk, part_file, sync_folder, write_all
 from medibloc_py.storage.locks import sole
 
@@ -225,9 +226,8 @@ class _Receipt:
             os.fsync(self._descriptor)
 
     def _take(self, line: str) -> None:
-        with suppress(
-            ValueError, TypeError, KeyError, RecursionError
-        ):  # it says nothing: the file must speak
+        with suppress(ValueError, TypeError, KeyError):  # it says nothing: the file must speak
+            require_shallow_json(line.encode())
             told = json.loads(line)
             path = str(self._folder / told["path"])
             self.lines[path] = Saved(path, told["size_bytes"], told["sha256"])

@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from medibloc_py.errors import StoreFailed, StoreUnreachable
-from medibloc_py.nesting import JsonStream
+from medibloc_py.nesting import JsonStream, require_shallow_json
 from medibloc_py.storage.http import plain
 from medibloc_py.storage.multiaddr import Endpoint
 
@@ -120,8 +120,9 @@ class Rpc:
             return StoreFailed(url=self.url, reason="its answer is compressed")
         body = b"".join(Answer(self.url, response, _MOST_ERROR_BYTES, math.inf).pieces())
         try:
+            require_shallow_json(body)
             reason = json.loads(body)["Message"]
-        except (ValueError, LookupError, TypeError, RecursionError):
+        except (ValueError, LookupError, TypeError):
             reason = f"{response.status} {body.decode(errors='replace')}"
         return StoreFailed(url=self.url, reason=f"it says: {plain(str(reason))}")
 

@@ -373,8 +373,15 @@ def test_take_over_of_a_blob_that_the_daemon_has_nothing_of_is_a_put(
         "/api/v0/block/stat",
         "/api/v0/add",
     ]
+
+
+def test_take_over_reverts_when_the_blob_is_another(store: KuboStore, kubo: RecordedKubo) -> None:
+    kubo.blocks[LEAVES[0]] = DATA[:CHUNK]
+    # The daemon takes what comes, until it comes no more.
+    kubo.faults["dag/import"] = lambda exchange: exchange.rfile.read()
     with pytest.raises(CidMismatch):
         store.take_over([DATA[:CHUNK]], OTHER)
+    assert not kubo.pins
 
 
 def test_take_over_sends_what_the_daemon_lacks_and_reverts_where_it_was_not_kept(
