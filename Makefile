@@ -117,7 +117,7 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 test: library contracts web3-7 web ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
-PARALLEL := --numprocesses auto --dist loadfile
+PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 .PHONY: library
 library: export MEDIBLOC_DEMAND_KUBO := 1
 library: setup kubo ## Unit and flow tests with coverage, on a real IPFS daemon too

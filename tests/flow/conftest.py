@@ -12,6 +12,11 @@ from tests.flow.house import CT, MR, House
 from tests.flow.world import PASSWORD, World, build
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no process waits for it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_readme.py")
+
+
 @pytest.fixture(scope="session")
 def node() -> Iterator[LocalNode]:
     """One Anvil for all; it mines for transactions only, so its clock stands still between."""

@@ -69,7 +69,7 @@ def test_new_account_says_what_to_back_up(
     monkeypatch.setattr(keyring, "new_account", partial(keyring.new_account, work=2))
     said = medibloc("account", "new", "eve").out
     assert keyring.known_account(world.home, "eve").address in said
-    assert "Back up" in said
+    assert "account backup eve" in said
     assert medibloc("account", "new", "eve", "--json", code=3).json["error"] == "AccountExists"
 
 
