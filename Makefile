@@ -113,7 +113,7 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 
 # --- tests ----------------------------------------------------------------------------------
 
-.PHONY: test unit flow kubo-flow cluster-flow contracts forge brownie brownie-anvil brownie-ganache web3-7 web
+.PHONY: test unit flow kubo-flow cluster-flow contracts forge brownie-anvil brownie-ganache web3-7 web
 test: library contracts web3-7 web ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
@@ -144,17 +144,10 @@ web: setup ## Second reader in JavaScript, under Node
 
 # Among all tests a tenth of the signed acts; `make differential` by itself takes all 10,000 of each.
 contracts: export DIFFERENTIAL_ACTS ?= 1000
-contracts: forge differential brownie ## Contract tests: forge, Python beside Solidity, brownie on two chains
+contracts: forge differential brownie-anvil brownie-ganache ## Contract tests: forge, Python beside Solidity, brownie on two chains
 
 # Brownie keeps files in the home folder; this one stays in the checkout.
 BROWNIE := HOME=$(CACHE)/home $(BROWNIE_VENV)/bin/brownie
-# The two chains side by side, each on a port of its own.
-brownie: setup $(BROWNIE_VENV)/.ready ## Contracts: brownie's tests on Anvil and on Ganache
-	mkdir -p $(CACHE)/home
-	$(BROWNIE) compile --all
-	$(MAKE) --jobs 2 --output-sync=target brownie-anvil brownie-ganache
-
-brownie-ganache: export MEDIBLOC_RPC_GANACHE ?= http://127.0.0.1:8546
 brownie-anvil brownie-ganache: brownie-%: setup $(BROWNIE_VENV)/.ready ## Contracts: brownie's tests on that chain
 	mkdir -p $(CACHE)/home
 	$(BROWNIE) test --network $*
