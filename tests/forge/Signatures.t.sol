@@ -55,6 +55,8 @@ contract SignaturesTest is Test {
         public
     {
         vm.assume(signer != address(this) && signer.code.length == 0);
+        // Garbage that ends with the mark is told to be of a wallet that does not stand yet.
+        vm.assume(garbage.length < 32 || bytes32(garbage[garbage.length - 32:]) != MARK);
         _expectInvalid(_by(signer, garbage), DIGEST);
     }
 
