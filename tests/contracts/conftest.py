@@ -22,7 +22,7 @@ from support.desk import Desk
 settings.register_profile(
     "contracts",
     # Ganache is slow, and there for its EVM: Anvil has the draws.
-    max_examples=4 if "ganache" in sys.argv else 15,
+    max_examples=4 if "ganache" in sys.argv else 10,
     # Without Phase.target: its half of the steps would make no new example.
     phases=(Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink),
     deadline=None,  # the chain's time is not the test's
