@@ -7,10 +7,9 @@ Headers, statuses and CARs are those of Kubo's gateway (v0.43): `GET /ipfs/<cid>
 from __future__ import annotations
 
 import ssl
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +17,7 @@ from medibloc_py.model import Cid
 from medibloc_py.storage.car import header
 from medibloc_py.storage.cid import RAW, CidBuilder, cid_bytes, cid_text
 from medibloc_py.storage.unixfs import decode_node, uvarint
+from tests.fakes.serving import Quiet, serving
 
 Section = tuple[bytes, bytes]
 """A binary CID, and what stands in the CAR under it."""
@@ -76,7 +76,7 @@ class Gateway:
             at = end
 
 
-class Visit(BaseHTTPRequestHandler):
+class Visit(Quiet, BaseHTTPRequestHandler):
     """One request and its answer."""
 
     protocol_version = "HTTP/1.1"
@@ -166,34 +166,15 @@ class Visit(BaseHTTPRequestHandler):
         self.wfile.flush()
         self.close_connection = True
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @contextmanager
 def serve(certificate: Path | None = None) -> Iterator[Gateway]:
     """Run a gateway on a free port of the loopback; over TLS, with this key and certificate."""
-
-    class Bound(Visit):
-        pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            pass  # clients hang up on it, that is what some tests are about
-
-    with Server(("127.0.0.1", 0), Bound) as server:
-        Bound.gateway = Gateway(server.server_address[1])
-        if certificate is not None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(certificate)
-            server.socket = context.wrap_socket(server.socket, server_side=True)
-            Bound.gateway.url = Bound.gateway.url.replace("http:", "https:")
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield Bound.gateway
-        finally:
-            server.shutdown()
-            thread.join()
+    tls = None
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate)
+    with serving(Visit, "gateway", Gateway, tls) as gateway:
+        if tls is not None:
+            gateway.url = gateway.url.replace("http:", "https:")
+        yield gateway

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.fakes.serving import Quiet, serving
 
 TOKEN = "a-token-for-tests"
 
@@ -51,7 +52,7 @@ class Service:
         return status
 
 
-class Call(BaseHTTPRequestHandler):
+class Call(Quiet, BaseHTTPRequestHandler):
     """One request and its answer."""
 
     protocol_version = "HTTP/1.1"
@@ -135,29 +136,9 @@ class Call(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @contextmanager
 def serve() -> Iterator[Service]:
     """Run a service on a free port of the loopback."""
-
-    class Bound(Call):
-        pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            pass  # clients hang up on it, that is what some tests are about
-
-    with Server(("127.0.0.1", 0), Bound) as server:
-        Bound.service = Service(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield Bound.service
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Call, "service", Service) as service:
+        yield service

@@ -9,16 +9,16 @@ before the first byte is a 500 with `{"Message", "Code", "Type"}`, a later one i
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from email.message import Message
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
 from medibloc_py.storage.unixfs import decode_node
+from tests.fakes.serving import Quiet, serving
 
 RAW = 0x55
 
@@ -63,7 +63,7 @@ class RecordedKubo:
         return all(self.complete(cid_text(link.cid)) for link in decode_node(self.blocks[cid]))
 
 
-class Exchange(BaseHTTPRequestHandler):
+class Exchange(Quiet, BaseHTTPRequestHandler):
     """One request and its answer."""
 
     protocol_version = "HTTP/1.1"
@@ -195,29 +195,9 @@ class Exchange(BaseHTTPRequestHandler):
         else:
             self.error("context deadline exceeded")
 
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @contextmanager
 def serve() -> Iterator[RecordedKubo]:
     """Run a daemon on a free port of the loopback."""
-
-    class Bound(Exchange):
-        pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
-
-        def handle_error(self, *_: object) -> None:
-            pass  # clients hang up on it, that is what some tests are about
-
-    with Server(("127.0.0.1", 0), Bound) as server:
-        Bound.kubo = RecordedKubo(server.server_address[1])
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield Bound.kubo
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Exchange, "kubo", RecordedKubo) as kubo:
+        yield kubo
