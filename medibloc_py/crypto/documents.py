@@ -215,6 +215,16 @@ class RecordFile:
         return record
 
 
+def require_label(label: str) -> None:
+    """Raises `InvalidValue` unless a label can be kept: a record file has to read back."""
+    if len(label) > MOST_LABEL or not label.isprintable():
+        raise InvalidValue(
+            name="label",
+            given=f"{len(label)} characters",
+            allowed=f"at most {MOST_LABEL} that can be printed",
+        )
+
+
 def cid_field(fields: Fields) -> Cid:
     """Takes `cid`: the text of a CIDv1 with a sha2-256 digest, by its shape."""
     cid = fields.text("cid", 59)

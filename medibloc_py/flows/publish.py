@@ -12,7 +12,7 @@ from pathlib import Path
 
 from medibloc_py import imaging
 from medibloc_py.crypto import envelope, keys
-from medibloc_py.crypto.documents import MOST_LABEL, RecordFile
+from medibloc_py.crypto.documents import RecordFile, require_label
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.errors import InvalidValue, NotAccredited, RootAlreadyRegistered
 from medibloc_py.flows.drafts import Draft, Drafts, new_draft, publication_name
@@ -120,12 +120,7 @@ def publishing(
     if not studies:
         raise InvalidValue(name="studies", given="empty", allowed="at least one study")
     for study in studies:  # a record file that does not read back would lose its key
-        if len(study.label) > MOST_LABEL or not study.label.isprintable():
-            raise InvalidValue(
-                name="label",
-                given=f"{len(study.label)} characters",
-                allowed=f"at most {MOST_LABEL} that can be printed",
-            )
+        require_label(study.label)
     require_accredited(exchange, issuer)
     with publishing_sources(exchange, issuer, [_read(each) for each in studies], progress) as done:
         yield done

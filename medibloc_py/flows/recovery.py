@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medibloc_py.chain import Signer
 from medibloc_py.crypto import guardians, recovery, sheet
-from medibloc_py.crypto.documents import MOST_LABEL
+from medibloc_py.crypto.documents import require_label
 from medibloc_py.crypto.recovery import AccountSecrets
 from medibloc_py.errors import (
     BackupOutdated,
@@ -192,12 +192,7 @@ def _signer_of(found: AccountSecrets, path: object) -> Signer:
 def _printed(
     what: str, label: str, owner: Identity, about: Sequence[str], lines: Sequence[str]
 ) -> str:
-    if len(label) > MOST_LABEL or not label.isprintable():
-        raise InvalidValue(
-            name="label",
-            given=f"{len(label)} characters",
-            allowed=f"at most {MOST_LABEL} that can be printed",
-        )
+    require_label(label)
     pairs, day = len(owner.keys.pairs), datetime.now(UTC).date().isoformat()
     held = "its key pair" if pairs == 1 else f"{pairs} key pairs"
     head = [f"MediBloc {what}, version 1, of {day}, with {held}", *([label] if label else [])]
