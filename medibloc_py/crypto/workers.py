@@ -19,6 +19,7 @@ from multiprocessing import Pipe
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
+from medibloc_py.cores import usable_cores
 from medibloc_py.errors import InvalidValue, MediBlocError, WorkerLost
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def crew(workers: int | None, rows: int, most: int) -> Iterator[Crew]:
         InvalidValue: `workers` is below 1.
     """
     if workers is None:
-        workers = max(1, min(_cores(), rows // most))
+        workers = max(1, min(usable_cores(), rows // most))
     if workers < 1:
         raise InvalidValue(name="workers", given=workers, allowed="1 or more")
     size = min(workers, rows)
@@ -153,13 +154,6 @@ def _cut(rows: int, most: int, size: int) -> list[slice]:
     parts = -(-rows // (most * size)) * size
     each = -(-rows // parts)
     return [slice(start, start + each) for start in range(0, rows, each)]
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _start(size: int, running: ExitStack) -> list[_Worker]:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
+
+from medibloc_py.cores import usable_cores
 
 _MOST_HELPERS: Final = 3  # reading and sealing take a third of the time that hashing takes
 _AHEAD: Final = 3  # a helper hashes one leaf and has the next at hand
@@ -79,7 +80,7 @@ class LeafHasher:
         Args:
             cores: how many to use; None for all that this process may.
         """
-        self._helpers = min((cores or _cores()) - 1, _MOST_HELPERS)
+        self._helpers = min((cores or usable_cores()) - 1, _MOST_HELPERS)
         self._threads = ThreadPoolExecutor(self._helpers, "leaf") if self._helpers else None
         self._waiting: deque[tuple[Leaf, Future[bytes]]] = deque()
 
@@ -124,9 +125,3 @@ class LeafHasher:
     def _next(self) -> tuple[Leaf, bytes]:
         leaf, digest = self._waiting.popleft()
         return leaf, digest.result()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -73,7 +73,7 @@ def test_no_worker_is_started_that_does_not_pay(asked, rows, expected):
 
 
 def test_one_worker_for_each_core_is_the_default(monkeypatch):
-    monkeypatch.setattr(workers, "_cores", lambda: 2)
+    monkeypatch.setattr(workers, "usable_cores", lambda: 2)
     with crew(None, 200, 100) as hands:
         assert os.getpid() not in set(hands.map(os.getpid, [()]))
 
