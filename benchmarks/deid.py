@@ -102,7 +102,9 @@ def judged(
         "files_made_invalid": invalid,
         "files_refused": len(ran["refused"]),
         "files_per_s": round(len(pairs) / ran["core_seconds"], 1),
-        "refused": {Path(path).name: error for path, error in sorted(ran["refused"].items())},
+        "refused": {
+            "/".join(Path(path).parts[-2:]): error for path, error in sorted(ran["refused"].items())
+        },
     }
     if not DCIODVFY:
         del figures["files_made_invalid"]

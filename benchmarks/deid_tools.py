@@ -109,7 +109,8 @@ def main() -> None:
         try:
             run(source, target)
         except Exception as error:  # whatever a tool ends with, it did not do the file
-            refused[str(source)] = f"{type(error).__name__}: {error}"[:200]
+            told = f"{type(error).__name__}: {error}".replace(str(source), source.name)
+            refused[str(source)] = told[:200]
             target.unlink(missing_ok=True)
         if number:
             spent += time.process_time() - begun

@@ -76,7 +76,9 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in map(slug, headings), f"{link} has no such heading"
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, *sorted((ROOT / "benchmarks").glob("*.json"))], ids=name_of
+)
 def test_no_machine_and_no_registry_is_named(document: Path) -> None:
     assert FORBIDDEN.findall(document.read_text(encoding="utf-8")) == []
 
