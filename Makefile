@@ -98,7 +98,7 @@ setup-all: setup $(BROWNIE_VENV)/.ready $(WEB3_7_VENV)/.ready $(ASSURANCE_VENV)/
 lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
 	compile() { $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-emit-find-links --no-header --no-annotate "$$@"; }
-	compile pyproject.toml --group dev -o requirements/dev.txt
+	compile pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	compile pyproject.toml --group brownie -o requirements/brownie.txt
 	compile pyproject.toml --group dev --constraint requirements/web3-7.in -o requirements/web3-7.txt
 	compile --group pyproject.toml:assurance -o requirements/assurance.txt
