@@ -149,6 +149,13 @@ class ToolMissing(InputError):
     fix = "{remedy}"
 
 
+class ExtraMissing(InputError):
+    """A part of the library that is installed only when asked for."""
+
+    what = "This needs the extra {extra} of MediBloc, which is not installed."
+    fix = "Install it: pip install 'medibloc-py[{extra}]'."
+
+
 # Refusals by the client, before anything is sent.
 
 
