@@ -17,6 +17,7 @@ governs, is an accreditor, and an older deployment file is replaced.
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ from medibloc_py.model import Address
 from scripts.session import setting
 from scripts.toolchain import plainly
 
+_ATTEMPTS = 3
+_PAUSE_S = 1.0
+
 
 @plainly
 def main() -> None:
@@ -50,17 +54,18 @@ def main() -> None:
     if not local:
         _require_no_other(folder, node)
         _require_funds(exchange, names, deployer, ruler)
+    first = node.block_number() + 1
     at: dict[str, Any] = {}
     for name in names:
         there = {name: Address(contract.address) for name, contract in at.items()}
         arguments = constructor_arguments(name, there, ruler)
-        at[name] = exchange[name].deploy(*arguments, {"from": deployer})
+        at[name] = _deployed(exchange[name], arguments, deployer, node)
     if local and ruler == deployer:
         at["Records"].setAccreditor(ruler, True, {"from": deployer})
     deployment = Deployment(
         chain_id=chain.id,
         contracts={name: Address(contract.address) for name, contract in at.items()},
-        block=min(contract.tx.block_number for contract in at.values()),
+        block=first,
         governance=ruler,
     )
     deployment.verify(node)
@@ -71,6 +76,27 @@ def main() -> None:
     print(f"Deployed on chain {chain.id}, written to {path}.")
     if rpc.is_child():
         print("Brownie started this chain and ends it now: `medibloc up` starts one that stays.")
+
+
+def _deployed(container: Any, arguments: Any, deployer: Any, node: Network) -> Any:
+    """Deploys once, whatever the node says of it.
+
+    A node can answer with an error what it took all the same, or what it is too busy to
+    take (Anvil, while it mines). Nonce and address are known before: what stands there
+    tells, and to send the same nonce again cannot deploy twice.
+    """
+    nonce = deployer.nonce
+    address = deployer.get_deployment_address(nonce)
+    failure = None
+    for _ in range(_ATTEMPTS):
+        try:
+            return container.deploy(*arguments, {"from": deployer, "nonce": nonce})
+        except ValueError as error:
+            failure = error
+            time.sleep(_PAUSE_S)
+            if node.code(Address(address)):
+                return container.at(address)
+    raise failure
 
 
 def _chain_id() -> int | None:

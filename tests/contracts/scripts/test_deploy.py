@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from brownie import network
@@ -16,6 +21,7 @@ from support.workshop import said, succeeded
 
 EXCHANGE = {"Consents", "Grants", "Market", "Records"}
 SEPOLIA = 11155111
+FATES = {1: "taken, told an error", 2: "not taken, told an error"}
 
 
 def free_port() -> int:
@@ -35,6 +41,40 @@ def sepolia() -> Iterator[LocalNode]:
 def public(sepolia: LocalNode) -> dict[str, str]:
     key = dev_accounts()[0].export_key().hex()
     return {"MEDIBLOC_RPC_SEPOLIA": sepolia.url, "MEDIBLOC_DEPLOYER_KEY": key}
+
+
+@contextmanager
+def fickle_node(url: str) -> Iterator[tuple[str, list[str]]]:
+    """A node before another one that answers the second and third send with an error."""
+    sends: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            told = b""
+            if json.loads(asked)["method"] == "eth_sendRawTransaction":
+                sends.append(FATES.get(len(sends), "taken"))
+                error = {"code": -32000, "message": "BlockOutOfRangeError: block height is 4"}
+                if "error" in sends[-1]:
+                    told = json.dumps({"jsonrpc": "2.0", "id": 1, "error": error}).encode()
+            if not (told and sends[-1].startswith("not")):
+                request = Request(url, asked, {"Content-Type": "application/json"})
+                with urlopen(request) as answer:
+                    told = told or answer.read()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", sends
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 def accounts_of(node: Network, at: Address) -> AccountsService:
@@ -124,6 +164,15 @@ def test_deploy_on_sepolia_has_the_test_token_when_asked_and_keeps_what_stands(
     assert again.returncode != 0, said(again)
     assert "FileExists" in again.stderr
     assert workshop.deployment(SEPOLIA) == before
+
+
+def test_deploy_goes_on_given_a_node_that_answers_sends_with_errors(
+    workshop: Any, sepolia: LocalNode, public: dict[str, str]
+) -> None:
+    with fickle_node(sepolia.url) as (url, sends):
+        succeeded(workshop.run("deploy", "sepolia", **{**public, "MEDIBLOC_RPC_SEPOLIA": url}))
+    workshop.deployment(SEPOLIA).verify(sepolia.network)
+    assert sends == ["taken", "taken, told an error", "not taken, told an error", *["taken"] * 2]
 
 
 def test_deploy_on_sepolia_sends_nothing_given_too_little(
