@@ -89,8 +89,15 @@ $(CLUSTER)/.ready: tools/cluster/go.mod tools/cluster/go.sum | $(VENV)/.ready
 	$(call GO_BUILD,cluster,github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-service,$(CLUSTER)/ipfs-cluster-service)
 	touch $@
 
-.PHONY: setup setup-all lock kubo cluster
+# Orthanc and dcmtk come from this machine, or else unpacked from Debian's packages; nothing is installed.
+PACS := $(CACHE)/pacs
+$(PACS)/.ready: tools/pacs.sh
+	tools/pacs.sh $(PACS)
+	touch $@
+
+.PHONY: setup setup-all lock kubo cluster pacs
 kubo: $(KUBO)/.ready ## Get Kubo, the IPFS daemon: from PATH, or built here in minutes
+pacs: $(PACS)/.ready ## Get Orthanc and dcmtk, a hospital's systems to test against
 cluster: $(CLUSTER)/.ready ## Build IPFS Cluster, which keeps replicas, in minutes
 setup: $(VENV)/.ready $(TOOLS)/.ready ## Make the library's environment and the tools
 setup-all: setup $(BROWNIE_VENV)/.ready $(WEB3_7_VENV)/.ready $(ASSURANCE_VENV)/.ready ## Make every environment
@@ -113,14 +120,15 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 
 # --- tests ----------------------------------------------------------------------------------
 
-.PHONY: test unit flow kubo-flow cluster-flow contracts forge brownie-anvil brownie-ganache web3-7 web
+.PHONY: test unit flow kubo-flow pacs-flow cluster-flow contracts forge brownie-anvil brownie-ganache web3-7 web
 test: library contracts web3-7 web ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
 .PHONY: library
 library: export MEDIBLOC_DEMAND_KUBO := 1
-library: setup kubo ## Unit and flow tests with coverage, on a real IPFS daemon too
+library: export MEDIBLOC_DEMAND_PACS := 1
+library: setup kubo pacs ## Unit and flow tests with coverage, on a real IPFS daemon and a real PACS too
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --cov --cov-report= --cov-fail-under=0
 	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL) --cov --cov-append --cov-report=term
 
@@ -132,6 +140,9 @@ flow: setup ## Flow tests: real chain, real store, real DICOM
 
 kubo-flow: setup kubo ## A private IPFS: nodes, their swarm, the walk on one, moves between stores
 	MEDIBLOC_DEMAND_KUBO=1 $(VENV)/bin/python -m pytest tests/flow/kubo $(PARALLEL)
+
+pacs-flow: setup pacs ## A hospital's systems: Orthanc and dcmtk, out of them and back
+	MEDIBLOC_DEMAND_PACS=1 $(VENV)/bin/python -m pytest tests/flow/pacs $(PARALLEL)
 
 cluster-flow: setup kubo cluster ## Replicas on a real IPFS Cluster: four nodes, three peers, one machine lost
 	MEDIBLOC_DEMAND_KUBO=1 MEDIBLOC_DEMAND_CLUSTER=1 $(VENV)/bin/python -m pytest tests/flow/replicas
