@@ -33,7 +33,9 @@ ZERO_ADDRESS = Address("0x" + "00" * 20)
 GENERAL = RecordId(bytes(32))
 """In the place of a record: all records that have no consent of their own."""
 KIND_DICOM_STUDY = 1
-"""`kind` of a record that holds one DICOM study (docs/envelope-v1.md)."""
+"""`kind` of a record that holds one DICOM study without who the patient is."""
+KIND_TREATMENT_STUDY = 2
+"""`kind` of a record that holds one DICOM study as it came, with identity: for treatment only."""
 WHOLE_BPS = 10_000
 """Basis points in one whole."""
 

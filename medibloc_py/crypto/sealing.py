@@ -40,7 +40,11 @@ class _Source(Protocol):
 
 
 def seal_record(
-    files: Sequence[SourceFile], cek: bytes, salt: bytes, kind: int = KIND_DICOM_STUDY
+    files: Sequence[SourceFile],
+    cek: bytes,
+    salt: bytes,
+    kind: int = KIND_DICOM_STUDY,
+    meta: Mapping[str, str | int] | None = None,
 ) -> Iterator[memoryview]:
     """Seals files into one record.
 
@@ -49,6 +53,7 @@ def seal_record(
         cek: content key of the record, 32 bytes.
         salt: salt of the record, 32 bytes; a pair of key and salt is for one record only.
         kind: kind of record.
+        meta: short facts about the record, kept in the sealed manifest.
 
     Returns:
         A generator of ciphertext in pieces of at most 257 KiB; whoever pulls sets the pace.
@@ -66,7 +71,9 @@ def seal_record(
         entries.append(ManifestEntry(file.name, offset, sealed, file.size_bytes, dict(file.meta)))
         offset += sealed
     # What a reader would refuse is not sealed in the first place.
-    manifest = Manifest(kind, tuple(entries)).encode_to_read(unwritable("the record"))
+    manifest = Manifest(kind, tuple(entries), dict(meta or {})).encode_to_read(
+        unwritable("the record")
+    )
     return _seal_all(files, manifest, cek, salt)
 
 

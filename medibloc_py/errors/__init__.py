@@ -171,10 +171,26 @@ from medibloc_py.errors.gateway import (
     TokenExposed,
 )
 from medibloc_py.errors.imaging import (
+    DeidentificationReceiptInvalid,
     DeidentificationRefused,
     IdentityLeft,
     OptionUnavailable,
     StructureChanged,
+    TreatmentOnly,
+)
+from medibloc_py.errors.pacs import (
+    PeerAnsweredWrong,
+    PeerRefused,
+    PeerUnreachable,
+    RestoreIncomplete,
+    StudyMissing,
+)
+from medibloc_py.errors.transfer import (
+    ContentDiffers,
+    NotInTransfer,
+    TransferInvalid,
+    TransferRefused,
+    TransferUnfinished,
 )
 
 __all__ = [
@@ -195,6 +211,7 @@ __all__ = [
     "CloseOutTooEarly",
     "ConsentMissing",
     "ConsentNotCovering",
+    "ContentDiffers",
     "ContractMissing",
     "ContractRefusal",
     "ContributionInvalid",
@@ -206,6 +223,7 @@ __all__ = [
     "DeadlineNotReached",
     "DeadlineOutOfRange",
     "DeadlinePassed",
+    "DeidentificationReceiptInvalid",
     "DeidentificationRefused",
     "DelegateInvalid",
     "DeploymentInvalid",
@@ -263,6 +281,7 @@ __all__ = [
     "NotAccreditor",
     "NotCustodian",
     "NotDicom",
+    "NotInTransfer",
     "NotIssuer",
     "NotPayee",
     "NotSteward",
@@ -281,6 +300,9 @@ __all__ = [
     "PatientBooked",
     "PatientNotBooked",
     "PaymentBelowPrice",
+    "PeerAnsweredWrong",
+    "PeerRefused",
+    "PeerUnreachable",
     "PinFailed",
     "PinMissing",
     "PinPending",
@@ -298,6 +320,7 @@ __all__ = [
     "RecordUnknown",
     "RecordsUnknown",
     "RefusedError",
+    "RestoreIncomplete",
     "ReviewerInvolved",
     "RootAlreadyRegistered",
     "RootAlreadySuperseded",
@@ -319,6 +342,7 @@ __all__ = [
     "StoreUnreachable",
     "StructureChanged",
     "StudyEmpty",
+    "StudyMissing",
     "StudyNotSpooled",
     "StudyUnreadable",
     "TermsInvalid",
@@ -329,7 +353,11 @@ __all__ = [
     "ToolMissing",
     "TransactionFailed",
     "TransactionPending",
+    "TransferInvalid",
+    "TransferRefused",
+    "TransferUnfinished",
     "TransportError",
+    "TreatmentOnly",
     "WithdrawalNotAllowed",
     "WorkUnderway",
     "WorkerLost",

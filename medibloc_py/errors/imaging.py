@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medibloc_py.errors.base import InputError, RefusedError
+from medibloc_py.errors.base import InputError, IntegrityError, RefusedError
 
 
 class OptionUnavailable(InputError):
@@ -31,3 +31,20 @@ class StructureChanged(RefusedError):
 
     what = "{name} is not what it was before its identity was removed: {reason}."
     fix = "Do not publish it. Nothing was written; please report this as a defect."
+
+
+class TreatmentOnly(RefusedError):
+    """A record that says who the patient is, and a purpose that is not the patient's care."""
+
+    what = "The record {record} says who the patient is: it may be used for treatment only."
+    fix = (
+        "Grant it for TREATMENT, or publish the study again without `--treatment`: then who the "
+        "patient is goes first."
+    )
+
+
+class DeidentificationReceiptInvalid(IntegrityError):
+    """A receipt that does not prove how identity was removed from what it came with."""
+
+    what = "The de-identification receipt of {name} proves nothing: {reason}."
+    fix = "Do not rely on it, and do not pass the images on; ask the issuer of the record."

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py import imaging
-from medibloc_py.crypto import envelope, hpke, ids
-from medibloc_py.crypto.documents import GrantObject
+from medibloc_py.crypto import envelope, hpke, ids, keys
+from medibloc_py.crypto.documents import GrantObject, RecordFile
 from medibloc_py.crypto.manifest import Manifest
 from medibloc_py.errors import (
+    BlobMissing,
     GrantNotFound,
     InvalidValue,
     KeyNotDelivered,
     RecordMismatch,
     WrongKey,
 )
-from medibloc_py.flows.held import record_id_of
+from medibloc_py.flows.deid_receipts import META, Deidentification, check_of_record
+from medibloc_py.flows.held import id_of, record_id_of, require_purpose, scalar_of
 from medibloc_py.flows.parties import (
     Exchange,
     Identity,
@@ -48,20 +51,52 @@ class Fetched:
     size_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record comes from, as chain and record id prove it.
+
+    Attributes:
+        chain_id, contract: of Records, where it stands.
+        issuer: under whose root.
+        kind: of the record.
+    """
+
+    chain_id: int
+    contract: Address
+    issuer: Address
+    kind: int
+
+
+def origin_of(exchange: Exchange, issuer: Address, kind: int) -> Origin:
+    """The origin of a record that an issuer registered in a deployment."""
+    return Origin(exchange.chain_id, exchange.records.address, issuer, kind)
+
+
 class OpenedRecord:
     """A record whose key is known: its files and arrays, verified while they stream.
 
     Parts are read without the rest: `open_range`, `read_frame`. What lies beside the last
     parts, 2 MiB of the sealed record, is kept for the next. Threads may share one.
+
+    Where its origin is given, nothing of it is read before its kind is found to be that of
+    the record id, and its de-identification receipt, if it has one, to be the issuer's.
     """
 
     def __init__(
-        self, store: Store, record: RecordId, cid: Cid, size_bytes: int, cek: bytes, salt: bytes
+        self,
+        store: Store,
+        record: RecordId,
+        cid: Cid,
+        size_bytes: int,
+        cek: bytes,
+        salt: bytes,
+        origin: Origin | None = None,
     ) -> None:
         self.record = record
         self.size_bytes = size_bytes
+        self._origin = origin
         self._leaves = LeafReader(store, cid, size_bytes)
-        self._reader = envelope.RecordReader(self._leaves.read, size_bytes, cek, salt)
+        self._unproved = envelope.RecordReader(self._leaves.read, size_bytes, cek, salt)
         self._frames: Recent[int, imaging.FrameReader] = Recent(_KEPT_HEADERS)
 
     @property
@@ -71,8 +106,48 @@ class OpenedRecord:
 
     @property
     def manifest(self) -> Manifest:
-        """Names, sizes and imaging attributes of the files."""
+        """Names, sizes and imaging attributes of the files.
+
+        Raises:
+            DeidentificationReceiptInvalid: its receipt is not of this record and its issuer.
+            RecordMismatch: it is of another kind than its id.
+            WrongKey, Corrupted: the key is another, or the record is damaged.
+        """
         return self._reader.manifest
+
+    @cached_property
+    def deidentification(self) -> Deidentification | None:
+        """How its issuer removed who the patient is; None if no receipt says so.
+
+        The signature and the number of files are proved. That the files are those of the
+        receipt shows once all were read: `deid_receipts.require_files`.
+
+        Raises:
+            InvalidValue: nobody said where the record comes from.
+            MediBlocError: as `manifest`.
+        """
+        manifest = self._unproved.manifest
+        if META not in manifest.meta:
+            return None
+        if self._origin is None:
+            raise InvalidValue(name="origin", given="none", allowed="the record's")
+        return check_of_record(
+            str(manifest.meta[META]),
+            f"record 0x{self.record.hex()}",
+            self._origin.chain_id,
+            self._origin.contract,
+            self._origin.issuer,
+            len(manifest.files),
+        )
+
+    @cached_property
+    def _reader(self) -> envelope.RecordReader:
+        """The reader, once the manifest is found to be that of such a record."""
+        if self._origin is not None:
+            if self._unproved.manifest.kind != self._origin.kind:
+                raise RecordMismatch(record=self.record, reason="its manifest has another kind")
+            _ = self.deidentification
+        return self._unproved
 
     def stream(self, index: int) -> Iterator[bytes]:
         """Plaintext of one file in buffers; the last one comes only if all of it verified."""
@@ -221,11 +296,27 @@ def open_granted(exchange: Exchange, reader: Identity, record: RecordId) -> Open
         WrongKey: the grant was made for other keys than the reader holds.
         RecordMismatch: the grant object opens another record.
         IssuerNotAccredited: the record's issuer is not accredited.
+        TreatmentOnly: the record says who the patient is, and the grant is for another purpose.
     """
     body = open_object(exchange, reader, record)
     if exchange.store.size(body.cid) != body.size_bytes:
         raise RecordMismatch(record=record, reason="the grant object tells another size")
-    return OpenedRecord(exchange.store, record, body.cid, body.size_bytes, body.cek, body.salt)
+    place = body.cid, body.size_bytes
+    origin = origin_of(exchange, body.issuer, body.kind)
+    return OpenedRecord(exchange.store, record, *place, body.cek, body.salt, origin)
+
+
+def open_held(exchange: Exchange, holder: Identity, file: RecordFile) -> OpenedRecord:
+    """Opens a record by its file.
+
+    Raises:
+        BlobMissing: the store does not have it.
+    """
+    if not exchange.store.has(file.cid):
+        raise BlobMissing(cid=file.cid)
+    key = keys.cek(keys.record_point(scalar_of(holder, file)), file.salt)
+    place, origin = (file.cid, file.size_bytes), origin_of(exchange, file.issuer, file.kind)
+    return OpenedRecord(exchange.store, id_of(file), *place, key, file.salt, origin)
 
 
 def open_object(exchange: Exchange, reader: Identity, record: RecordId) -> GrantObject:
@@ -237,6 +328,7 @@ def open_object(exchange: Exchange, reader: Identity, record: RecordId) -> Grant
     standing = find_access(exchange, reader.address, record)
     body = _unwrapped(exchange, reader, standing)
     blind = blind_of_object(body, standing)
+    require_purpose(record, body.kind, standing.purpose)
     if not exchange.access.is_active(standing.patient, blind, reader.address):
         raise GrantNotFound(record=record, grantee=reader.address)
     exchange.records.open(body.issuer, standing.patient, blind, body.proof)

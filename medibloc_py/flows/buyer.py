@@ -23,13 +23,14 @@ from medibloc_py.errors import (
     RefusedError,
 )
 from medibloc_py.flows import papers
-from medibloc_py.flows.access import OpenedRecord
+from medibloc_py.flows.access import OpenedRecord, origin_of
 from medibloc_py.flows.funds import approve, require_tokens
 from medibloc_py.flows.held import record_id_of
 from medibloc_py.flows.listing import check_contributions
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.steward import require_sellable
 from medibloc_py.model import (
+    KIND_DICOM_STUDY,
     Address,
     ListingId,
     Order,
@@ -97,7 +98,9 @@ class OpenedDataset:
         """Opens one record by its place in the dataset."""
         row, record = self._quote.rows[index], self._quote.contributions[index].terms.record
         key = sale.recover_cek(self._listing_id, record, row.salt, row.W, self._d)
-        return OpenedRecord(self._exchange.store, record, row.cid, row.size_bytes, key, row.salt)
+        issuer = self._quote.batches[row.batch].issuer
+        place, origin = (row.cid, row.size_bytes), origin_of(self._exchange, issuer, row.kind)
+        return OpenedRecord(self._exchange.store, record, *place, key, row.salt, origin)
 
 
 def check_quote(
@@ -195,6 +198,10 @@ def _check_records(exchange: Exchange, quote: Quote) -> None:
     standing: dict[int, list[RecordId]] = {}
     for row, signed in zip(quote.rows, quote.contributions, strict=True):
         terms = signed.terms
+        if row.kind != KIND_DICOM_STUDY:
+            raise QuoteInvalid(
+                check="records", reason=f"0x{terms.record.hex()} is of a kind for treatment only"
+            )
         try:
             opened = record_id_of(row.patient, row.salt, row.cid, terms.key_commitment, row.kind)
         except InvalidValue as error:

@@ -11,7 +11,12 @@ from medibloc_py.errors import (
     InvalidValue,
     TermsInvalid,
 )
-from medibloc_py.flows.held import held_record, require_current
+from medibloc_py.flows.held import (
+    NO_TREATMENT,
+    held_record,
+    require_current,
+    require_purpose,
+)
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import (
     WHOLE_BPS,
@@ -66,6 +71,7 @@ def contribute(
         ExpiryInPast: the time has passed.
         RecordNotHeld: the patient does not hold the record.
         RecordReplaced: the patient holds the record that took its place.
+        TreatmentOnly: the record says who the patient is.
         TermsInvalid: `terms` is no terms word.
         ConsentNotCovering: the patient's consent on chain is narrower than `terms`.
         ContributionInvalid: the record is another patient's.
@@ -91,6 +97,7 @@ def contribute(
         reason = f"it is a record of {held.patient}"
         raise ContributionInvalid(patient=owner, record=record, reason=reason)
     require_current(signer, record)
+    require_purpose(record, held.kind, NO_TREATMENT)
     signed = ContributionTerms(
         patient=owner,
         signer=signer.address,

@@ -14,7 +14,13 @@ from medibloc_py.errors import GrantMissing, InvalidValue
 from medibloc_py.flows.access import Standing, bound
 from medibloc_py.flows.decisions import Decisions
 from medibloc_py.flows.given import Given
-from medibloc_py.flows.held import blind_of, held_record, require_current, scalar_of
+from medibloc_py.flows.held import (
+    blind_of,
+    held_record,
+    require_current,
+    require_purpose,
+    scalar_of,
+)
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.prepared import Prepared
 from medibloc_py.model import (
@@ -79,6 +85,7 @@ def prepare_grants(
         InvalidValue: no record, or one twice.
         RecordNotHeld: the actor does not hold a record file.
         RecordReplaced: the actor holds a record that took one's place.
+        TreatmentOnly: a record says who the patient is, and the purpose is another.
         KeyUnpublished: the reader has published no key.
         KeyMismatched: its key has another fingerprint.
         RecordUnknown: a record is not the patient's.
@@ -91,8 +98,9 @@ def prepare_grants(
             name="records", given=f"{len(records)} of them", allowed="one or more, each once"
         )
     held = [held_record(by.actor, record) for record in records]
-    for record in records:
+    for record, file in zip(records, held, strict=True):
         require_current(by.actor, record)
+        require_purpose(record, file.kind, purpose)
     key = by.exchange.published_key(grantee, fingerprint)
     terms = (grantee, purpose, expires_at)
     for record, file in zip(records, held, strict=True):

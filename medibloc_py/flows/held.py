@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from medibloc_py.crypto import ids
 from medibloc_py.crypto.documents import RecordFile
-from medibloc_py.errors import RecordMismatch, RecordNotHeld, RecordReplaced
+from medibloc_py.errors import RecordMismatch, RecordNotHeld, RecordReplaced, TreatmentOnly
 from medibloc_py.flows.parties import Identity
-from medibloc_py.model import Address, Blind, Cid, KeyCommitment, RecordId
+from medibloc_py.model import KIND_DICOM_STUDY, Address, Blind, Cid, KeyCommitment, RecordId
+from medibloc_py.purpose import TREATMENT
 from medibloc_py.storage import cid_bytes
+
+NO_TREATMENT = 0
+"""In the place of a purpose, for a sale: no request word that a sale can have is treatment."""
 
 
 def id_of(record: RecordFile) -> RecordId:
@@ -98,6 +102,18 @@ def require_current(owner: Identity, record: RecordId) -> None:
     """Raises `RecordReplaced` if the owner holds the record that took this one's place."""
     if newer := successor_of(owner, record):
         raise RecordReplaced(record=record, newer=newer)
+
+
+def require_purpose(record: RecordId, kind: int, purpose: int) -> None:
+    """Raises `TreatmentOnly` for a record that may say who the patient is, unless for care.
+
+    Args:
+        record: the record.
+        kind: its kind. One that is not known here may hold anything.
+        purpose: what it is to be used for, as a request word; `NO_TREATMENT` for a sale.
+    """
+    if kind != KIND_DICOM_STUDY and purpose != TREATMENT:
+        raise TreatmentOnly(record=record)
 
 
 def held_records(owner: Identity) -> dict[RecordId, RecordFile]:

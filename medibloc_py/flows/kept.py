@@ -13,7 +13,14 @@ from medibloc_py.crypto.quote import QuoteBatch, QuoteRow
 from medibloc_py.crypto.sale import TableProof
 from medibloc_py.errors import ContributionInvalid, ListingUnknown
 from medibloc_py.flows import papers
-from medibloc_py.flows.held import held_record, held_records, id_of, scalar_of
+from medibloc_py.flows.held import (
+    NO_TREATMENT,
+    held_record,
+    held_records,
+    id_of,
+    require_purpose,
+    scalar_of,
+)
 from medibloc_py.flows.parties import Identity, Progress
 from medibloc_py.model import Listing, ListingId, RecordId, SignedContribution
 
@@ -55,9 +62,11 @@ def make_table(
     Raises:
         ContributionInvalid: one commits to another key than its record's.
         RecordNotHeld: the steward lacks a record's file.
+        TreatmentOnly: a record says who the patient is.
     """
     held = [held_record(steward, each.terms.record) for each in contributions]
     for each, record in zip(contributions, held, strict=True):
+        require_purpose(each.terms.record, record.kind, NO_TREATMENT)
         if each.terms.key_commitment != record.key_commitment:
             raise ContributionInvalid(
                 patient=each.terms.patient,

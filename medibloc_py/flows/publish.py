@@ -1,11 +1,15 @@
-"""A study's way in: read, seal, store, register. The same again goes on where a run died."""
+"""A study's way in: without identity, sealed, stored, registered. The same again goes on.
+
+What becomes of the files stands in `flows.deidentified`, what a run that died left in
+`flows.drafts`.
+"""
 
 from __future__ import annotations
 
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -14,11 +18,16 @@ from medibloc_py import imaging
 from medibloc_py.crypto import envelope, keys
 from medibloc_py.crypto.documents import RecordFile, require_label
 from medibloc_py.crypto.merkle import MerkleTree
-from medibloc_py.errors import InvalidValue, NotAccredited, RootAlreadyRegistered
+from medibloc_py.errors import BlobMissing, InvalidValue, NotAccredited, RootAlreadyRegistered
+from medibloc_py.flows.access import open_held
+from medibloc_py.flows.deid_receipts import SAID_CLEAN
+from medibloc_py.flows.deidentified import Original, source_of
 from medibloc_py.flows.drafts import Draft, Drafts, new_draft, publication_name
 from medibloc_py.flows.held import held_record, id_of, keep_record
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.model import KIND_DICOM_STUDY, Address, Receipt, Role, Root, StoredBlob
+from medibloc_py.flows.scratch import Scratch
+from medibloc_py.flows.sources import Content, Source
+from medibloc_py.model import Address, Receipt, Role, Root, StoredBlob
 
 _SALT_BYTES = 32
 
@@ -29,35 +38,16 @@ class StudyToPublish:
 
     Attributes:
         label: a private note that only holders of the record file see.
+        treatment: publish it as it came, with identity, for treatment only.
+        options: of the confidentiality profile, by the standard's names; see
+            `imaging.deidentify.Option`.
     """
 
     path: Path
     patient: Address
     label: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What becomes one record.
-
-    Attributes:
-        name: where it comes from; with the patient it tells a later run that it is the same.
-        patient: whose record it is.
-        label: a private note that only holders of the record file see.
-        files: what is sealed, in this order.
-        edition: 32 bytes that are others when the content is another.
-    """
-
-    name: str
-    patient: Address
-    label: str
-    files: tuple[envelope.SourceFile, ...]
-    edition: bytes
-
-    @property
-    def size_bytes(self) -> int:
-        """Length of all files together."""
-        return sum(file.size_bytes for file in self.files)
+    treatment: bool = False
+    options: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +61,8 @@ class Publication:
         changed: names of the sources that were others when an earlier run sealed them.
         lost: names of those that an earlier run had sealed, into this store or another, and
             that this store does not have.
+        burned_in: files published without identity of which nobody says that their pixels
+            show nobody: they may carry burned-in text, or a face.
     """
 
     root: Root
@@ -79,6 +71,7 @@ class Publication:
     resumed: int = 0
     changed: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
+    burned_in: tuple[str, ...] = ()
 
 
 def publish(
@@ -104,14 +97,17 @@ def publishing(
 ) -> Iterator[Publication]:
     """Publishes studies; what is done inside, such as handing them over, is part of it.
 
-    Plaintext is streamed from the source to the cipher and never written elsewhere. Keys
-    are in the issuer's vault before the store keeps a blob, record files before the
-    transaction is sent. Whatever ends it early, the same publication again (the same
-    patients and paths, in the same order) goes on from there, with no blob sealed twice
-    and nothing sent twice; see `flows.drafts` for one that is given up.
+    Every file loses who the patient is, unless it is for treatment only, and all of them
+    pass the check before anything is stored. No plaintext is written to a disk. Keys are in
+    the issuer's vault before the store keeps a blob, record files before the transaction is
+    sent. Whatever ends it early, the same publication again (the same patients and paths, in
+    the same order) goes on from there, with no blob sealed twice and nothing sent twice; see
+    `flows.drafts` for one that is given up.
 
     Raises:
-        InvalidValue: there is no study, or a label is too long.
+        InvalidValue: there is no study, a label is too long, or options do not go together.
+        DeidentificationRefused, IdentityLeft, StructureChanged: who the patient is cannot be
+            removed from a file; nothing is stored.
         NotDicom, StudyEmpty, StudyUnreadable: a study cannot be read; nothing is registered.
         NotAccredited: the sender is not an accredited issuer; found before anything is stored.
         WorkUnderway: another process publishes the same.
@@ -122,7 +118,8 @@ def publishing(
     for study in studies:  # a record file that does not read back would lose its key
         require_label(study.label)
     require_accredited(exchange, issuer)
-    with publishing_sources(exchange, issuer, [_read(each) for each in studies], progress) as done:
+    sources = [_read(issuer, each) for each in studies]
+    with publishing_sources(exchange, issuer, sources, progress) as done:
         yield done
 
 
@@ -158,7 +155,8 @@ def publishing_sources(
             found, stands = {}, False
         if stands:
             records = tuple(held_record(issuer, id_of(found[n].file)) for n in sorted(found))
-            yield Publication(records[0].root, records, None, len(records))
+            burned_in = _burned_in(exchange, issuer, sources, records)
+            yield Publication(records[0].root, records, None, len(records), burned_in=burned_in)
         else:
             work = _Work(exchange, issuer, drafts, progress)
             sealed = work.seal_all(sources, found)
@@ -170,7 +168,9 @@ def publishing_sources(
             for record in records:
                 keep_record(issuer, record)
             receipt = _register(exchange, issuer, drafts, tree.root, len(records))
-            yield Publication(tree.root, records, receipt, work.resumed, changed, tuple(work.lost))
+            burned_in = _burned_in(exchange, issuer, sources, records)
+            lost = tuple(work.lost)
+            yield Publication(tree.root, records, receipt, work.resumed, changed, lost, burned_in)
         drafts.forget()
 
 
@@ -186,19 +186,41 @@ def _register(
         return None
 
 
-def _read(study: StudyToPublish) -> Source:
+def _read(issuer: Identity, study: StudyToPublish) -> Source:
     files = imaging.read_study(study.path).files
     known = "".join(
         f"{each.path.relative_to(study.path)}\0{each.size_bytes}\0{each.changed_ns}\0"
         for each in files
     )
-    return Source(
+    return source_of(
+        issuer,
         name=str(study.path.absolute()),
         patient=study.patient,
         label=study.label,
-        files=tuple(envelope.SourceFile(f.name, f.size_bytes, f.open, f.meta) for f in files),
+        originals=[Original(str(each.path), each.size_bytes, each.open) for each in files],
         edition=sha256(os.fsencode(known)).digest(),
+        treatment=study.treatment,
+        options=study.options,
     )
+
+
+def _burned_in(
+    exchange: Exchange,
+    issuer: Identity,
+    sources: Sequence[Source],
+    records: Sequence[RecordFile],
+) -> tuple[str, ...]:
+    """The files of which nobody says that their pixels show nobody, as the records tell."""
+    found = []
+    for source, record in zip(sources, records, strict=True):
+        with suppress(BlobMissing):  # a store that lost it since: the record file tells
+            entries = open_held(exchange, issuer, record).manifest.files
+            found += [
+                name
+                for name, entry in zip(source.files, entries, strict=True)
+                if entry.meta.get(SAID_CLEAN) == 0
+            ]
+    return tuple(found)
 
 
 class _Work:
@@ -215,26 +237,52 @@ class _Work:
         self._progress = progress
 
     def seal_all(self, sources: Sequence[Source], found: dict[int, Draft]) -> list[RecordFile]:
-        """The record files of all sources; what an earlier run sealed is taken from it."""
-        records = []
-        for place, source in enumerate(sources):
-            step = f"seal study {place + 1} of {len(sources)}"
-            draft = found.get(place)
-            fresh = draft and draft.edition == source.edition
-            if draft and fresh and draft.lasts(self._exchange.store):
-                size = source.size_bytes
-                self._progress(f"{step}: kept from an earlier run", size, size)
-                records.append(replace(draft.file, label=source.label))
-                self.resumed += 1
-                continue
-            if draft:
-                if fresh and draft.kept:
-                    self.lost.append(source.name)
-                self._drafts.let_go(self._exchange.store, place, draft)
-            records.append(self._seal(place, source, step))
-        return records
+        """The record files of all sources; what an earlier run sealed is taken from it.
 
-    def _seal(self, place: int, source: Source, step: str) -> RecordFile:
+        All contents are made before anything is stored: one that is refused stops it all.
+        """
+        kept = self._kept(sources, found)
+        with Scratch(self._issuer.vault.path("scratch").parent) as scratch:
+            made = {
+                place: self._make(source, scratch, f"{place + 1} of {len(sources)}")
+                for place, source in enumerate(sources)
+                if place not in kept
+            }
+            for place, draft in found.items():
+                if place not in kept:
+                    self._drafts.let_go(self._exchange.store, place, draft)
+            return [
+                kept.get(place) or self._seal(place, source, made[place], len(sources))
+                for place, source in enumerate(sources)
+            ]
+
+    def _kept(self, sources: Sequence[Source], found: dict[int, Draft]) -> dict[int, RecordFile]:
+        """The record files of what an earlier run sealed, where all of it is as it was."""
+        kept = {}
+        for place, draft in found.items():
+            source = sources[place]
+            if draft.edition != source.edition:
+                continue
+            if draft.lasts(self._exchange.store):
+                size, step = source.size_bytes, f"seal study {place + 1} of {len(sources)}"
+                self._progress(f"{step}: kept from an earlier run", size, size)
+                kept[place] = replace(draft.file, label=source.label)
+                self.resumed += 1
+            elif draft.kept:
+                self.lost.append(source.name)
+        return kept
+
+    def _make(self, source: Source, scratch: Scratch, which: str) -> Content:
+        done = 0
+
+        def made(size_bytes: int) -> None:
+            nonlocal done
+            done += size_bytes
+            self._progress(f"prepare study {which}", done, source.size_bytes)
+
+        return source.make(self._exchange, scratch, made)
+
+    def _seal(self, place: int, source: Source, content: Content, count: int) -> RecordFile:
         salt = secrets.token_bytes(_SALT_BYTES)
         seed = secrets.token_bytes(_SALT_BYTES)
         scalar = keys.record_scalar(self._issuer.keys.root_secret, seed)
@@ -245,7 +293,7 @@ class _Work:
                 salt=salt,
                 cid=blob.cid,
                 size_bytes=blob.size_bytes,
-                kind=KIND_DICOM_STUDY,
+                kind=source.kind,
                 patient=source.patient,
                 issuer=self._issuer.address,
                 key_commitment=keys.key_commitment(keys.commitment_point(scalar), salt),
@@ -256,9 +304,10 @@ class _Work:
             )
             return new_draft(self._exchange, source.name, source.edition, record)
 
-        buffers = envelope.seal_record(source.files, content_key, salt)
+        buffers = envelope.seal_record(content.files, content_key, salt, source.kind, content.meta)
+        step, size = f"seal study {place + 1} of {count}", sum(f.size_bytes for f in content.files)
         blob = self._exchange.store.put(
-            _counted(buffers, step, source.size_bytes, self._progress),
+            _counted(buffers, step, size, self._progress),
             announce=lambda blob: self._drafts.write(place, draft_of(blob)),
         )
         draft = replace(draft_of(blob), kept=True)

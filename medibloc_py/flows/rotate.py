@@ -7,32 +7,24 @@ the two are one study: only the new record file says what it replaces.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import BinaryIO
 
-from medibloc_py.crypto import ids, keys
+from medibloc_py.crypto import ids
 from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.envelope import SourceFile
-from medibloc_py.errors import BlobMissing, InvalidValue, NotIssuer, RecordReplaced
-from medibloc_py.flows.access import OpenedRecord
+from medibloc_py.errors import InvalidValue, NotIssuer, RecordReplaced
+from medibloc_py.flows.access import OpenedRecord, open_held
 from medibloc_py.flows.drafts import waiting_drafts
-from medibloc_py.flows.held import held_record, id_of, keep_record, scalar_of, successor_of
+from medibloc_py.flows.held import held_record, id_of, keep_record, successor_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.flows.publish import (
-    Publication,
-    Source,
-    publishing_sources,
-    require_accredited,
-)
-from medibloc_py.model import KIND_DICOM_STUDY, RecordId
+from medibloc_py.flows.publish import Publication, publishing_sources, require_accredited
+from medibloc_py.flows.scratch import Scratch, plain_file
+from medibloc_py.flows.sources import Content, Made, Source
+from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, RecordId
 from medibloc_py.storage import cid_bytes
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
 
 
 @contextmanager
@@ -71,7 +63,7 @@ def rotating(
     for file in held:
         if file.issuer != issuer.address:
             raise NotIssuer(account=issuer.address, record=id_of(file), issuer=file.issuer)
-        if file.kind != KIND_DICOM_STUDY:
+        if file.kind not in (KIND_DICOM_STUDY, KIND_TREATMENT_STUDY):
             raise InvalidValue(name="the kind of record", given=file.kind, allowed="a study")
     _require_newest(issuer, records)
     require_accredited(exchange, issuer)
@@ -96,18 +88,6 @@ def rotate(
         return done
 
 
-def open_held(exchange: Exchange, holder: Identity, file: RecordFile) -> OpenedRecord:
-    """Opens a record by its file.
-
-    Raises:
-        BlobMissing: the store does not have it.
-    """
-    if not exchange.store.has(file.cid):
-        raise BlobMissing(cid=file.cid)
-    key = keys.cek(keys.record_point(scalar_of(holder, file)), file.salt)
-    return OpenedRecord(exchange.store, id_of(file), file.cid, file.size_bytes, key, file.salt)
-
-
 def _require_newest(issuer: Identity, records: Sequence[RecordId]) -> None:
     """Raises `RecordReplaced` for one that was rotated, unless that very run is gone on with."""
     waiting = {id_of(draft.file) for draft in waiting_drafts(issuer)}
@@ -118,42 +98,27 @@ def _require_newest(issuer: Identity, records: Sequence[RecordId]) -> None:
 
 
 def _source(opened: OpenedRecord, file: RecordFile) -> Source:
+    entries = opened.manifest.files
+
+    def make(_exchange: Exchange, _scratch: Scratch, _made: Made) -> Content:
+        """The same files and facts: the receipt of what was done to them stays true."""
+        files = tuple(
+            SourceFile(entry.name, entry.size_bytes, _opener(opened, index), entry.meta)
+            for index, entry in enumerate(entries)
+        )
+        return Content(files, opened.manifest.meta)
+
     return Source(
         name=f"record 0x{opened.record.hex()}",
         patient=file.patient,
         label=file.label,
-        files=tuple(
-            SourceFile(entry.name, entry.size_bytes, partial(_plain, opened, index), entry.meta)
-            for index, entry in enumerate(opened.manifest.files)
-        ),
+        kind=file.kind,
         edition=ids.content_digest(cid_bytes(file.cid)),
+        size_bytes=sum(entry.size_bytes for entry in entries),
+        files=tuple(entry.name for entry in entries),
+        make=make,
     )
 
 
-def _plain(opened: OpenedRecord, index: int) -> BinaryIO:
-    return cast("BinaryIO", _Plain(opened.stream(index)))
-
-
-class _Plain(io.RawIOBase):
-    """Plaintext as a file; its end is reached only if all of the sealed stream holds."""
-
-    def __init__(self, buffers: Iterator[bytes]) -> None:
-        self._buffers = buffers
-        self._rest = memoryview(b"")
-
-    def readable(self) -> bool:
-        """Yes."""
-        return True
-
-    def readinto(self, target: WriteableBuffer, /) -> int:
-        """Fills as much of `target` as is at hand; 0 at the end."""
-        view = memoryview(target).cast("B")
-        while not self._rest:
-            buffer = next(self._buffers, None)
-            if buffer is None:
-                return 0
-            self._rest = memoryview(buffer)
-        size = min(len(view), len(self._rest))
-        view[:size] = self._rest[:size]
-        self._rest = self._rest[size:]
-        return size
+def _opener(opened: OpenedRecord, index: int) -> Callable[[], BinaryIO]:
+    return lambda: plain_file(opened.stream(index))
