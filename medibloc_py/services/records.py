@@ -49,9 +49,9 @@ class RecordsService(Room):
         successor = self._successor(issuer, root) if superseded else None
         return Batch(issuer, root, registered_at, count, successor)
 
-    def batches(self, issuer: Address | None = None) -> list[Batch]:
-        """Reads all batches, or an issuer's, in the order they were registered."""
-        events = self._events("Registered", issuer=issuer)
+    def batches(self, issuer: Address | None = None, root: Root | None = None) -> list[Batch]:
+        """Reads all batches, or an issuer's, or those of one root, as they were registered."""
+        events = self._events("Registered", issuer=issuer, root=root)
         return [self.batch(event.args["issuer"], Root(event.args["root"])) for event in events]
 
     def open(
