@@ -22,9 +22,7 @@ class InstanceMismatched(InputError):
 class InstanceConflicts(RefusedError):
     """Other bytes under a UID that was taken before."""
 
-    what = (
-        "An instance was not taken: its UID was taken before, with other bytes, in study {study}."
-    )
+    what = "An instance was not taken: study {study} has its UID with other bytes."
     fix = (
         "What was taken first stays as it is. A changed instance needs a SOP Instance UID of "
         "its own."

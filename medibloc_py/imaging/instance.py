@@ -23,7 +23,7 @@ _MAGIC: Final = b"DICM"
 _GROUP_LENGTH: Final = struct.Struct("<HH2sHI")
 _UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
 _NUMBER: Final = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
-_LONGEST_ID: Final = 64
+_LONGEST: Final = 256
 _TAGS: Final = (
     "SpecificCharacterSet",
     "SOPClassUID",
@@ -115,4 +115,7 @@ def _number(header: Dataset) -> int:
 
 def _text(header: Dataset, keyword: str) -> str:
     value = header.get(keyword)
-    return "" if value is None else str(value).strip(" \0")[:_LONGEST_ID]
+    text = "" if value is None else str(value).strip(" \0")
+    if len(text) > _LONGEST:  # cut off, it could be that of another patient
+        raise InstanceUnusable(reason=f"its {keyword} is too long")
+    return text
