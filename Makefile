@@ -155,13 +155,22 @@ web: setup ## Second reader in JavaScript, under Node
 
 # Among all tests a tenth of the signed acts; `make differential` by itself takes all 10,000 of each.
 contracts: export DIFFERENTIAL_ACTS ?= 1000
-contracts: forge differential brownie-anvil brownie-ganache ## Contract tests: forge, Python beside Solidity, brownie on two chains
+contracts: forge differential ## Contract tests: forge, Python beside Solidity, brownie on two chains
+	$(MAKE) --jobs 2 --output-sync=target brownie-anvil brownie-ganache
 
-# Brownie keeps files in the home folder; this one stays in the checkout.
-BROWNIE := HOME=$(CACHE)/home $(BROWNIE_VENV)/bin/brownie
+# Brownie keeps files in the home folder, and one build folder for all chains: each chain has a home
+# and a copy of the project in this checkout, so that both run at once.
+BROWNIE_COPIES := brownie-config.yaml brownie_hooks.py foundry.toml contracts scripts tests
+brownie-anvil: export MEDIBLOC_RPC_ANVIL ?= http://127.0.0.1:8545
+brownie-ganache: export MEDIBLOC_RPC_GANACHE ?= http://127.0.0.1:8546
 brownie-anvil brownie-ganache: brownie-%: setup $(BROWNIE_VENV)/.ready ## Contracts: brownie's tests on that chain
-	mkdir -p $(CACHE)/home
-	$(BROWNIE) test --network $*
+	here=$(CACHE)/brownie/$*
+	mkdir -p $$here/home $$here/project
+	cd $$here/project
+	rm -rf $(BROWNIE_COPIES)
+	cp -r $(addprefix $(ROOT)/,$(BROWNIE_COPIES)) .
+	ln -sfn $(addprefix $(ROOT)/,medibloc_py tools .cache .venv) .
+	HOME=$$here/home $(BROWNIE_VENV)/bin/brownie test --network $*
 
 # Other draws each time; to see a failure again, give the seed: `FOUNDRY_FUZZ_SEED=0x... make forge`.
 NEW_SEED := $$(od -An -N8 -tx8 /dev/urandom | tr -d ' ')
