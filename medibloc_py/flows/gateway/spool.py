@@ -90,6 +90,14 @@ class Spool:
         self._cipher = cipher
         self._reserve_bytes = reserve_bytes
         make_folder(self._instances)
+        self.name = self._named()
+
+    def _named(self) -> str:
+        """What tells this spool from one that was here before: drawn once, 16 hex digits."""
+        with self.database.writing() as write:
+            write("INSERT OR IGNORE INTO note VALUES ('name', 0, ?)", secrets.token_hex(8))
+            ((name,),) = write("SELECT text FROM note WHERE name = 'name'")
+        return str(name)
 
     # In.
 

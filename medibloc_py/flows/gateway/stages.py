@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from medibloc_py.errors import MediBlocError, StudyNotSpooled
+from medibloc_py.errors import StudyNotSpooled
 from medibloc_py.flows import papers
 from medibloc_py.flows.gateway.cipher import SpoolCipher
 from medibloc_py.flows.gateway.database import Database
@@ -147,12 +147,12 @@ class Stages:
             )  # fmt: skip
             write("DELETE FROM batch WHERE number = ?", batch.number)
 
-    def refuse(self, number: int, error: MediBlocError) -> None:
+    def refuse(self, number: int, reason: str) -> None:
         """Sets a study aside that cannot be published as it is."""
         with self._database.writing() as write:
             write(
                 "UPDATE study SET state = ?, error = ? WHERE number = ? AND state = ?",
-                State.REFUSED, str(error), number, State.GROUPED,
+                State.REFUSED, reason, number, State.GROUPED,
             )  # fmt: skip
 
     # By hand.
