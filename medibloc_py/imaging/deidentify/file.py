@@ -13,19 +13,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import DeidentificationRefused, NotDicom, StudyUnreadable
+from medibloc_py.imaging.deidentify.cut import PIXELS, read_whole
+from medibloc_py.imaging.deidentify.dicomdir import Directory
 from medibloc_py.imaging.deidentify.items import Cleaner
 from medibloc_py.imaging.deidentify.keyed import Pseudonyms
 from medibloc_py.imaging.deidentify.options import BASIC, EDITION, Option, chosen
 from medibloc_py.imaging.deidentify.raw import text_of
-from medibloc_py.imaging.parsing import DicomSource, parse_failures, plain_syntax, reason_of
+from medibloc_py.imaging.deidentify.rules import DIRECTORY
+from medibloc_py.imaging.parsing import parse_failures, plain_syntax, reason_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 
 IMPLEMENTATION_UID: Final = "2.25.253193526834297184212437018205216306449"
 _UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
-_DIRECTORY: Final = "1.2.840.10008.1.3.10"
-_PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _SOP_CLASS, _SOP_INSTANCE, _BURNED_IN = 0x00080016, 0x00080018, 0x00280301
 _DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
 _PDF: Final = _DOCUMENTS + "1"
@@ -118,15 +119,11 @@ def file_bytes(source: bytes | Path | FileDataset, name: str) -> bytes:
 def _deidentify(
     data: bytes, pseudonyms: Pseudonyms, options: frozenset[Option], name: str
 ) -> Deidentified:
-    from pydicom import dcmread
-
-    dataset = dcmread(DicomSource(BytesIO(data)), force=True)
+    dataset = read_whole(data, name)
     meta = dataset.file_meta
     sop_class = _uid(text_of(dataset, _SOP_CLASS)) or _uid(meta.get("MediaStorageSOPClassUID"))
     if not (sop_class or _has_pixels(dataset) or (dataset.preamble and meta)):
         raise NotDicom(path=name, reason="it has neither a SOP class nor pixels")
-    if len(dataset) == 0:  # pydicom gives nothing of a data set whose end is missing
-        raise DeidentificationRefused(name=name, reason="it is cut off")
     _admit(sop_class, name)
     burned_in = text_of(dataset, _BURNED_IN).upper()
     if burned_in == "YES":
@@ -135,25 +132,28 @@ def _deidentify(
         )
     said_clean = burned_in == "NO" or not _has_pixels(dataset)
     syntax = _uid(meta.get("TransferSyntaxUID")) or plain_syntax(dataset)
+    directory = Directory(dataset) if sop_class == DIRECTORY else None
     cleaner = Cleaner(dataset, pseudonyms, options, sop_class)
     cleaner.clean(dataset)
+    counts = cleaner.counts
+    if directory is not None:
+        counts += directory.clean(pseudonyms, options)
     if sop_class == _PDF:
         _put_document(dataset)
     _declare(dataset, options)
-    dataset.file_meta = _file_meta(sop_class, text_of(dataset, _SOP_INSTANCE), syntax)
+    medium = _uid(meta.get("MediaStorageSOPInstanceUID"))  # all that a DICOMDIR is known by
+    if Option.RETAIN_UIDS not in options:
+        medium = cleaner.mapped(medium)
+    dataset.file_meta = _file_meta(sop_class, text_of(dataset, _SOP_INSTANCE) or medium, syntax)
     dataset.preamble = bytes(128)
     return Deidentified(
-        _written(dataset),
-        {act.name.lower(): count for act, count in sorted(cleaner.counts.items(), key=str)},
+        directory.linked(lambda: _written(dataset)) if directory else _written(dataset),
+        {act.name.lower(): count for act, count in sorted(counts.items(), key=str)},
         said_clean,
     )
 
 
 def _admit(sop_class: str, name: str) -> None:
-    if sop_class == _DIRECTORY:
-        raise DeidentificationRefused(
-            name=name, reason="a DICOMDIR names files that get other names; make a new one instead"
-        )
     if sop_class.startswith(_DOCUMENTS) and sop_class != _PDF:
         raise DeidentificationRefused(
             name=name, reason="it is a document, and not a PDF: nothing can take its place"
@@ -167,7 +167,7 @@ def _uid(value: object) -> str:
 
 
 def _has_pixels(dataset: Dataset) -> bool:
-    return any(tag in dataset for tag in _PIXELS)
+    return any(tag in dataset for tag in PIXELS)
 
 
 def _put_document(dataset: Dataset) -> None:

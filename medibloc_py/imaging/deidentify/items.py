@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -41,15 +42,28 @@ class Cleaner:
     """
 
     def __init__(
-        self, root: Dataset, pseudonyms: Pseudonyms, options: frozenset[Option], sop_class: str
+        self,
+        root: Dataset,
+        pseudonyms: Pseudonyms,
+        options: frozenset[Option],
+        sop_class: str,
+        others: Sequence[Dataset] = (),
     ) -> None:
-        """Take what the file's patient is called, before it is removed."""
+        """Take what the file's patient is called, before it is removed.
+
+        Args:
+            root: what names the patient.
+            pseudonyms: the keyed map.
+            options: options of the profile.
+            sop_class: of the file.
+            others: data sets that name others whose words no description may keep.
+        """
         self.counts: Counter[Act] = Counter()
         self._options = options
         self._pseudonyms = pseudonyms
         self._rules = rules_for(options, sop_class)
         self._sop_class = sop_class
-        self._naming = [text_of(root, tag) for tag in _NAMING]
+        self._naming = [text_of(each, tag) for each in (root, *others) for tag in _NAMING]
         # Who has no id is known by the name, and who has none by the study.
         self._patient = next(
             filter(None, (text_of(root, tag) for tag in (0x00100020, 0x00100010, 0x0020000D))), ""
@@ -122,9 +136,11 @@ class Cleaner:
             return b""
         if act is Act.PSEUDONYM:
             return encoded(self._pseudonyms.patient(self._patient))
+        if act is Act.FILE_NAME:
+            return encoded(self._pseudonyms.file(plain(element.value)))
         values = plain(element.value).split("\\")
         if act in (Act.MAP_UID, Act.KEEP_UID):
-            return encoded("\\".join(map(self._mapped, values)), pad=b"\0")
+            return encoded("\\".join(map(self.mapped, values)), pad=b"\0")
         if act is Act.WORDS:
             words = [known_words(each, self._names) for each in values]
             return encoded("\\".join(words)) if any(words) else dummy(vr)
@@ -132,7 +148,8 @@ class Cleaner:
             return self._shifted(vr, values)
         return dummy(vr)
 
-    def _mapped(self, uid: str) -> str:
+    def mapped(self, uid: str) -> str:
+        """The UID that stands for another; those of the standard stand for themselves."""
         from pydicom._uid_dict import UID_dictionary
 
         return uid if not uid or uid in UID_dictionary else self._pseudonyms.uid(uid)

@@ -46,6 +46,11 @@ class Pseudonyms:
         """The name that stands for a patient, 18 characters."""
         return "P-" + self._digest("patient", patient)[:_NAME_BYTES].hex().upper()
 
+    def file(self, name: str) -> str:
+        """The File ID that stands for another: two components (PS3.10 8.2)."""
+        digits = self._digest("file", name)[:_NAME_BYTES].hex().upper()
+        return f"{digits[:_NAME_BYTES]}\\{digits[_NAME_BYTES:]}"
+
     def shift(self, patient: str, value: str) -> str | None:
         """A date (DA) or date and time (DT) of a patient, moved; none if it is neither.
 

@@ -22,6 +22,10 @@ TOP: Final = 0
 PATIENT_NAME: Final = 0x00100010
 PATIENT_ID: Final = 0x00100020
 CONTENT: Final = 0x0040A730
+RECORDS: Final = 0x00041220
+DIRECTORY: Final = "1.2.840.10008.1.3.10"
+"""The class of a DICOMDIR."""
+_DIRECTORY_GROUP: Final = 0x0004
 _CODED: Final = frozenset({0x00080100, 0x00080104, 0x00080119, 0x00080120})
 _SCHEME: Final = 0x00080102
 # Groups of a patient and a visit: of what the profile does not name here only codes stay.
@@ -53,6 +57,7 @@ class Act(Enum):
     """One item, of nothing but what it needs to be valid."""
     CONTENT = auto()
     """Keep the content items that are known to be safe."""
+    FILE_NAME = auto()
 
 
 @lru_cache(maxsize=256)
@@ -70,6 +75,7 @@ class Rules:
         """Take the options; `reducing` is for an item of which only the form must stay."""
         self._columns = [each.column for each in options if each.column]
         self._modules = tables.modules(sop_class)
+        self._of_directory = tables.directory() if sop_class == DIRECTORY else {}
         self.reducing = reducing
         self._decided: dict[tuple[int, int, str | None], tuple[Act, str]] = {}
 
@@ -102,6 +108,8 @@ class Rules:
         vr = declared or "UN"
         if known and (vr == "UN" or not _same_kind(vr, known)):
             vr = known[0]
+        if tag >> 16 == _DIRECTORY_GROUP and declared in (None, "UN", vr):
+            return self._in_directory(where, tag, vr), vr
         if _never_kept(tag) or vr == "UN":
             return Act.REMOVE, vr
         need = self._need(where, tag)
@@ -111,6 +119,12 @@ class Rules:
         if not known or declared not in (None, "UN", vr):  # a VR that hides another kind of value
             return Act.REMOVE, vr
         return self._by_allow_list(tag, vr, need), vr
+
+    def _in_directory(self, where: int, tag: int, vr: str) -> Act:
+        action = self._of_directory.get((f"{where:08x}", tag))
+        if action == "U":
+            return self._mapped()
+        return {"K": _kept(vr), "Z": Act.EMPTY, "F": Act.FILE_NAME}.get(action or "", Act.REMOVE)
 
     def _need(self, where: int, tag: int) -> int:
         places = self._modules if where == TOP else (f"{where:08x}",)
@@ -182,8 +196,10 @@ def _basic(tag: int, vr: str, need: int, action: str) -> Act:
     alternatives = action.split("/")
     if need == 0 and "X" in alternatives:
         return Act.REMOVE
+    if "Z" in alternatives and tag in (PATIENT_NAME, PATIENT_ID):
+        return Act.PSEUDONYM
     if need != 1 and (alternatives == ["X"] or "Z" in alternatives):
-        return Act.PSEUDONYM if tag in (PATIENT_NAME, PATIENT_ID) else Act.EMPTY
+        return Act.EMPTY
     if vr == "UI":
         return Act.MAP_UID
     return Act.REDUCE if vr == "SQ" else Act.DUMMY

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Final, NamedTuple
 
 _NEEDS: Final = {"1": 1, "1C": 1, "2": 2, "2C": 2}
+_WHERE: Final = {"top": "00000000", "record": "00041220"}
 # Repeating groups of PS3.6: every second group from here, sixteen of them.
 _REPEATING: Final = {0x50: "50xx", 0x60: "60xx"}
 
@@ -70,8 +71,21 @@ def required() -> dict[tuple[str, int], int]:
 
     An attribute that is there met its condition, so 1C counts as 1 and 2C as 2.
     """
+    rows = (*_rows("required.csv"), *_rows("directory.csv"))
     return {
-        (row["where"], int(row["tag"], 16)): _NEEDS[row["type"]] for row in _rows("required.csv")
+        (_WHERE.get(row["where"], row["where"]), int(row["tag"], 16)): _NEEDS[row["type"]]
+        for row in rows
+        if row["type"]
+    }
+
+
+@cache
+def directory() -> dict[tuple[str, int], str]:
+    """What becomes of the attributes of group 0004, by the sequence they are in and their tag."""
+    return {
+        (_WHERE[row["where"]], int(row["tag"], 16)): row["action"]
+        for row in _rows("directory.csv")
+        if row["action"]
     }
 
 

@@ -54,6 +54,7 @@ _DEFINED: Final = frozenset(
         "VerificationFlag",
     ]
 )
+_FILE_ID: Final = re.compile(r"File(Set)?ID$")
 _ID: Final = re.compile(r"PatientIDs?$|AccessionNumber|AdmissionID|Telephone|Address$|BirthName")
 _CLASS: Final = re.compile(r"(Class|Syntax)UID")
 _PUBLIC_UID: Final = b"1.2.840.10008."
@@ -113,6 +114,7 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
     texts: dict[bytes, int] = {}
     # Values that stand in the output by right, for any text, and even for a name.
     harmless, certain = {each.lower() for each in DUMMIES}, set[bytes]()
+    numbers = set[bytes]()  # a file may be called by the number of its instance
     for each in original.values:
         value = original.data[each.start : each.end].strip(b"\0 ")
         vr = vr_of(each, value)
@@ -125,6 +127,8 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
             certain |= _values_and_words(value)
         elif vr in ("CS", "technical", "class"):
             harmless |= _values_and_words(value)
+        elif vr == "IS":
+            numbers.add(value)
         elif vr == "UI":
             if sought.uids:
                 texts.update((uid, each.tag) for uid in _uids(value))
@@ -141,6 +145,8 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
     for text, tag in texts.items():
         small = text.lower()
         if len(text) < MIN_CHARS or small in certain or (small in harmless and not _tells(tag)):
+            continue
+        if text in numbers and _FILE_ID.search(_named(tag)[0]):
             continue
         if not (is_private(tag) and small in joined):  # a model's name, cut off
             found += _encodings(text, tag, charset)
@@ -195,6 +201,8 @@ def vr_of(value: Value, data: bytes) -> str:
     vr = value.vr if value.vr not in ("", "UN") else known
     if vr == "UI" and _CLASS.search(name):
         return "class"
+    if vr == "CS" and _FILE_ID.search(name):
+        return "LO"  # what its writer called a file may be an id or a name
     if vr in TEXTS and name and _TECHNICAL.search(name):
         return "technical"
     if vr in ("", "UN", "OB") and len(data) < 1 << 16 and _PRINTABLE.fullmatch(data):

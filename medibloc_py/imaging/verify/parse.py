@@ -47,7 +47,11 @@ class Value(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """A file as the check sees it: its bytes, inflated if they were deflated, and its values."""
+    """A file as the check sees it: its bytes and its values.
+
+    The bytes are inflated if they were deflated. Of pixels that the file's end cuts off the
+    last item is given the length that it has.
+    """
 
     data: bytes
     values: list[Value]
@@ -72,8 +76,20 @@ def parse(data: bytes, limit: int = 1 << 30) -> Parsed:
         inflater = zlib.decompressobj(-zlib.MAX_WBITS)
         with suppress(zlib.error):  # what does not inflate is searched as it stands
             data = data[:at] + inflater.decompress(data[at:], limit)
-    values += _Reader(data, ">" if _is_big(data, at, syntax) else "<").data_set(at)
+    reader = _Reader(data, ">" if _is_big(data, at, syntax) else "<")
+    values += reader.data_set(at)
+    if reader.cut is not None:
+        data = _closed(data, reader.cut)
+        values[-1] = values[-1]._replace(end=len(data))
     return Parsed(data, values)
+
+
+def _closed(data: bytes, item: int) -> bytes:
+    """The same with its last item of pixels as long as what is there of it, in whole pairs."""
+    left = (len(data) - item - 8) & ~1
+    if left <= 0:
+        return data[:item]
+    return data[: item + 4] + struct.pack("<I", left) + data[item + 8 : item + 8 + left]
 
 
 def _is_big(data: bytes, at: int, syntax: bytes) -> bool:
@@ -86,6 +102,7 @@ def _is_big(data: bytes, at: int, syntax: bytes) -> bool:
 
 class _Reader:
     def __init__(self, data: bytes, order: str) -> None:
+        self.cut: int | None = None  # the item of pixels in which the file ends
         self._data = data
         self._tag = struct.Struct(f"{order}HH").unpack_from
         self._u32 = struct.Struct(f"{order}I").unpack_from
@@ -116,6 +133,8 @@ class _Reader:
         ):
             return self._items(inside, start, end if length == _UNDEFINED else start + length, end)
         stop = end if length == _UNDEFINED else min(start + length, end)
+        if inside == (_PIXELS,) and length != _UNDEFINED and stop < start + length:
+            stop -= (stop - start) % 2  # cut off: of a number half is nothing
         return [Value(inside, vr, start, stop)], stop
 
     @staticmethod
@@ -182,6 +201,10 @@ class _Reader:
             if (group, element) == (0xFFFE, 0xE0DD):
                 return [Value(path, vr, start, at)], at + 8
             if (group, element) != (0xFFFE, 0xE000):
+                return [Value(path, vr, start, end)], end
+            if at + 8 + length > end:
                 break
             at += 8 + length
+        if len(path) == 1:
+            self.cut = at
         return [Value(path, vr, start, end)], end

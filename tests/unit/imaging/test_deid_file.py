@@ -32,7 +32,7 @@ DICOM = [
     path
     for path in ALL
     if path.suffix not in {".json", ".dump", ".gz", ".zip", ".md", ".txt"}
-    if path.name not in NOT_DICOM and not path.name.startswith("DICOMDIR")
+    if path.name not in NOT_DICOM
 ]
 
 
@@ -277,7 +277,6 @@ def test_a_document_becomes_an_empty_page(pseudonyms: Pseudonyms) -> None:
 @pytest.mark.parametrize(
     ("path", "reason"),
     [
-        (sample("dicomdirtests/DICOMDIR"), "DICOMDIR"),
         (sample("rtplan.dump"), ""),
     ],
 )
