@@ -15,11 +15,14 @@ from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, KeyPrint, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32
+from medibloc_py.imaging.deidentify.options import Option
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client
     from medibloc_py.flows.publish import Publication
     from medibloc_py.model import Address, RecordId
+
+_NAMES_SHOWN = 5
 
 app = typer.Typer(no_args_is_help=True, help="Records: sealed studies and who holds them.")
 
@@ -37,13 +40,28 @@ def publish(
         Path | None,
         typer.Option(help="Folder for the record files to hand to the patients."),
     ] = None,
+    treatment: Annotated[
+        bool,
+        typer.Option("--treatment", help="Keep who the patient is: for treatment only."),
+    ] = False,
+    option: Annotated[
+        list[Option] | None,
+        typer.Option(help="An option of DICOM PS3.15 E, by the standard's name; repeatable."),
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Seal studies, store them, and register all of them with one transaction.
+    """De-identify studies, seal and store them, and register all with one transaction.
 
-    What is published is the file as it is: publish for research only what has been
-    de-identified before. With --out, each record's file is sealed to its patient, who
-    takes it over with `medibloc record import`.
+    Each file loses who the patient is, by the profile of `medibloc imaging deidentify`, and
+    is checked by other means; a file that does not pass stops it all before anything is
+    stored. A signed receipt of it lies in each record. The account's pseudonyms are the same
+    in all its studies.
+
+    With --treatment the files stay as they are. Such a record can be granted for treatment
+    only, and never sold.
+
+    With --out, each record's file is sealed to its patient, who takes it over with
+    `medibloc record import`.
 
     Was it stopped or killed, the same command goes on where it was: what is sealed is not
     sealed again, what is registered is not sent again. `medibloc record drafts` lists what
@@ -54,12 +72,15 @@ def publish(
     from medibloc_py.flows.publish import StudyToPublish
 
     session: Session = context.obj
+    asked = tuple(each.value for each in option or ())
     studies = []
     for given in paths:
         patient, separator, path = given.partition("=")
         if not separator:
             raise InvalidValue(name="study", given=given, allowed="like PATIENT=PATH")
-        studies.append(StudyToPublish(Path(path), session.address(patient), label))
+        studies.append(
+            StudyToPublish(Path(path), session.address(patient), label, treatment, asked)
+        )
     client = session.acting_as(account)
     console = Output(json)
     if out is not None:  # found out before anything is stored
@@ -73,7 +94,9 @@ def publish(
         for held in done.records:
             record = id_of(held)
             file = str(_hand_over(client, record, out)) if out is not None else ""
-            handed.append({"record": record, "patient": held.patient, "file": file})
+            handed.append(
+                {"record": record, "patient": held.patient, "kind": held.kind, "file": file}
+            )
             rows.append(("0x" + record.hex(), held.patient, f"{held.size_bytes:,}", file))
         console.table(
             {
@@ -83,13 +106,14 @@ def publish(
                 "resumed": done.resumed,
                 "changed": done.changed,
                 "lost": done.lost,
+                "burned_in": done.burned_in,
             },
             _title(done),
             ("record", "patient", "sealed bytes", "record file"),
             rows,
         )
         if not json:
-            console.result(None, _remarks(done))
+            console.result(None, [*_remarks(done), *_of_identity(done, treatment)])
 
 
 def _title(done: Publication) -> str:
@@ -110,6 +134,25 @@ def _remarks(done: Publication) -> list[str]:
         for name in done.lost
     ]
     return lines
+
+
+def _of_identity(done: Publication, treatment: bool) -> list[str]:
+    """What the publisher must know of who can be recognised."""
+    if treatment:
+        return [
+            "Published as it came, with who the patient is: it can be granted for treatment "
+            "only, and never sold."
+        ]
+    if not done.burned_in:
+        return []
+    shown = ", ".join(done.burned_in[:_NAMES_SHOWN])
+    more = len(done.burned_in) - _NAMES_SHOWN
+    return [
+        f"Pixels nobody looked at, which may show a name or a face: {shown}"
+        + (f" and {more} more." if more > 0 else "."),
+        "Publish with `--option clean-pixel-data`, or look at the files with "
+        "`medibloc imaging review`.",
+    ]
 
 
 def _hand_over(

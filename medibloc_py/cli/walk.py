@@ -72,6 +72,7 @@ class Walk:
         self.report = Report()
         self._clients: dict[str, Client] = {}
         self._records: dict[str, RecordId] = {}
+        self._to_treat: RecordId
         self._sources: dict[str, Path] = {}
         self._last_quote = b""
 
@@ -156,16 +157,25 @@ class Walk:
             StudyToPublish(path, self._address(name), f"study of {name}")
             for name, path in self._sources.items()
         ]
-        with self._step("hospital-a", f"seal, store, register {len(studies)} studies") as step:
+        what = f"de-identify, seal, register {len(studies)} studies"
+        with self._step("hospital-a", what) as step:
             done = hospital.publish(studies)
             if done.receipt is not None:  # as it is in an empty home
                 self._took(step, done.receipt, "register")
         self.report.records = len(done.records)
         for name, held in zip(STUDIES, done.records, strict=True):
-            record = id_of(held)
-            with self._step(name, "take over the record file"):
-                paper = hospital.hand_over(record)
-                self._records[name] = self._clients[name].import_record(paper, f"{name}'s file")
+            self._records[name] = self._hand_over(id_of(held), name)
+        as_it_is = StudyToPublish(self._sources["alice"], self._address("alice"), treatment=True)
+        with self._step("hospital-a", "seal alice's study as it is, for treatment only") as step:
+            done = hospital.publish([as_it_is])
+            if done.receipt is not None:
+                self._took(step, done.receipt)
+        self._to_treat = self._hand_over(id_of(done.records[0]), "alice")
+
+    def _hand_over(self, record: RecordId, name: str) -> RecordId:
+        with self._step(name, "take over the record file"):
+            paper = self._clients["hospital-a"].hand_over(record)
+            return self._clients[name].import_record(paper, f"{name}'s file")
 
     def _consent(self) -> None:
         for name, (terms, days) in CONSENTS.items():
@@ -177,10 +187,14 @@ class Walk:
 
     def _treat(self) -> None:
         alice, other = self._clients["alice"], self._clients["hospital-b"]
-        record, reader = self._records["alice"], self._address("hospital-b")
+        record, reader = self._to_treat, self._address("hospital-b")
         self._grant(7)
         with self._step("hospital-b", "find the grant on chain, open, compare"):
             self._compare(other.open_granted(record), "alice")
+        self._refuse(
+            "a patient sells a study that says who it is of",
+            lambda: self._sign(record, "alice"),
+        )
         self._refuse(
             "a stranger opens a record granted to another",
             lambda: self._clients["stranger"].open_granted(record),
@@ -198,7 +212,7 @@ class Walk:
         )
 
     def _grant(self, days: int) -> None:
-        record, reader = self._records["alice"], self._address("hospital-b")
+        record, reader = self._to_treat, self._address("hospital-b")
         with self._step("alice", f"grant hospital-b treatment access for {days} days") as step:
             made = self._clients["alice"].grant(record, reader, "TREATMENT", self._in_days(days))
             self._took(step, made.receipt, "grant")
@@ -240,9 +254,9 @@ class Walk:
         )
         with self._step("hospital-a", "settle: show the secret, take the price") as step:
             self._took(step, steward.settle(bought.order_id), "settle")
-        with self._step("researcher", "open every record, compare"):
+        with self._step("researcher", "open every record, check its receipt, compare"):
             for name, opened in zip(STUDIES, buyer.open_dataset(bought.order_id), strict=True):
-                self._compare(opened, name)
+                self._compare(opened, name, self._without_identity)
         self._refuse_bad_openings(bought.order_id)
 
         self._leave_unsettled(listed.listing_id)
@@ -255,17 +269,20 @@ class Walk:
 
     def _contribute(self, name: str) -> Any:
         with self._step(name, "sign the contribution"):
-            return self._clients[name].contribute(
-                self._records[name],
-                steward=self._address("hospital-a"),
-                token=self._token().address,
-                terms=TERMS,
-                min_price=PRICE // 2,
-                max_fee_bps=FEE_BPS,
-                max_total_weight=sum(WEIGHTS.values()),
-                expires_at=self._in_days(90),
-                weight=WEIGHTS[name],
-            )
+            return self._sign(self._records[name], name)
+
+    def _sign(self, record: RecordId, name: str) -> Any:
+        return self._clients[name].contribute(
+            record,
+            steward=self._address("hospital-a"),
+            token=self._token().address,
+            terms=TERMS,
+            min_price=PRICE // 2,
+            max_fee_bps=FEE_BPS,
+            max_total_weight=sum(WEIGHTS.values()),
+            expires_at=self._in_days(90),
+            weight=WEIGHTS[name],
+        )
 
     def _refuse_bad_buyers(self, listing: Listing) -> None:
         from medibloc_py.client import read_request
@@ -404,20 +421,39 @@ class Walk:
         else:
             raise WalkFailed(reason=f"this was not refused: {act}")
 
-    def _compare(self, opened: OpenedRecord, name: str) -> None:
-        """Pixel arrays and bytes must be those of the source, bit for bit."""
+    def _without_identity(self, original: bytes) -> bytes:
+        """What the hospital makes of a file."""
+        from medibloc_py.flows.deidentified import pseudonym_key
+        from medibloc_py.imaging.deidentify import Pseudonyms
+        from medibloc_py.imaging.release import release
+
+        key = pseudonym_key(self._clients["hospital-a"].me)
+        return release(original, Pseudonyms(key)).data
+
+    def _compare(
+        self, opened: OpenedRecord, name: str, made: Callable[[bytes], bytes] | None = None
+    ) -> None:
+        """Pixel arrays must be those of the source, bit for bit, and files what was published.
+
+        Args:
+            opened: the record.
+            name: whose it is.
+            made: what the publisher made of a file; None where it was published as it was.
+        """
         from medibloc_py import imaging
 
         source = imaging.read_study(self._sources[name])
         arrays = opened.arrays()
         if not arrays:
             raise WalkFailed(reason=f"the study of {name} has no pixels")
+        if made and not opened.deidentification:
+            raise WalkFailed(reason=f"no receipt says how the study of {name} lost its identity")
         for index, file in enumerate(source.files):
-            published = file.path.read_bytes()
-            if opened.read(index) != published:
+            original = file.path.read_bytes()
+            if opened.read(index) != (made(original) if made else original):
                 raise WalkFailed(reason=f"file {file.name} of {name} came back different")
             if file.name in arrays:
-                expected, array = imaging.arrays(published, file.name), arrays[file.name]
+                expected, array = imaging.arrays(original, file.name), arrays[file.name]
                 same = array.dtype == expected.dtype and array.shape == expected.shape
                 self.report.arrays_compared += 1
                 if not same or array.tobytes() != expected.tobytes():

@@ -40,7 +40,7 @@ def test_a_grant_leaves_no_object_that_no_grant_names(house: House, step: str) -
         == 1 + (step in ("grant sent", "granted", "object handed out"))
     )
     assert house.blobs() == house.named()
-    assert world["clinic"].open_granted(record).read(0) == CT.read_bytes()
+    assert world["clinic"].open_granted(record).read(0) == world.released(CT)
     world["alice"].revoke_grant(record, clinic)
     assert not house.blobs() & set(objects)
     assert house.parts() == []
@@ -61,7 +61,7 @@ def test_a_signed_grant_leaves_no_object_and_spares_what_was_signed(house: House
     assert len(given.objects()) == 2
     assert house.blobs() == house.named()
     house.run("relay", "send", "second.json", "--as", "bob")
-    assert world["clinic"].open_granted(record).read(0) == CT.read_bytes()
+    assert world["clinic"].open_granted(record).read(0) == world.released(CT)
 
 
 def test_an_object_is_not_let_go_of_while_its_grant_may_be_on_its_way(
@@ -79,7 +79,7 @@ def test_an_object_is_not_let_go_of_while_its_grant_may_be_on_its_way(
     assert len(given.objects()) == 2
     idle_miner()
     assert house.blobs() == house.named()
-    assert world["clinic"].open_granted(record).read(0) == CT.read_bytes()
+    assert world["clinic"].open_granted(record).read(0) == world.released(CT)
 
 
 @pytest.mark.parametrize(("step", "deliveries"), [("object stored", 1), ("grant sent", 2)])
@@ -103,7 +103,7 @@ def test_a_delivery_leaves_no_object_that_no_delivery_names(
     ]
     records = {file.cid for file in held_records(world.me("hospital")).values()}
     assert house.blobs() == records | set(given)
-    assert world["clinic"].open_granted(record).read(0) == CT.read_bytes()
+    assert world["clinic"].open_granted(record).read(0) == world.released(CT)
 
 
 # Opening.
@@ -127,6 +127,7 @@ def test_a_record_is_opened_once_wherever_it_was_killed(house: House) -> None:
     record = id_of(held)
     world["alice"].import_record(world["hospital"].hand_over(record), "file")
     world["alice"].grant(record, clinic, "TREATMENT", world.in_days(1))
+    ct, mr = world.released(CT), world.released(MR)
     for number, step in enumerate(OPEN):
         folder = house.here / f"out-{number}"
         command = ("access", "open", record.hex(), "--as", "clinic", "--out", folder, "--json")
@@ -137,7 +138,7 @@ def test_a_record_is_opened_once_wherever_it_was_killed(house: House) -> None:
         }, step  # fmt: skip
         told = house.run(*command).json
         assert [Path(each["path"]).name for each in told["files"]] == ["0001.dcm", "0002.dcm"], step
-        assert read_all(folder) == {"0001.dcm": CT.read_bytes(), "0002.dcm": MR.read_bytes()}, step
+        assert read_all(folder) == {"0001.dcm": ct, "0002.dcm": mr}, step
         assert not (folder / WORK_FOLDER).exists(), step
     assert house.run(*command, code=3).json["error"] == "FileExists"
 
@@ -148,6 +149,7 @@ def test_a_dataset_is_opened_once_wherever_it_was_killed(house: House) -> None:
     checked = world["researcher"].check_quote(world.quote(listed), "quote", PURPOSE)
     order = world["researcher"].purchase(checked).order_id
     world["hospital"].settle(order)
+    ct, mr = world.released(CT), world.released(MR)
     whole: dict[str, bytes] | None = None
     for step, resumed in {
         "half a file": 0, "file noted": 0, "file in its place": 1, "all saved": 1,
@@ -162,7 +164,7 @@ def test_a_dataset_is_opened_once_wherever_it_was_killed(house: House) -> None:
         assert (remark in told) is bool(resumed), step
         whole = whole or read_all(folder)
         assert read_all(folder) == whole, step
-        assert sorted(whole.values()) == sorted([CT.read_bytes(), MR.read_bytes()])
+        assert sorted(whole.values()) == sorted([ct, mr])
 
 
 # In an IPFS daemon.

@@ -27,7 +27,6 @@ from medibloc_py.errors import (
 from medibloc_py.flows import keyring
 from medibloc_py.flows.decisions import clear_listing, clear_record
 from medibloc_py.flows.parties import fingerprint_of
-from medibloc_py.imaging.samples import sample
 from medibloc_py.model import GENERAL, ZERO_ADDRESS, RecordId, Role, Scope
 from medibloc_py.purpose import COMMERCIAL, HMB, NCU, SENSITIVE, Answer
 from tests.flow.world import DAY, World
@@ -154,7 +153,7 @@ def test_a_delegate_grants_what_was_handed_over(world: World, guardian: Client) 
     assert made.receipt.sender == guardian.me.address
     (event,) = world.exchange.access.grants(record=record, grantee=clinic)
     assert (event.patient, event.by) == (alice, guardian.me.address)
-    source = sample("CT_small.dcm").read_bytes()
+    source = world.released("CT_small.dcm")
     assert world["clinic"].open_granted(record).read(0) == source
     guardian.revoke_grant(record, clinic, patient=alice)
     with pytest.raises(GrantNotFound):

@@ -38,7 +38,7 @@ from medibloc_py.model import ZERO_ADDRESS, Role
 from medibloc_py.purpose import TREATMENT
 from tests.flow.world import World
 
-SOURCE = sample("CT_small.dcm").read_bytes()
+CT = "CT_small.dcm"
 REASON = "Unconscious after a fall; head CT of last week needed to judge the bleeding."
 HALF_AN_HOUR = 1800
 # Who is who: the clinic breaks the glass, the rival keeps the keys, the researcher reviews.
@@ -102,13 +102,13 @@ def test_an_emergency_from_the_fall_to_the_review(world: World) -> None:
     assert world.exchange.store.has(delivered.grant_object)
     assert states(world) == [CaseState.DELIVERED]
     study = world[CLINICIAN].open_granted(record)
-    assert study.read(0) == SOURCE
+    assert study.read(0) == world.released(CT)
     (array,) = study.arrays().values()
-    assert np.array_equal(array, imaging.arrays(SOURCE, "source"))
-    assert array.dtype == imaging.arrays(SOURCE, "source").dtype
+    assert np.array_equal(array, imaging.arrays(sample(CT).read_bytes(), CT))
+    assert array.dtype == imaging.arrays(sample(CT).read_bytes(), CT).dtype
 
     world.chain.increase_time(HALF_AN_HOUR - 5)
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
     world.chain.increase_time(10)
     with pytest.raises(GrantNotFound):
         opened(world)
@@ -205,7 +205,7 @@ def test_the_patient_revokes_at_once(world: World) -> None:
     card = entrust(world)
     break_glass(world, card)
     deliver(world)
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
     world["alice"].revoke_grant(world.records["alice"], world.address(CLINICIAN))
     with pytest.raises(GrantNotFound):
         opened(world)
@@ -228,7 +228,7 @@ def test_only_the_custodian_of_this_emergency_delivers(world: World) -> None:
     # Another custodian from now on: this emergency is still the first one's to answer.
     world["alice"].name_custodian(world.address("bob"), world.in_days(1))
     deliver(world)
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
 
 
 def test_a_key_that_a_node_invented_is_not_delivered_to(world: World) -> None:
@@ -240,7 +240,7 @@ def test_a_key_that_a_node_invented_is_not_delivered_to(world: World) -> None:
         world[CUSTODIAN].deliver(record, clinician, b"\x01" * 32)
     assert caught.value.values["found"] == right
     world[CUSTODIAN].deliver(record, clinician, right)
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
 
 
 def test_a_second_delivery_opens_if_the_first_one_is_lost(world: World) -> None:
@@ -251,7 +251,7 @@ def test_a_second_delivery_opens_if_the_first_one_is_lost(world: World) -> None:
     with pytest.raises(BlobMissing):
         opened(world)
     deliver(world)
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
 
 
 def test_what_is_delivered_is_bound_to_custodian_clinician_and_time(world: World) -> None:

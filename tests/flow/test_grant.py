@@ -43,7 +43,7 @@ from medibloc_py.purpose import TREATMENT
 from medibloc_py.storage import digest_of
 from tests.flow.world import DAY, World
 
-SOURCE = sample("CT_small.dcm").read_bytes()
+CT = "CT_small.dcm"
 
 
 def grant(world: World, purpose: str = "TREATMENT", days: float = 7) -> Any:
@@ -58,9 +58,9 @@ def opened(world: World, reader: str = "clinic") -> bytes:
 def test_a_granted_record_opens_bit_for_bit(world: World) -> None:
     grant(world)
     record = world["clinic"].open_granted(world.records["alice"])
-    assert record.read(0) == SOURCE
+    assert record.read(0) == world.released(CT)
     (array,) = record.arrays().values()
-    expected = imaging.arrays(SOURCE, "source")
+    expected = imaging.arrays(sample(CT).read_bytes(), CT)
     assert array.dtype == expected.dtype
     assert np.array_equal(array, expected)
     assert record.manifest.files[0].meta["modality"] == "CT"
@@ -84,13 +84,13 @@ def test_a_revoked_grant_opens_no_more(world: World) -> None:
     with pytest.raises(GrantMissing):
         world["alice"].revoke_grant(world.records["alice"], world.address("clinic"))
     grant(world)
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
 
 
 def test_an_expired_grant_opens_no_more(world: World) -> None:
     grant(world, days=1)
     world.chain.increase_time(DAY - 5)
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
     world.chain.increase_time(10)
     with pytest.raises(GrantNotFound):
         opened(world)
@@ -98,12 +98,12 @@ def test_an_expired_grant_opens_no_more(world: World) -> None:
 
 def test_a_grant_beyond_treatment_ends_with_the_consent(world: World) -> None:
     grant(world, "HMB")
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
     world["alice"].revoke_consent()
     with pytest.raises(GrantNotFound):
         opened(world)
     grant(world, "TREATMENT")
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
 
 
 def test_a_grant_the_own_consent_forbids_is_refused(world: World) -> None:
@@ -150,9 +150,9 @@ def test_a_grant_made_for_an_older_key_still_opens(world: World) -> None:
     clinic = rotated(world["clinic"])
     clinic.publish_key()
     assert world.exchange.published_key(clinic.me.address).version == 2
-    assert clinic.open_granted(world.records["alice"]).read(0) == SOURCE
+    assert clinic.open_granted(world.records["alice"]).read(0) == world.released(CT)
     grant(world)  # now for the second key
-    assert clinic.open_granted(world.records["alice"]).read(0) == SOURCE
+    assert clinic.open_granted(world.records["alice"]).read(0) == world.released(CT)
     with pytest.raises(WrongKey):
         opened(world)  # who holds the first key only
 
@@ -273,7 +273,7 @@ def test_open_refuses_a_locator_for_nobody(world: World) -> None:
 
 def test_open_takes_the_honest_object_of_the_same_hands(world: World) -> None:
     grant_hostile(world, lambda body: body.encode())
-    assert opened(world) == SOURCE
+    assert opened(world) == world.released(CT)
 
 
 def test_open_refuses_an_issuer_whose_accreditation_ended(world: World) -> None:
@@ -340,7 +340,7 @@ def test_records_of_one_batch_are_granted_with_one_multiproof(
     assert [each.record for each in made] == batch
     assert len({each.receipt.transaction for each in made}) == 1
     assert [event.name for event in made[0].receipt.events] == ["Granted", "Granted"]
-    mr, ct = (sample(name).read_bytes() for name in ("MR_small.dcm", "CT_small.dcm"))
+    mr, ct = (world.released(name) for name in ("MR_small.dcm", "CT_small.dcm"))
     assert all_open(world, batch) == [mr, ct]
     single = world["alice"].grant(batch[0], world.address("rival"), "TREATMENT", world.in_days(7))
     assert made[0].receipt.gas_used < 2 * single.receipt.gas_used

@@ -16,7 +16,6 @@ from medibloc_py.errors import WrongKey
 from medibloc_py.flows import keyring, recovery
 from medibloc_py.flows.held import held_record
 from medibloc_py.flows.ledger import Ledger
-from medibloc_py.imaging.samples import sample
 from tests.flow.command import Done, run
 from tests.flow.world import PASSWORD, PATIENTS, World
 
@@ -68,7 +67,7 @@ def grant_to_clinic(world: World) -> None:
 
 def reads(client: Client, world: World) -> bool:
     opened = client.open_granted(world.records["alice"])
-    return opened.read(0) == sample(PATIENTS["alice"]).read_bytes()
+    return opened.read(0) == world.released(PATIENTS["alice"])
 
 
 def test_a_rotation_killed_before_the_chain_loses_nothing(world: World) -> None:

@@ -205,8 +205,13 @@ def test_a_node_killed_during_a_publish_and_started_again(tmp_path: Path) -> Non
         state = node.network.rpc.ask("anvil_dumpState")
         study = StudyToPublish(CT, world.address("alice"), "before the node died")
         before = set(held_records(world.me("hospital")))
+
+        def kill_while_sealing(step: str, _done: int, _total: int) -> None:
+            if step.startswith("seal"):
+                kill(node)
+
         with pytest.raises(NodeUnreachable):
-            world["hospital"].publish([study], lambda *_: kill(node))
+            world["hospital"].publish([study], kill_while_sealing)
     (kept,) = set(held_records(world.me("hospital"))) - before
     port = int(node.url.rpartition(":")[2])
 

@@ -29,7 +29,6 @@ from medibloc_py.flows import keyring, papers, relay
 from medibloc_py.flows.grant import prepare_grants, revoke_access
 from medibloc_py.flows.prepared import Prepared, SignedAct, write_act
 from medibloc_py.flows.relay import Outcome, read_act
-from medibloc_py.imaging.samples import sample
 from medibloc_py.model import GENERAL, ZERO_ADDRESS, Scope, Signed
 from medibloc_py.purpose import HMB, TREATMENT
 from tests.flow.world import DAY, World
@@ -100,7 +99,7 @@ def test_a_record_is_granted_and_revoked_by_signatures(world: World) -> None:
     with pytest.raises(GrantNotFound):
         world["clinic"].open_granted(record)
     assert errors(relayed(world, act)) == [None]
-    source = sample("CT_small.dcm").read_bytes()
+    source = world.released("CT_small.dcm")
     assert world["clinic"].open_granted(record).read(0) == source
     assert errors(relayed(world, signed(revoke_access(by, record, clinic)))) == [None]
     assert not world.exchange.store.has(ready.grant_object)

@@ -33,7 +33,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def content(world: World, name: str) -> bytes:
-    return sample(PATIENTS[name]).read_bytes()
+    return world.released(PATIENTS[name])
 
 
 def blobs(world: World) -> set[str]:

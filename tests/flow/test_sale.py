@@ -29,7 +29,6 @@ from medibloc_py.errors import (
 from medibloc_py.flows.buyer import CheckedQuote, Purchased
 from medibloc_py.flows.listing import DatasetListed
 from medibloc_py.flows.steward import open_orders
-from medibloc_py.imaging.samples import sample
 from medibloc_py.model import OrderId, OrderState
 from medibloc_py.purpose import DS
 from tests.flow.world import DAY, FEE_BPS, PATIENTS, PRICE, PURPOSE, World
@@ -79,7 +78,7 @@ def test_a_settled_order_opens_every_record_bit_for_bit(
     assert len(dataset) == 2
     for opened, (name, file) in zip(dataset, PATIENTS.items(), strict=True):
         assert opened.record == world.records[name]
-        assert opened.read(0) == sample(file).read_bytes()
+        assert opened.read(0) == world.released(file)
         assert opened.arrays()
 
 

@@ -22,6 +22,7 @@ from medibloc_py.imaging.samples import sample
 from tests.flow.command import processes_of, run
 
 REFUSED = {
+    "a patient sells a study that says who it is of": "TreatmentOnly",
     "a stranger opens a record granted to another": "GrantNotFound",
     "hospital B opens after revocation": "GrantNotFound",
     "hospital B opens after expiry": "GrantNotFound",
@@ -79,7 +80,7 @@ def test_demo_finds_out_first_where_it_cannot_write(tmp_path: Path) -> None:
     assert "alice" not in done.err
 
 
-@pytest.mark.parametrize("moment", ["fund alice", "hospital-a: seal"])
+@pytest.mark.parametrize("moment", ["fund alice", "hospital-a: de-identify"])
 def test_demo_leaves_nothing_behind_on_ctrl_c(tmp_path: Path, moment: str) -> None:
     mark = f"medibloc-test-{uuid.uuid4()}"
     (tmp_path / "temporary").mkdir()

@@ -14,11 +14,14 @@ from medibloc_py import config
 from medibloc_py.chain import LocalChain, LocalNode, Network
 from medibloc_py.client import Client
 from medibloc_py.flows import keyring, papers
+from medibloc_py.flows.deidentified import pseudonym_key
 from medibloc_py.flows.deploy import TEST_TOKEN, deploy
 from medibloc_py.flows.held import held_record, id_of
 from medibloc_py.flows.listing import DatasetListed
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.imaging.deidentify import Pseudonyms
+from medibloc_py.imaging.release import release
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import Address, RecordId, Role, SignedContribution
 from medibloc_py.purpose import HAS_IRB
@@ -108,6 +111,12 @@ class World:
     def claim_file(self, listed: DatasetListed, name: str) -> bytes:
         (claim,) = (c for c in listed.claims if c.contribution.patient == self.address(name))
         return papers.write("claim", claim)
+
+    def released(self, file: Path | str) -> bytes:
+        """What the hospital makes of a file, or of a sample of that name, before it is sealed."""
+        path = sample(file) if isinstance(file, str) else file
+        pseudonyms = Pseudonyms(pseudonym_key(self.me("hospital")))
+        return release(path, pseudonyms).data
 
     def car_of(self, name: str) -> Path:
         """The file in the store that holds a patient's sealed record."""

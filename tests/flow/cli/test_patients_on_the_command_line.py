@@ -78,7 +78,7 @@ def test_a_guardian_acts_until_coming_of_age(world: World, medibloc: Medibloc, r
     medibloc("record", "import", handed["file"], "--as", "bob")
     medibloc(*grant)
     medibloc("access", "open", record, "--as", "clinic", "--out", "opened")
-    assert Path("opened/0001.dcm").read_bytes() == sample("CT_small.dcm").read_bytes()
+    assert Path("opened/0001.dcm").read_bytes() == world.released("CT_small.dcm")
     medibloc("access", "revoke", record, *on, "--to", "clinic")
     medibloc("access", "open", record, "--as", "clinic", "--out", "again", code=4)
 
@@ -222,7 +222,7 @@ def test_an_emergency(world: World, medibloc: Medibloc, record: str) -> None:
 
     medibloc("access", "deliver", record, "--as", "rival", "--to", "clinic")
     medibloc("access", "open", record, "--as", "clinic", "--out", "opened")
-    assert Path("opened/0001.dcm").read_bytes() == sample("CT_small.dcm").read_bytes()
+    assert Path("opened/0001.dcm").read_bytes() == world.released("CT_small.dcm")
     (case,) = medibloc("access", "emergencies", "--patient", "alice", "--waiting", "--json").json
     assert case["state"] == "delivered"
 

@@ -100,8 +100,9 @@ def test_a_sale(world: World, medibloc: Medibloc, listing: str) -> None:
     ).json
     assert [each["record"] for each in saved] == [hexed(r) for r in world.records.values()]
     dicom, array = (Path(each["path"]) for each in saved[0]["files"])
-    assert dicom.read_bytes() == CT.read_bytes()
-    assert saved[0]["files"][0]["sha256"] == hashlib.sha256(CT.read_bytes()).hexdigest()
+    released = world.released(CT)
+    assert dicom.read_bytes() == released
+    assert saved[0]["files"][0]["sha256"] == hashlib.sha256(released).hexdigest()
     assert np.array_equal(np.load(array), imaging.arrays(CT.read_bytes(), "CT"))
     assert {stat.S_IMODE(path.stat().st_mode) for path in (dicom, array)} == {0o600}
 
@@ -493,7 +494,7 @@ def test_access(world: World, medibloc: Medibloc) -> None:
     assert "TREATMENT" in text
     opened = medibloc(*argv, "--arrays", "--json").json
     assert [Path(each["path"]).name for each in opened["files"]] == ["0001.dcm", "0001.npy"]
-    assert Path("opened/0001.dcm").read_bytes() == CT.read_bytes()
+    assert Path("opened/0001.dcm").read_bytes() == world.released(CT)
     again = medibloc(*argv, "--json", code=3)
     assert again.json["error"] == "FileExists"
     medibloc("access", "revoke", record, "--as", "alice", "--to", "clinic")

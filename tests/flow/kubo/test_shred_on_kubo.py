@@ -65,7 +65,7 @@ def test_a_shredded_record_leaves_no_block_in_a_daemon(world: World, daemon: Kub
     for each in (record, other):
         alice.import_record(hospital.hand_over(each), "record file")
         alice.grant(each, clinic.me.address, "TREATMENT", world.in_days(7))
-    assert clinic.open_granted(record).read(0) == sample("MR_small.dcm").read_bytes()
+    assert clinic.open_granted(record).read(0) == world.released("MR_small.dcm")
     kept = blocks(daemon)
     file = held_record(alice.me, record)
     erasure = alice.shred(record).erasure
@@ -78,6 +78,6 @@ def test_a_shredded_record_leaves_no_block_in_a_daemon(world: World, daemon: Kub
     with pytest.raises(GrantNotFound):
         clinic.open_granted(record)
     assert file.cid == erasure.blob
-    assert clinic.open_granted(other).read(0) == sample("MR_small.dcm").read_bytes()
+    assert clinic.open_granted(other).read(0) == world.released("MR_small.dcm")
     alice.shred(other)
     assert blocks(daemon) == before

@@ -121,7 +121,7 @@ def test_a_record_is_opened_from_a_replica(world: World, hospital: Kubo, peers: 
     # Two of three hold the one, two of three the other: somebody holds both.
     both = next(peer for peer in peers if blobs <= set(peer.kubo.store.pins()))
     reader = replace(clinic, exchange=Exchange(network, deployment, both.kubo.reader))
-    assert reader.open_granted(record).read(0) == source.read_bytes()
+    assert reader.open_granted(record).read(0) == world.released(source)
 
 
 def test_a_lost_machine_is_made_good(hospital: Kubo, peers: list[Peer]) -> None:
