@@ -18,6 +18,7 @@ from medibloc_py.cli import (
     consent,
     dataset,
     demo,
+    exchange,
     imaging,
     record,
     relay,
@@ -41,6 +42,7 @@ app.add_typer(record.app, name="record")
 app.add_typer(consent.app, name="consent")
 app.add_typer(access.app, name="access")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(exchange.app, name="exchange")
 app.add_typer(relay.app, name="relay")
 app.add_typer(store.app, name="store")
 app.add_typer(imaging.app, name="imaging")

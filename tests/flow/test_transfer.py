@@ -494,10 +494,12 @@ def _signed_anew(world: World, paper: TransferPaper, **changed: Any) -> Transfer
 
 
 def test_what_the_chain_does_not_bear_out_is_refused(world: World, desk: Desk) -> None:
-    finished = desk.finished()
+    before = desk.send()
+    desk.grant()
+    finished = desk.sign(desk.receive(before))
     newest = world.exchange.network.rpc.block("latest")
     other = held_record(world.me("hospital"), world.records["bob"])
-    sent = finished.words[0]
+    sent = before.words[0]
     lies: dict[str, dict[str, Any]] = {
         "had granted the receiver nothing": {"receiver": (sent.at, sent.block)},
         "block has another time": {"patient": (newest.timestamp + 1, newest.number)},

@@ -1,0 +1,292 @@
+"""`medibloc exchange`: a study from one hospital to another, with a receipt that three sign."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medibloc_py.cli.drafts import resumable
+from medibloc_py.cli.files import require_writable
+from medibloc_py.cli.options import As, Json, Session, read_bytes
+from medibloc_py.cli.output import Output
+from medibloc_py.cli.saving import Saved, saving
+from medibloc_py.cli.times import read_bytes32
+from medibloc_py.cli.transfers import data_of, lines_of, save
+from medibloc_py.errors.words import time as as_time
+
+if TYPE_CHECKING:
+    from medibloc_py.client import Client
+    from medibloc_py.crypto.documents import RecordFile
+    from medibloc_py.flows.access import OpenedRecord
+    from medibloc_py.flows.publish import StudyToPublish
+    from medibloc_py.model import RecordId
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Transfers: a study from one hospital to another, and the receipt that three sign.",
+)
+Paper = Annotated[Path, typer.Argument(help="Paper of a transfer.")]
+PaperOut = Annotated[
+    Path | None,
+    typer.Option("--paper", help="Where to write the paper; else over the one that was given."),
+]
+
+
+@app.command("send")
+def send(
+    context: typer.Context,
+    record: Annotated[
+        str,
+        typer.Argument(help="Record id; or PATIENT=PATH, a DICOM file or folder to publish first."),
+    ],
+    account: As,
+    to: Annotated[str, typer.Option(help="The receiving hospital: name or address.")],
+    purpose_text: Annotated[
+        str, typer.Option("--for", help="Purpose of the patient's grant that it goes under.")
+    ] = "TREATMENT",
+    speaker: Annotated[
+        str | None,
+        typer.Option(
+            "--signed-by", help="A delegate who will sign for the patient: name or address."
+        ),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Make another paper of what was sent before.")
+    ] = False,
+    treatment: Annotated[
+        bool, typer.Option("--treatment", help="With PATIENT=PATH: publish it with identity.")
+    ] = False,
+    paper: Annotated[
+        Path | None, typer.Option("--paper", help="Where to write the paper; else a file here.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Send a record to another hospital: write and sign the paper of the transfer.
+
+    The sealed record stays where it is. Give the paper to the receiver and to the patient; it
+    opens nothing. The receiver opens the record under the patient's grant, which may come
+    before or after. A record with identity goes out for TREATMENT alone.
+
+    The same command again writes the same paper again. With PATIENT=PATH the study is published
+    first, and its record file is written beside the paper, for the patient: was that stopped or
+    killed, the same command goes on where it was; once it is done, it publishes anew.
+    """
+    from medibloc_py.client import read_request
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.flows.held import id_of
+    from medibloc_py.flows.publish import StudyToPublish
+    from medibloc_py.flows.transfer_send import send_record
+    from medibloc_py.flows.transfer_words import transfer_id
+    from medibloc_py.model import RecordId
+
+    session: Session = context.obj
+    receiver, request = session.address(to), read_request(purpose_text)
+    by = session.address(speaker) if speaker else None
+    patient, published, path = record.partition("=")
+    if treatment and not published:
+        raise InvalidValue(name="--treatment", given="set", allowed="set with PATIENT=PATH alone")
+    folder = (paper or Path("paper")).absolute().parent
+    client, console = session.acting_as(account), Output(json)
+    require_writable(folder)
+    with ExitStack() as work:
+        handed = ""
+        if published:
+            study = StudyToPublish(Path(path), session.address(patient), treatment=treatment)
+            held = _publish(work, console, client, study)
+            record_id = id_of(held)
+            handed = str(_hand_over(client, record_id, folder))
+        else:
+            record_id = RecordId(read_bytes32(record, "record"))
+        with console.progress() as progress:
+            made = send_record(
+                client.exchange,
+                client.me,
+                record_id,
+                receiver,
+                purpose=request,
+                speaker=by,
+                again=again,
+                progress=progress,
+            )
+        target = paper or folder / f"{transfer_id(made.transfer).hex()}.transfer.json"
+        save(made, target)
+        lines = [*lines_of(made), f"Give {target} to the receiver and to the patient."]
+        if handed:
+            lines.append(f"Give {handed} to the patient, who imports it to grant.")
+        console.result(data_of(made, target) | {"record_file": handed}, lines)
+
+
+def _publish(work: ExitStack, console: Output, client: Client, study: StudyToPublish) -> RecordFile:
+    """Publishes a study; what is done until `work` ends is part of it."""
+    client.exchange.published_key(study.patient)  # found out before anything is stored
+    work.enter_context(resumable(console, client))
+    with console.progress() as progress:
+        return work.enter_context(client.publishing([study], progress)).records[0]
+
+
+def _hand_over(client: Client, record: RecordId, folder: Path) -> Path:
+    from medibloc_py.storage.files import write_atomic
+
+    target = folder / f"{record.hex()}.record.json"
+    write_atomic(target, client.hand_over(record))
+    return target
+
+
+@app.command("receive")
+def receive(
+    context: typer.Context,
+    paper: Paper,
+    account: As,
+    out: Annotated[Path, typer.Option(help="New folder for the study.")],
+    to: PaperOut = None,
+    json: Json = False,
+) -> None:
+    """Take a study that was sent to the account: open it, compare it, store it, sign for it.
+
+    The sender's signature, the patient's grant and the sender's registration are checked first.
+    Nothing is stored unless the files have the digest that the sender signed, and nothing is
+    signed before all of them are stored. Give the paper back to the sender and to the patient.
+
+    Was it stopped or killed, the same command goes on where it was. What was signed for is not
+    stored again.
+    """
+    from medibloc_py.flows.transfer import receive_record
+    from medibloc_py.flows.transfer_paper import read_paper
+
+    session: Session = context.obj
+    data = read_bytes(paper)
+    record = read_paper(data, paper).transfer.record
+    client, console = session.acting_as(account), Output(json)
+    target = to or paper
+    require_writable(target.absolute().parent)
+    files: list[Saved] = []
+    with saving(out, record) as place:
+        with console.progress() as progress:
+
+            def deliver(opened: OpenedRecord) -> None:
+                files.extend(place.files(opened, out, progress))
+
+            made = receive_record(client.exchange, client.me, data, paper, deliver, progress)
+        save(made, target)
+        stored = f"{len(files)} files are in {out}.{place.remark}" if files else "Signed before."
+        give = f"Give {target} back to the sender and to the patient."
+        console.result(data_of(made, target) | {"files": files}, [*lines_of(made), stored, give])
+
+
+@app.command("sign")
+def sign(
+    context: typer.Context,
+    paper: Paper,
+    account: As,
+    to: PaperOut = None,
+    json: Json = False,
+) -> None:
+    """Countersign a transfer, as the patient or as the delegate whom the paper names.
+
+    It says that the account granted the receiver this record and knows of the transfer. Look
+    at what it is first: `medibloc exchange show`. With the words of all three the paper is the
+    receipt: give it to both hospitals.
+    """
+    from medibloc_py.flows.transfer import countersign
+
+    session: Session = context.obj
+    data = read_bytes(paper)
+    client = session.acting_as(account)
+    made = countersign(client.exchange, client.me, data, paper)
+    target = to or paper
+    save(made, target)
+    Output(json).result(data_of(made, target), [*lines_of(made), f"Signed into {target}."])
+
+
+@app.command("keep")
+def keep(
+    context: typer.Context,
+    papers: Annotated[list[Path], typer.Argument(help="Papers of transfers, one or more.")],
+    account: As,
+    to: Annotated[
+        Path | None,
+        typer.Option("--paper", help="Where to write the last one, with every word kept of it."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Keep papers among the account's own documents, joined with what it has of each transfer.
+
+    Sender, receiver and patient each keep the receipt this way. Papers of one transfer that
+    were signed apart become one: in which order they come does not matter.
+    """
+    from medibloc_py.flows.transfer import keep_transfer
+
+    session: Session = context.obj
+    read = [(path, read_bytes(path)) for path in papers]
+    me = session.identity(account)
+    made = [keep_transfer(me, data, path) for path, data in read]
+    if to is not None:
+        save(made[-1], to)
+    lines = [line for each in made for line in lines_of(each)]
+    Output(json).result([data_of(each, to or "") for each in made], lines)
+
+
+@app.command("show")
+def show(paper: Paper, json: Json = False) -> None:
+    """Show what a paper says and who has signed it; its signatures are checked, without a chain."""
+    from medibloc_py.flows.transfer_paper import read_paper
+
+    read = read_paper(read_bytes(paper), paper)
+    Output(json).result(data_of(read, paper), lines_of(read))
+
+
+@app.command("check")
+def check(
+    context: typer.Context,
+    receipt: Annotated[Path, typer.Argument(help="Paper with the words of all three.")],
+    online: Annotated[
+        bool, typer.Option("--online", help="Also hold it against the chain.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Check a finished receipt: anyone who holds it can, without an account or a chain.
+
+    All three signatures must stand over the same transfer. With --online the chain is asked,
+    too: whether the sender was the first to register the record and was accredited, whether the
+    patient's grant stood when the receiver opened it, and whether the times are those of blocks.
+    """
+    from medibloc_py.flows.transfer_check import check_on_chain
+    from medibloc_py.flows.transfer_paper import read_receipt
+
+    session: Session = context.obj
+    read = read_receipt(read_bytes(receipt), receipt)
+    found = check_on_chain(session.client().exchange, read, receipt) if online else ()
+    Output(json).result(
+        {"holds": True, "found": found} | data_of(read, receipt),
+        ["Signed by all three, and unchanged.", *lines_of(read), *found],
+    )
+
+
+@app.command("list")
+def list_(context: typer.Context, account: As, json: Json = False) -> None:
+    """List the transfers that the account keeps a paper of, the oldest first."""
+    from medibloc_py.flows.transfer import kept_transfers, roles_of
+
+    session: Session = context.obj
+    me = session.identity(account)
+    kept = [(each, "+".join(roles_of(each.transfer, me.address))) for each in kept_transfers(me)]
+    Output(json).table(
+        [data_of(each) | {"role": role} for each, role in kept],
+        "Transfers",
+        ("record", "as", "from", "to", "patient", "sent", "lacks the word of"),
+        [
+            (
+                "0x" + each.transfer.record.hex(),
+                role,
+                each.transfer.sender,
+                each.transfer.receiver,
+                each.transfer.patient,
+                as_time(each.transfer.sent_at),
+                ", ".join(each.missing) or "nobody",
+            )
+            for each, role in kept
+        ],
+    )
