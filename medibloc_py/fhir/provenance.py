@@ -72,7 +72,7 @@ def deidentified(
     profile: str,
     tool: str,
     digest: bytes,
-    signature: bytes,
+    receipt: bytes,
 ) -> Resource:
     """That an issuer took the identity out of a record's files, as its signed receipt says.
 
@@ -84,8 +84,8 @@ def deidentified(
         at: when, unix seconds.
         profile: the profile and options, in words.
         tool: what did it, with its version.
-        digest: of what the signature stands over, 32 bytes.
-        signature: `r || s || v`, 65 bytes, EIP-712.
+        digest: keccak256 of what the receipt says, which its signature stands over.
+        receipt: the paper, with the signature in it, for `medibloc record check-receipt`.
     """
     return resource(
         "Provenance",
@@ -117,8 +117,8 @@ def deidentified(
                     "type": [_VERIFICATION],
                     "when": instant(at),
                     "who": place.who(issuer),
-                    "sigFormat": "application/octet-stream",
-                    "data": base64.b64encode(signature).decode(),
+                    "sigFormat": "application/json",
+                    "data": base64.b64encode(receipt).decode(),
                 }
             ],
         },

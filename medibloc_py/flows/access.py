@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from medibloc_py import imaging
 from medibloc_py.crypto import envelope, hpke, ids, keys
@@ -156,6 +156,10 @@ class OpenedRecord:
     def read(self, index: int) -> bytes:
         """Plaintext of one file, the very bytes that were published."""
         return self._reader.read(index)
+
+    def open_file(self, index: int) -> BinaryIO:
+        """One file as a seekable one; what holds the parts that are read is fetched, no more."""
+        return self._reader.open_file(index)
 
     def open_range(self, index: int, offset: int, length: int) -> Iterator[bytes]:
         """Plaintext of a part of one file, in buffers; only what holds it is fetched.

@@ -174,7 +174,7 @@ def research() -> list[Resource]:
         fhir.deidentified(
             PLACE, RECORD, studies, issuer=HOSPITAL, at=NOW - 2 * DAY,
             profile="DICOM PS3.15 Annex E, basic", tool="medibloc 0.3.0",
-            digest=bytes(range(32)), signature=bytes(range(65)),
+            digest=bytes(range(32)), receipt=b'{"medibloc": "deidentification-receipt"}',
         ),
     ]  # fmt: skip
 

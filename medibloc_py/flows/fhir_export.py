@@ -1,0 +1,330 @@
+"""A record, or all that the chain tells of a patient, as FHIR R4 resources.
+
+Who opens a record exports it. The patient's name stands in an export only if the record keeps
+it, for treatment, and the account may read it for treatment; where the sealed record lies
+stands in none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from medibloc_py import fhir, purpose
+from medibloc_py.crypto.ids import keccak256
+from medibloc_py.crypto.merkle import root_of
+from medibloc_py.errors import InvalidValue
+from medibloc_py.fhir import Person, Place, Resource, Validity
+from medibloc_py.flows import deid_receipts, papers
+from medibloc_py.flows.access import (
+    OpenedRecord,
+    find_access,
+    open_granted,
+    open_held,
+    open_object,
+)
+from medibloc_py.flows.deid_receipts import DeidentificationReceipt
+from medibloc_py.flows.held import held_record, holds_record
+from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.imaging.attributes import read_attributes
+from medibloc_py.model import (
+    GENERAL,
+    KIND_DICOM_STUDY,
+    KIND_TREATMENT_STUDY,
+    Address,
+    Event,
+    GrantEvent,
+    RecordId,
+    Root,
+)
+from medibloc_py.services.history import (
+    AccessHistory,
+    ConsentHistory,
+    RecordsHistory,
+    in_order,
+)
+
+_UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+_TECHNICAL: Final = (*_UIDS, "Modality", "SeriesNumber", "InstanceNumber", "BodyPartExamined")
+_TOLD: Final = (
+    "StudyDate", "StudyTime", "SeriesDate", "SeriesTime", "TimezoneOffsetFromUTC",
+    "StudyDescription", "SeriesDescription", "AccessionNumber",
+)  # fmt: skip
+_PERSON: Final = (
+    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
+)  # fmt: skip
+_REMOVED: Final = "PatientIdentityRemoved"
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """Resources that belong together.
+
+    Attributes:
+        place: the deployment they tell of.
+        now: the chain's clock when they were made, unix seconds.
+        resources: each once; references among them are by `urn:uuid`.
+        left_out: files of the records that are no DICOM instance with legal UIDs.
+    """
+
+    place: Place
+    now: int
+    resources: tuple[Resource, ...]
+    left_out: tuple[str, ...]
+
+    def bundle(self) -> Iterator[str]:
+        """A Bundle of type collection, in pieces."""
+        return fhir.collection(self.place, self.resources, self.now)
+
+    def ndjson(self) -> Iterator[str]:
+        """One resource a line."""
+        return fhir.ndjson(self.resources)
+
+
+def export_records(
+    exchange: Exchange, reader: Identity, records: Sequence[RecordId], progress: Progress = silent
+) -> Exported:
+    """Exports records that the account holds or may read, with what the chain tells of them.
+
+    Args:
+        exchange: the deployment.
+        reader: who opens them: by its record files, or else by the grants it has.
+        records: which; all with identity, or all without.
+        progress: told of files read.
+
+    Raises:
+        InvalidValue: no record; or some keep identity and some do not: in one bundle, those
+            with a name would give it to the others.
+        MediBlocError: as `flows.access.open_granted`.
+    """
+    if not records:
+        raise InvalidValue(name="records", given="none", allowed="at least one")
+    opened = [_open(exchange, reader, record) for record in dict.fromkeys(records)]
+    if len({each.real for each in opened}) > 1:
+        raise InvalidValue(
+            name="records", given="with identity and without", allowed="exported apart"
+        )
+    export = _Export(exchange)
+    for number, each in enumerate(opened, 1):
+        export.record(each, f"read record {number} of {len(opened)}", progress)
+    return export.done()
+
+
+def export_patient(exchange: Exchange, patient: Address) -> Exported:
+    """Exports all that the chain tells of a patient: consents, grants, events; nothing is opened.
+
+    Args:
+        exchange: the deployment.
+        patient: whose.
+    """
+    export = _Export(exchange)
+    export.patient(patient)
+    return export.done()
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A record that was opened, and what its export rests on.
+
+    Attributes:
+        real: whether who the patient is may stand in the export.
+        reader: whose grant opened it; None where the account holds its record file.
+    """
+
+    record: OpenedRecord
+    patient: Address
+    issuer: Address
+    root: Root
+    kind: int
+    real: bool
+    reader: Address | None
+
+
+def _open(exchange: Exchange, reader: Identity, record: RecordId) -> _Opened:
+    if holds_record(reader, record):
+        file = held_record(reader, record)
+        opened = open_held(exchange, reader, file)
+        real = file.kind == KIND_TREATMENT_STUDY
+        return _Opened(opened, file.patient, file.issuer, file.root, file.kind, real, None)
+    opened = open_granted(exchange, reader, record)
+    body = open_object(exchange, reader, record)
+    standing = find_access(exchange, reader.address, record)
+    cares = standing.purpose == purpose.TREATMENT
+    return _Opened(
+        opened,
+        body.patient,
+        body.issuer,
+        root_of(record, body.proof),
+        body.kind,
+        cares and body.kind == KIND_TREATMENT_STUDY,
+        reader.address,
+    )
+
+
+@dataclass(slots=True)
+class _Read:
+    """What the files of a record tell."""
+
+    person: Person | None = None
+    instances: fhir.Instances = field(default_factory=fhir.Instances)
+
+
+class _Export:
+    """The resources of one export, each once."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._now = exchange.network.now()
+        self._place = Place(exchange.chain_id, exchange.deployment.contracts)
+        self._found: dict[str, Resource] = {}
+        self._left_out: list[str] = []
+        self._times: dict[int, int] = {}
+        since = exchange.deployment.block
+        network, at = exchange.network, exchange.deployment.contracts
+        self._records = RecordsHistory(network, at["Records"], since)
+        self._consents = ConsentHistory(network, at["Consents"], since)
+        self._access = AccessHistory(network, at["Grants"], since)
+
+    def done(self) -> Exported:
+        """What was gathered."""
+        resources = tuple(self._found.values())
+        return Exported(self._place, self._now, resources, tuple(self._left_out))
+
+    def record(self, opened: _Opened, step: str, progress: Progress) -> None:
+        """Gathers a record, its consents, its grants, its origin and its events."""
+        record = opened.record.record
+        read = self._read(opened, step, progress)
+        patient = self._keep(fhir.patient(self._place, opened.patient, read.person))
+        studies = [
+            self._keep(each)
+            for each in fhir.imaging_studies(
+                self._place, patient, record, read.instances, real=opened.real
+            )
+        ]
+        if not self._consent(opened.patient, patient, record, studies):
+            self._consent(opened.patient, patient, GENERAL, ())
+        told = self._exchange.access.grants(record=record, grantee=opened.reader)
+        self._grants(told, patient, studies)
+        self._provenance(opened, studies)
+        events = [
+            *self._records.of_batch(opened.issuer, opened.root),
+            *self._consents.of_patient(opened.patient, record),
+            *self._access.of_record(record),
+        ]
+        self._events(events, patient, opened.patient, {record: studies})
+
+    def patient(self, account: Address) -> None:
+        """Gathers what the chain tells of a patient."""
+        patient = self._keep(fhir.patient(self._place, account))
+        self._consent(account, patient, GENERAL, ())
+        for own in self._exchange.consent.overrides(account):
+            self._consent(account, patient, own.record, ())
+        self._grants(self._exchange.access.grants(patient=account), patient, ())
+        events = [
+            *self._consents.of_patient(account),
+            *self._consents.mandates_of(account),
+            *self._access.of_patient(account),
+        ]
+        self._events(events, patient, account, {})
+
+    def _keep(self, resource: Resource) -> Resource:
+        return self._found.setdefault(resource["id"], resource)
+
+    def _read(self, opened: _Opened, step: str, progress: Progress) -> _Read:
+        read = _Read()
+        files = opened.record.manifest.files
+        for index, file in enumerate(files):
+            with opened.record.open_file(index) as source:
+                told = read_attributes(source, (*_TECHNICAL, *_TOLD, *_PERSON, _REMOVED))
+            read.instances.add(file.name, _shown(told, opened))
+            read.person = read.person or _person(told, opened)
+            progress(step, index + 1, len(files))
+        self._left_out += read.instances.left_out
+        return read
+
+    def _consent(
+        self, account: Address, patient: Resource, record: RecordId, studies: Sequence[Resource]
+    ) -> bool:
+        """Keeps the consent that stands for a record, or for all; tells whether there is one."""
+        held = self._exchange.consent.consent_of(account, record)
+        if not held.terms and not held.barred:
+            return False
+        changed = self._consents.of_patient(account, record)[-1]
+        since = Validity(self._time(changed.block), changed.args["by"], self._now)
+        if held.barred:
+            self._keep(fhir.barred_consent(self._place, patient, held, since, studies))
+            return True
+        own = self._exchange.consent.overrides(account) if record == GENERAL else []
+        excepted = [each.record for each in own]
+        self._keep(fhir.duo_consent(self._place, patient, held, since, studies, excepted))
+        return True
+
+    def _grants(
+        self, told: Sequence[GrantEvent], patient: Resource, studies: Sequence[Resource]
+    ) -> None:
+        for each in told:
+            current = self._exchange.access.grant_of(each.record, each.grantee)
+            stands = current.epoch == each.epoch and current.expires_at >= self._now
+            since = self._time(each.block)
+            self._keep(
+                fhir.grant_consent(
+                    self._place, patient, each, since, stands and current.purpose != 0, studies
+                )
+            )
+
+    def _provenance(self, opened: _Opened, studies: Sequence[Resource]) -> None:
+        record = opened.record.record
+        batch = self._exchange.records.batch(opened.issuer, opened.root)
+        self._keep(fhir.registered(self._place, record, batch, studies))
+        done = opened.record.deidentification
+        if done is None:
+            return
+        text = str(opened.record.manifest.meta[deid_receipts.META]).encode()
+        name = f"record 0x{record.hex()}"
+        receipt = papers.read(deid_receipts.KIND, DeidentificationReceipt, text, name)
+        how = [done.profile, *done.options]
+        self._keep(
+            fhir.deidentified(
+                self._place,
+                record,
+                studies,
+                issuer=done.issuer,
+                at=done.at,
+                profile=f"{done.standard}: {', '.join(how)}",
+                tool=done.tool,
+                digest=keccak256(papers.write(deid_receipts.KIND, receipt.deidentification)),
+                receipt=text,
+            )
+        )
+
+    def _events(
+        self,
+        events: Sequence[Event],
+        patient: Resource,
+        account: Address,
+        studies: Mapping[RecordId, Sequence[Resource]],
+    ) -> None:
+        for each in in_order(events):
+            told = self._time(each.block)
+            self._keep(fhir.audit_event(self._place, each, told, patient, account, studies))
+
+    def _time(self, block: int) -> int:
+        if block not in self._times:
+            self._times[block] = self._exchange.network.rpc.block(block).timestamp
+        return self._times[block]
+
+
+def _shown(told: Mapping[str, str], opened: _Opened) -> dict[str, str]:
+    """What may be told of a file: dates and texts only where they are its reader's to know."""
+    clean = opened.kind == KIND_DICOM_STUDY and told.get(_REMOVED) == "YES"
+    keywords = (*_TECHNICAL, *_TOLD) if opened.real or clean else _TECHNICAL
+    return {keyword: told[keyword] for keyword in keywords if keyword in told}
+
+
+def _person(told: Mapping[str, str], opened: _Opened) -> Person | None:
+    if opened.real and told:
+        return Person({each: told[each] for each in _PERSON if each in told}, real=True)
+    if opened.kind == KIND_DICOM_STUDY and told.get(_REMOVED) == "YES" and "PatientID" in told:
+        return Person({"PatientID": told["PatientID"]}, real=False)
+    return None
