@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from medibloc_py.errors import InstanceConflicts, InstanceMismatched, StoreFailed, StudyNotSpooled
+from medibloc_py.errors import InstanceConflicts, StoreFailed, StudyNotSpooled
 from medibloc_py.flows import papers
 from medibloc_py.flows.gateway.cipher import SpoolCipher
 from medibloc_py.flows.gateway.database import Database
@@ -50,15 +50,6 @@ class Spooled:
     size_bytes: int
     digest: bytes
     open: Callable[[], BinaryIO]
-
-
-@dataclass(frozen=True, slots=True)
-class Announced:
-    """What a sender said of an instance beforehand; empty where it said nothing."""
-
-    sop_class: str = ""
-    sop_instance: str = ""
-    study: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,21 +92,19 @@ class Spool:
 
     # In.
 
-    def take(self, file: bytes, announced: Announced = Announced()) -> Taken:
+    def take(self, file: bytes, instance: Instance | None = None) -> Taken:
         """Takes an instance; when this returns, no crash can take it away.
 
         Args:
             file: the instance as a file of PS3.10.
-            announced: what must be true of it.
+            instance: what it is, if it was read before.
 
         Raises:
             InstanceUnusable: it cannot be filed.
-            InstanceMismatched: it is not what was announced.
             InstanceConflicts: other bytes were taken under its UID.
             StoreFailed: the disk is full or does not take it; what it has is untouched.
         """
-        instance = read_instance(file)
-        _compare(instance, announced)
+        instance = instance or read_instance(file)
         tag = self._cipher.tag(instance.sop_instance)
         digest = self._cipher.digest(
             instance.transfer_syntax.encode() + b"\0", memoryview(file)[instance.body :]
@@ -263,17 +252,6 @@ class Spool:
 
     def _path(self, name: str) -> Path:
         return self._instances / name
-
-
-def _compare(instance: Instance, announced: Announced) -> None:
-    pairs = {
-        "SOP Class UID": (announced.sop_class, instance.sop_class),
-        "SOP Instance UID": (announced.sop_instance, instance.sop_instance),
-        "Study Instance UID": (announced.study, instance.study),
-    }
-    for attribute, (said, found) in pairs.items():
-        if said and said != found:
-            raise InstanceMismatched(attribute=attribute)
 
 
 def _now() -> int:

@@ -8,7 +8,8 @@ on chain is noted before its drafts go, and its drafts go before its instances d
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Final
@@ -20,6 +21,7 @@ from medibloc_py.errors import (
     DocumentInvalid,
     IdentityLeft,
     InvalidValue,
+    MediBlocError,
     NotDicom,
     PixelsUnreadable,
     StructureChanged,
@@ -36,9 +38,8 @@ from medibloc_py.flows.publish import publishing_sources, require_accredited
 from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
 from medibloc_py.model import Address, RecordId, Root
+from medibloc_py.pacs.intake import Note
 
-Note = Callable[..., None]
-"""Told `(event, **values)`, of which none says who a patient is."""
 MOST_STUDIES: Final = 64
 """Of a batch: one transaction registers them, and one that is refused delays the others."""
 MOST_BYTES: Final = 1 << 30
@@ -50,6 +51,7 @@ OF_A_STUDY: Final = (
     DocumentInvalid,
     IdentityLeft,
     InvalidValue,
+    MediBlocError,
     NotDicom,
     PixelsUnreadable,
     StructureChanged,
@@ -61,12 +63,13 @@ _ASK_AGAIN_S: Final = 20.0
 
 
 class _Blamed(Exception):
-    """What is wrong with which study."""
+    """One study stops a batch."""
 
-    def __init__(self, study: Study, error: Exception) -> None:
-        super().__init__(study, error)
+    def __init__(self, study: Study, error: str, reason: str) -> None:
+        super().__init__(error, reason)
         self.study = study
         self.error = error
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,15 +218,14 @@ class Worker:
     def _give_up(self, exchange: Exchange, batch: Batch, drafts: Drafts, error: Exception) -> None:
         """Sets the study aside that stopped a batch; the others are planned again."""
         if not isinstance(error, _Blamed) and len(batch.studies) == 1:
-            error = _Blamed(batch.studies[0], error)
+            error = _Blamed(batch.studies[0], type(error).__name__, str(error))
         with drafts.sole():
             for place, draft in drafts.read().items():
                 drafts.let_go(exchange.store, place, draft)
         self._stages.dissolve(batch, alone=not isinstance(error, _Blamed))
         if isinstance(error, _Blamed):
-            number, name = error.study.number, type(error.error).__name__
-            self._stages.refuse(number, str(error.error))
-            self._note("refused", study=number, error=name, reason=str(error.error))
+            self._stages.refuse(error.study.number, error.reason)
+            self._note("refused", study=error.study.number, error=error.error, reason=error.reason)
 
     def _publication(self, exchange: Exchange, batch: Batch) -> str:
         names = map(self._name, batch.studies)
@@ -238,7 +240,7 @@ class Worker:
 
     def _source(self, study: Study, patient: Address, plan: Plan) -> Source:
         """What becomes the study's record; whatever is wrong with it is noted as its own."""
-        try:
+        with _blaming(study):
             instances = self._stages.spool.instances(study.number)
             source = source_of(
                 self._issuer,
@@ -250,16 +252,26 @@ class Worker:
                 treatment=plan.treatment,
                 options=plan.options,
             )
-        except OF_A_STUDY as error:
-            raise _Blamed(study, error) from error
 
         def make(exchange: Exchange, scratch: Scratch, made: Made) -> Content:
-            try:
+            with _blaming(study):
                 return source.make(exchange, scratch, made)
-            except OF_A_STUDY as error:
-                raise _Blamed(study, error) from error
 
         return replace(source, make=make)
+
+
+@contextmanager
+def _blaming(study: Study) -> Iterator[None]:
+    """Tells what is wrong with one study from what is in the way of all."""
+    try:
+        yield
+    except OF_A_STUDY as error:
+        raise _Blamed(study, type(error).__name__, str(error)) from error
+    except MediBlocError:
+        raise
+    except Exception as error:  # its words could quote a file
+        name = type(error).__name__
+        raise _Blamed(study, name, f"MediBloc has a defect that it shows ({name}).") from error
 
 
 def _batches(ready: Sequence[tuple[Study, Address]]) -> list[list[tuple[Study, Address]]]:
