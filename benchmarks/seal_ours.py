@@ -16,7 +16,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from medibloc_py.crypto.sealing import SourceFile, seal_record
-from medibloc_py.flows.access import OpenedRecord
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.model import Cid, RecordId
 from medibloc_py.storage import CidBuilder, LocalStore
 

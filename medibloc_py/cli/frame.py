@@ -14,7 +14,7 @@ from medibloc_py.errors import FileExists
 from medibloc_py.storage.files import on_disk, part_file, write_all
 
 if TYPE_CHECKING:
-    from medibloc_py.flows.access import OpenedRecord
+    from medibloc_py.flows.opened import OpenedRecord
 
 FileName = Annotated[
     str | None, typer.Option("--file", help="Name of the file in the record; else the first one.")

@@ -23,7 +23,7 @@ from medibloc_py.storage.files import make_folder, on_disk, part_file, sync_fold
 from medibloc_py.storage.locks import sole
 
 if TYPE_CHECKING:
-    from medibloc_py.flows.access import OpenedRecord
+    from medibloc_py.flows.opened import OpenedRecord
 
 WORK_FOLDER: Final = ".medibloc-opening"
 _BUFFER_BYTES: Final = 1 << 20

@@ -20,7 +20,7 @@ from medibloc_py.errors import MediBlocError
 if TYPE_CHECKING:
     from medibloc_py.chain import LocalNode
     from medibloc_py.client import Client
-    from medibloc_py.flows.access import OpenedRecord
+    from medibloc_py.flows.opened import OpenedRecord
     from medibloc_py.model import Address, Cid, Listing, ListingId, OrderId, Receipt, RecordId
     from medibloc_py.storage import Store
 
@@ -313,8 +313,8 @@ class Walk:
     def _refuse_bad_openings(self, order_id: OrderId) -> None:
         """A key of another record, and a store that flips one bit."""
         from medibloc_py.client import Client
-        from medibloc_py.flows.access import OpenedRecord
         from medibloc_py.flows.held import held_record
+        from medibloc_py.flows.opened import OpenedRecord
         from medibloc_py.flows.parties import Exchange
 
         buyer, record = self._clients["researcher"], self._records["alice"]

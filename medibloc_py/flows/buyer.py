@@ -23,10 +23,10 @@ from medibloc_py.errors import (
     RefusedError,
 )
 from medibloc_py.flows import papers
-from medibloc_py.flows.access import OpenedRecord, origin_of
 from medibloc_py.flows.funds import approve, require_tokens
 from medibloc_py.flows.held import record_id_of
 from medibloc_py.flows.listing import check_contributions
+from medibloc_py.flows.opened import OpenedRecord, origin_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.steward import require_sellable
 from medibloc_py.model import (

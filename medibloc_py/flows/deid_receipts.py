@@ -142,12 +142,12 @@ def check_receipt(data: bytes, path: object) -> Deidentification:
 
 
 def check_of_record(
-    text: str, name: str, chain_id: int, contract: Address, issuer: Address, files: int
+    data: bytes, name: str, chain_id: int, contract: Address, issuer: Address, files: int
 ) -> Deidentification:
     """Checks a receipt against the record it lies in, as far as the manifest tells.
 
     Args:
-        text: the receipt.
+        data: the receipt.
         name: the record, for errors.
         chain_id: of the chain on which the record stands.
         contract: Records.
@@ -158,7 +158,7 @@ def check_of_record(
         DeidentificationReceiptInvalid: it is not this issuer's, or not of such a record.
     """
     try:
-        done = check_receipt(text.encode(), name)
+        done = check_receipt(data, name)
     except DocumentInvalid as error:
         raise _refuse(name, f"it cannot be read: {error.values['reason']}") from None
     if done.issuer != issuer:

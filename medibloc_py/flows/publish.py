@@ -19,11 +19,11 @@ from medibloc_py.crypto import envelope, keys
 from medibloc_py.crypto.documents import RecordFile, require_label
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.errors import BlobMissing, InvalidValue, NotAccredited, RootAlreadyRegistered
-from medibloc_py.flows.access import open_held
 from medibloc_py.flows.deid_receipts import SAID_CLEAN
 from medibloc_py.flows.deidentified import Original, source_of
 from medibloc_py.flows.drafts import Draft, Drafts, new_draft, publication_name
 from medibloc_py.flows.held import held_record, id_of, keep_record
+from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Source

@@ -16,9 +16,9 @@ from medibloc_py.crypto import ids
 from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.envelope import SourceFile
 from medibloc_py.errors import InvalidValue, NotIssuer, RecordReplaced
-from medibloc_py.flows.access import OpenedRecord, open_held
 from medibloc_py.flows.drafts import waiting_drafts
 from medibloc_py.flows.held import held_record, id_of, keep_record, successor_of
+from medibloc_py.flows.opened import OpenedRecord, open_held
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import Publication, publishing_sources, require_accredited
 from medibloc_py.flows.scratch import Scratch, plain_file

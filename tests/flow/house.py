@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medibloc_py.crypto import keys
-from medibloc_py.flows.access import OpenedRecord
 from medibloc_py.flows.drafts import waiting_drafts
 from medibloc_py.flows.given import given_of
 from medibloc_py.flows.held import held_record, held_records, scalar_of
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId
 from tests.flow.command import Done, run

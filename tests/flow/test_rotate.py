@@ -21,8 +21,8 @@ from medibloc_py.errors import (
     RecordNotHeld,
     RecordReplaced,
 )
-from medibloc_py.flows.access import open_held
 from medibloc_py.flows.held import held_record, held_records, id_of, keep_record, successor_of
+from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId, Role

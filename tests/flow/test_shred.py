@@ -31,10 +31,10 @@ from medibloc_py.errors import (
     WrongKey,
 )
 from medibloc_py.flows import kept, papers, shred
-from medibloc_py.flows.access import open_held
 from medibloc_py.flows.given import given_of
 from medibloc_py.flows.held import held_record, held_records, scalar_of
 from medibloc_py.flows.ledger import Ledger
+from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.parties import Identity
 from medibloc_py.flows.receipts import KIND, Erasure, ErasureReceipt, check_receipt, write_receipt
 from medibloc_py.model import RecordId, Scope

@@ -15,7 +15,7 @@ from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.saving import WORK_FOLDER, Saved, saving
 from medibloc_py.crypto import envelope
 from medibloc_py.errors import Corrupted, FileExists, StoreFailed, WorkUnderway
-from medibloc_py.flows.access import OpenedRecord
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.parties import Progress, silent
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId

@@ -16,7 +16,7 @@ import pytest
 from medibloc_py import imaging
 from medibloc_py.crypto.envelope import SourceFile, seal_record
 from medibloc_py.errors import BlobMissing, Corrupted, InvalidValue, PixelsUnreadable, WrongKey
-from medibloc_py.flows.access import Fetched, OpenedRecord
+from medibloc_py.flows.opened import Fetched, OpenedRecord
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId
 from medibloc_py.storage import KuboStore, LocalStore, Store
