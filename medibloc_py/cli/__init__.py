@@ -19,6 +19,7 @@ from medibloc_py.cli import (
     dataset,
     demo,
     exchange,
+    fhir,
     imaging,
     record,
     relay,
@@ -46,6 +47,7 @@ app.add_typer(exchange.app, name="exchange")
 app.add_typer(relay.app, name="relay")
 app.add_typer(store.app, name="store")
 app.add_typer(imaging.app, name="imaging")
+app.add_typer(fhir.app, name="fhir")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)

@@ -1,0 +1,172 @@
+"""`medibloc fhir`: what the exchange knows, for the rest of health care; consents from there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medibloc_py.cli.acting import RecordOption, act, deciding
+from medibloc_py.cli.options import (
+    WEEK,
+    As,
+    Json,
+    OnBehalfOf,
+    Session,
+    Sign,
+    ValidFor,
+    read_bytes,
+)
+from medibloc_py.cli.output import Output
+from medibloc_py.cli.times import read_bytes32, read_time
+from medibloc_py.errors.words import time as as_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from medibloc_py.flows.fhir_export import Exported
+
+app = typer.Typer(no_args_is_help=True, help="FHIR R4: records, consents and events, out and in.")
+
+
+@app.command("export")
+def export(
+    context: typer.Context,
+    records: Annotated[
+        list[str] | None, typer.Argument(help="Record ids, one or more, to open and describe.")
+    ] = None,
+    account: Annotated[
+        str | None, typer.Option("--as", help="Account that holds the records or may read them.")
+    ] = None,
+    patient: Annotated[
+        str | None,
+        typer.Option(
+            "--patient",
+            help="Instead of records: all that the chain tells of this patient, name or address.",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="New file; without it the resources go to stdout.")
+    ] = None,
+    lines: Annotated[
+        bool, typer.Option("--ndjson", help="One resource a line instead of a Bundle.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Export as FHIR R4: Patient, ImagingStudy, Consent, AuditEvent, Provenance.
+
+    Records are opened as `medibloc access open` does, headers only. The patient has a name in
+    the export only if the record keeps identity for treatment and the account may read it for
+    treatment; else an account and a pseudonym. Keys and where the sealed record lies are in no
+    export. Example: `medibloc fhir export RECORD --as clinic --out bundle.json`.
+    """
+    from medibloc_py.errors import FileExists, InvalidValue
+    from medibloc_py.flows.fhir_export import export_patient, export_records
+    from medibloc_py.model import RecordId
+
+    session: Session = context.obj
+    console = Output(json)
+    if bool(records) == (patient is not None):
+        raise InvalidValue(
+            name="what to export", given="none or both", allowed="records, or --patient"
+        )
+    if out is not None and out.exists():
+        raise FileExists(path=out)
+    if patient is not None:
+        who = session.address(patient)
+        done = export_patient(session.client().exchange, who)
+    else:
+        if account is None:
+            raise InvalidValue(name="--as", given="not set", allowed="set to open records")
+        ids = [RecordId(read_bytes32(record, "record")) for record in records or ()]
+        client = session.acting_as(account)
+        with console.progress() as progress:
+            done = export_records(client.exchange, client.me, ids, progress)
+    pieces = done.ndjson() if lines else done.bundle()
+    if out is None:
+        for piece in pieces:
+            print(piece, end="")
+        return
+    _write(out, pieces)
+    _say(console, out, done)
+
+
+@app.command("import-consent")
+def import_consent(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A FHIR R4 Consent in JSON.")],
+    account: As,
+    record: RecordOption = None,
+    until: Annotated[
+        str | None, typer.Option(help="End it earlier: a span like 365d or a date.")
+    ] = None,
+    on_behalf_of: OnBehalfOf = None,
+    sign: Sign = None,
+    valid_for: ValidFor = WEEK,
+    json: Json = False,
+) -> None:
+    """Set the consent that a FHIR Consent says, if DUO terms can say it.
+
+    Taken are Consents of this exchange, and those of others that permit healthcare research
+    (HRESCH), disease specific (DSRCH) or ancestry research (POARCH), with or without treatment,
+    and say nothing else. What no term can say is refused: nothing is ever permitted that the
+    Consent does not permit. The digest of the file goes on chain as the form.
+    """
+    from medibloc_py import purpose
+    from medibloc_py.crypto.ids import keccak256
+    from medibloc_py.flows.fhir_import import read_agreed_use
+
+    session: Session = context.obj
+    data = read_bytes(file)
+    client, by = deciding(session, account, on_behalf_of)
+    now = client.exchange.network.now()
+    limit = read_time(until, now) if until else None
+    wanted = read_bytes32(record, "record") if record else None
+    use = read_agreed_use(data, file, now, limit, wanted)
+    prepared = by.set_consent(use.terms, use.until, keccak256(data), use.record)
+    names = purpose.render(use.terms, purpose.TERM_NAMES)
+    said = f"Consent {names} until {as_time(use.until)}"
+    act(Output(json), client, prepared, sign, valid_for, said)
+
+
+@app.command("definitions")
+def definitions(
+    out: Annotated[Path, typer.Argument(help="Folder for them.")], json: Json = False
+) -> None:
+    """Write the definitions of our own words: give them to the validator you check exports with."""
+    import json as codec
+
+    from medibloc_py.fhir.uses import definitions as known
+
+    written = []
+    for each in known():
+        path = out / f"{each['resourceType']}-{each['id']}.json"
+        _write(path, iter([codec.dumps(each, indent=2, ensure_ascii=False) + "\n"]))
+        written.append(str(path))
+    Output(json).result({"files": written}, [f"{len(written)} definitions in {out}."])
+
+
+def _write(path: Path, pieces: Iterator[str]) -> None:
+    from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all
+
+    make_folder(path.parent)
+    with part_file(path.parent) as part:
+        with on_disk(path):
+            for piece in pieces:
+                write_all(part.descriptor, piece.encode())
+        part.become(path)
+
+
+def _say(console: Output, out: Path, done: Exported) -> None:
+    counts: dict[str, int] = {}
+    for each in done.resources:
+        counts[each["resourceType"]] = counts.get(each["resourceType"], 0) + 1
+    told = ", ".join(f"{count} {kind}" for kind, count in counts.items())
+    lines = [f"{told} in {out}."]
+    if done.left_out:
+        lines.append(
+            f"{len(done.left_out)} files are left out, which are no instance: "
+            f"{', '.join(done.left_out[:5])}."
+        )
+    console.result({"file": str(out), "resources": counts, "left_out": done.left_out}, lines)
