@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 from medibloc_py.errors import MediBlocError
@@ -67,6 +68,15 @@ class Output:
         console.print(printable(error.message), markup=False)
         if error.advice:
             console.print(printable(error.advice), markup=False, style="dim")
+
+    def log(self, event: str, **values: Any) -> None:
+        """Prints a line of a service's log on stderr: the time, what happened, and its values."""
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        if self.as_json:
+            line = json.dumps({"at": at, "event": event, **values}, default=str)
+        else:
+            line = " ".join([at, event, *(f"{name}={value}" for name, value in values.items())])
+        print(printable(line), file=sys.stderr, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Any]:

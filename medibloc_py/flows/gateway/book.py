@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from medibloc_py.chain import parse_address
 from medibloc_py.crypto import keys
 from medibloc_py.errors import DocumentInvalid, InvalidValue, PatientBooked, PatientNotBooked
 from medibloc_py.flows import papers
@@ -93,8 +92,15 @@ class Patients:
         return _PREFIX + keys.hkdf(self._hospital.keys.root_secret, b"", _INFO + said).hex()
 
 
-def read_patients(text: str, path: object) -> Iterator[BookedPatient]:
-    """Reads lines of `issuer,Patient ID,account address`; empty lines are skipped.
+def read_patients(
+    text: str, path: object, address_of: Callable[[str], Address]
+) -> Iterator[BookedPatient]:
+    """Reads lines of `issuer,Patient ID,account`; empty lines are skipped.
+
+    Args:
+        text: the lines.
+        path: named in the error.
+        address_of: reads an account.
 
     Raises:
         DocumentInvalid: a line is none. It is named by its number, and not repeated.
@@ -106,4 +112,4 @@ def read_patients(text: str, path: object) -> Iterator[BookedPatient]:
         if len(cells) != _COLUMNS or not cells[1]:
             reason = f"line {number} is not like issuer,Patient ID,account"
             raise DocumentInvalid(path=path, kind="list of patients", reason=reason)
-        yield BookedPatient(cells[0], cells[1], parse_address(cells[2]))
+        yield BookedPatient(cells[0], cells[1], address_of(cells[2]))

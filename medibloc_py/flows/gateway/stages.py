@@ -155,56 +155,51 @@ class Stages:
                 State.REFUSED, reason, number, State.GROUPED,
             )  # fmt: skip
 
-    # By hand.
-
-    def retry(self, number: int | None = None) -> list[int]:
-        """Takes refused studies up again, one or all, and ends any pause; gives their numbers.
-
-        Raises:
-            StudyNotSpooled: that one was not refused.
-        """
-        with self._database.writing() as write:
-            rows = write("SELECT number FROM study WHERE state = ?", State.REFUSED)
-            numbers = [each for (each,) in rows if number in (None, each)]
-            if number is not None and not numbers:
-                raise StudyNotSpooled(number=number, act="tried again", reason="it was not refused")
-            for each in numbers:
-                write(
-                    "UPDATE study SET state = ?, error = '' WHERE number = ?", State.GROUPED, each
-                )
-        self.note(RETRY, "")
-        return numbers
-
-    def drop(self, number: int) -> None:
-        """Removes a study that was not published, and what is known of its instances.
-
-        Raises:
-            StudyNotSpooled: it is published, on its way, or not there.
-        """
-        allowed = (State.RECEIVING, State.GROUPED, State.REFUSED)
-        with self._database.writing() as write:
-            rows = write("SELECT state FROM study WHERE number = ?", number)
-            if not rows or rows[0][0] not in allowed:
-                state = rows[0][0] if rows else "not there"
-                raise StudyNotSpooled(number=number, act="dropped", reason=f"it is {state}")
-            # Whatever is left of its files has no row any more, and is swept.
-            self.spool.remove_files(number)
-            write("DELETE FROM instance WHERE study = ?", number)
-            write("DELETE FROM study WHERE number = ?", number)
-
-    # Notes.
-
     def note(self, name: str, text: str) -> None:
         """Notes something under a name, with the time."""
         with self._database.writing() as write:
-            write(
-                "INSERT OR REPLACE INTO note (name, at, text) VALUES (?, ?, ?)",
-                name, int(time.time()), text,
-            )  # fmt: skip
+            _note(write, name, text)
 
     def noted(self, name: str) -> tuple[int, str]:
         """When something was noted, and what; 0 and nothing if it never was."""
-        return noted(self._database, name)
+        return _noted(self._database, name)
+
+
+# By hand; no key is needed.
+
+
+def retry(database: Database, number: int | None = None) -> list[int]:
+    """Takes refused studies up again, one or all, and ends any pause; gives their numbers.
+
+    Raises:
+        StudyNotSpooled: that one was not refused.
+    """
+    with database.writing() as write:
+        rows = write("SELECT number FROM study WHERE state = ?", State.REFUSED)
+        numbers = [each for (each,) in rows if number in (None, each)]
+        if number is not None and not numbers:
+            raise StudyNotSpooled(number=number, act="tried again", reason="it was not refused")
+        for each in numbers:
+            write("UPDATE study SET state = ?, error = '' WHERE number = ?", State.GROUPED, each)
+        _note(write, RETRY, "")
+    return numbers
+
+
+def drop(database: Database, number: int) -> None:
+    """Removes a study that was not published, and what is known of its instances.
+
+    Their files have no row from then on, and are swept.
+
+    Raises:
+        StudyNotSpooled: it is published, on its way, or not there.
+    """
+    with database.writing() as write:
+        rows = write("SELECT state FROM study WHERE number = ?", number)
+        if not rows or rows[0][0] not in (State.RECEIVING, State.GROUPED, State.REFUSED):
+            reason = f"it is {rows[0][0] if rows else 'not there'}"
+            raise StudyNotSpooled(number=number, act="dropped", reason=reason)
+        write("DELETE FROM instance WHERE study = ?", number)
+        write("DELETE FROM study WHERE number = ?", number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +241,7 @@ def status_of(database: Database) -> Status:
     ((instances, size_bytes),) = database.read(
         "SELECT count(*), ifnull(sum(size_bytes), 0) FROM instance WHERE file IS NOT NULL"
     )
-    error_at, error = noted(database, LAST_ERROR)
+    error_at, error = _noted(database, LAST_ERROR)
     return Status(
         {state.value: states.get(state.value, 0) for state in State},
         {each: waiting.get(each, 0) for each in ("patient", "consent")},
@@ -254,8 +249,11 @@ def status_of(database: Database) -> Status:
     )  # fmt: skip
 
 
-def noted(database: Database, name: str) -> tuple[int, str]:
-    """As `Stages.noted`; no key is needed."""
+def _note(write: Any, name: str, text: str) -> None:
+    write("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", name, int(time.time()), text)
+
+
+def _noted(database: Database, name: str) -> tuple[int, str]:
     for at, text in database.read("SELECT at, text FROM note WHERE name = ?", name):
         return at, text
     return 0, ""

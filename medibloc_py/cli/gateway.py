@@ -1,0 +1,328 @@
+"""`medibloc gateway`: a hospital's systems send studies, and they become records."""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich import filesize
+
+from medibloc_py.cli import gateway_patients
+from medibloc_py.cli.options import As, Json, Session, sure
+from medibloc_py.cli.output import Output
+from medibloc_py.errors import TokenExposed
+from medibloc_py.errors.words import time as as_time
+from medibloc_py.imaging.deidentify.options import Option
+
+if TYPE_CHECKING:
+    from medibloc_py.flows.gateway.database import Database
+    from medibloc_py.flows.gateway.rows import Study
+    from medibloc_py.flows.gateway.service import Places
+    from medibloc_py.pacs.model import Certificates
+
+_DICOM = "127.0.0.1:11112"
+_HELP = (
+    "Gateway: receive studies from the hospital's systems and publish them.\n\n"
+    "[b]run[/] is a service: it takes instances by C-STORE and STOW-RS, seals them into a queue "
+    "on the disk, and makes each complete study of a known patient a record. [b]patients[/] says "
+    "which Patient ID is which account. [b]status[/] and [b]list[/] show the queue; studies have "
+    "numbers there, and no names."
+)
+app = typer.Typer(
+    no_args_is_help=True,
+    help=_HELP,
+    short_help="Gateway: studies from a hospital's systems become records.",
+)
+app.add_typer(gateway_patients.app, name="patients")
+Number = Annotated[int, typer.Argument(help="Number of a study in `gateway list`.")]
+
+
+@app.command("run")
+def run(
+    context: typer.Context,
+    account: As,
+    dicom: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            help=f"Receive by C-STORE there. Without --dicom and --web: at {_DICOM}.",
+        ),
+    ] = None,
+    aet: Annotated[
+        str, typer.Option("--aet", help="Our AE title; callers must know it.")
+    ] = "MEDIBLOC",
+    callers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--caller", help="AE title that may send; repeatable. None: all of this machine."
+        ),
+    ] = None,
+    web: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Receive by STOW-RS there, at /studies."),
+    ] = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File (mode 0600) with the token that senders by STOW-RS must show."),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(help="Our certificate in PEM: both ways go under TLS.")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key.")] = None,
+    tls_ca: Annotated[
+        Path | None, typer.Option(help="With --tls-cert: senders need a certificate of these.")
+    ] = None,
+    quiet: Annotated[
+        float,
+        typer.Option(min=0, help="A study is complete after so many seconds without an instance."),
+    ] = 60,
+    treatment: Annotated[
+        bool,
+        typer.Option("--treatment", help="Keep identity: the records are for treatment only."),
+    ] = False,
+    option: Annotated[
+        list[Option] | None,
+        typer.Option(help="An option of DICOM PS3.15 E, by the standard's name; repeatable."),
+    ] = None,
+    require_consent: Annotated[
+        bool,
+        typer.Option("--require-consent", help="Publish only while the patient's consent stands."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Receive studies and publish them, until SIGTERM or Ctrl-C.
+
+    "Success" is answered when an instance is sealed and on the disk: a crash at any moment
+    neither loses it nor publishes it twice. The same instance again is taken for granted;
+    other bytes under its UID are refused. A study without a new instance for --quiet seconds
+    becomes one record, without identity unless --treatment; instances that come later become
+    a further record. A study of an unknown patient waits until `medibloc gateway patients add`.
+
+    Only this machine can send, unless --dicom or --web name another address; --caller and
+    --token-file are needed then. A line of the log says what happened, never to whom. Example:
+    `medibloc gateway run --as hospital --dicom 0.0.0.0:11112 --caller PACS --tls-cert cert.pem
+    --tls-key key.pem`.
+    """
+    from medibloc_py.flows.gateway.service import run_gateway, spool_folder
+    from medibloc_py.flows.gateway.worker import Rules
+
+    session: Session = context.obj
+    rules = Rules(quiet, treatment, tuple(each.value for each in option or ()), require_consent)
+    places = _places(
+        dicom, aet, callers or [], web, token_file, _certificates(tls_cert, tls_key, tls_ca)
+    )
+    hospital = session.identity(account)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    run_gateway(
+        spool_folder(session.settings().home, hospital.address),
+        hospital,
+        lambda: session.client().exchange,
+        rules,
+        places,
+        Output(json).log,
+        stop,
+    )
+
+
+def _certificates(own: Path | None, key: Path | None, ca: Path | None) -> Certificates | None:
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.pacs.model import Certificates
+
+    if own is not None:
+        return Certificates(ca, own, key)
+    if key is not None or ca is not None:
+        raise InvalidValue(name="--tls-cert", given="not set", allowed="set with the others")
+    return None
+
+
+def _places(
+    dicom: str | None,
+    aet: str,
+    callers: list[str],
+    web: str | None,
+    token_file: Path | None,
+    certificates: Certificates | None,
+) -> Places:
+    from medibloc_py.flows.gateway.service import Places
+    from medibloc_py.pacs.intake import read_address
+    from medibloc_py.pacs.listener import DicomPlace
+    from medibloc_py.pacs.model import require_aet
+    from medibloc_py.pacs.stow import WebPlace
+
+    if dicom is None and web is None:
+        dicom = _DICOM
+    allowed = tuple(require_aet(each) for each in callers)
+    return Places(
+        None
+        if dicom is None
+        else DicomPlace(read_address(dicom), require_aet(aet), allowed, certificates),
+        None
+        if web is None
+        else WebPlace(
+            read_address(web), "" if token_file is None else _token(token_file), certificates
+        ),
+    )
+
+
+def _token(path: Path) -> str:
+    """The token in a file that nobody else can read.
+
+    Raises:
+        TokenExposed: it cannot be read, is empty, or others can read it.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+        with os.fdopen(descriptor, encoding="ascii") as file:
+            exposed = stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077
+            token = file.readline().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not ASCII"
+        raise TokenExposed(path=path, reason=reason) from None
+    if exposed or not token:
+        reason = "others can read it" if exposed else "it is empty"
+        raise TokenExposed(path=path, reason=reason)
+    return token
+
+
+@app.command("status")
+def status(context: typer.Context, account: As, json: Json = False) -> None:
+    """Show how many studies are in the queue, what waits, and the latest error.
+
+    Needs no password.
+    """
+    from medibloc_py.flows.gateway.stages import status_of
+
+    found = status_of(_database(context.obj, account))
+    waits = [f"{count} for a {what}" for what, count in found.waiting.items() if count]
+    Output(json).result(
+        found,
+        [
+            "studies   " + ", ".join(f"{count} {state}" for state, count in found.studies.items()),
+            f"on disk   {found.instances} instances, {filesize.decimal(found.size_bytes)}",
+            f"waiting   {', '.join(waits) or 'none'}",
+            f"oldest    {as_time(found.oldest_at) if found.oldest_at else 'none'}",
+            f"error     {f'{as_time(found.error_at)}: {found.error}' if found.error else 'none'}",
+        ],
+    )
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    account: As,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that are published and cleared.")
+    ] = False,
+    reveal: Annotated[
+        bool, typer.Option("--reveal", help="Show Patient ID and UID, too; asks for the password.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List the studies in the queue, by their numbers.
+
+    A study whose instances came in several parts, some after the others were published, has
+    a line for each; each part is a record of its own.
+    """
+    from medibloc_py.flows.gateway.rows import State, list_studies
+
+    session: Session = context.obj
+    states = [state for state in State if everything or state is not State.CLEARED]
+    studies = list_studies(_database(session, account), *states)
+    whose = _whose(session, account, studies) if reveal else {}
+    columns = ["study", "part", "state", "instances", "size", "since", "record or reason"]
+    Output(json).table(
+        [{**_as_row(each), **whose.get(each.number, {})} for each in studies],
+        "Studies",
+        (*columns, *(("issuer", "patient ID", "study UID") if reveal else ())),
+        [
+            (
+                str(each.number),
+                str(each.part),
+                f"{each.state}, waits for a {each.waits}" if each.waits else each.state,
+                str(each.instances),
+                filesize.decimal(each.size_bytes),
+                as_time(each.began_at),
+                "0x" + each.record.hex() if each.record else each.error,
+                *whose.get(each.number, {}).values(),
+            )
+            for each in studies
+        ],
+    )
+
+
+def _as_row(study: Study) -> dict[str, Any]:
+    from medibloc_py.flows.papers import as_json
+
+    return {name: value for name, value in as_json(study).items() if name != "alone"}
+
+
+def _whose(session: Session, account: str, studies: list[Study]) -> dict[int, dict[str, str]]:
+    from medibloc_py.flows.gateway.service import open_stages, spool_folder
+
+    hospital = session.identity(account)
+    with open_stages(spool_folder(session.settings().home, hospital.address), hospital) as stages:
+        found = {each.number: stages.spool.whose(each.number) for each in studies}
+    return {
+        number: {
+            "patient_issuer": each.patient_issuer,
+            "patient_id": each.patient_id,
+            "study_uid": each.study,
+        }
+        for number, each in found.items()
+    }
+
+
+@app.command("retry")
+def retry(
+    context: typer.Context,
+    account: As,
+    number: Annotated[
+        int | None, typer.Argument(help="Number of a refused study; all if not given.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Take refused studies up again, and end the pause after an error."""
+    from medibloc_py.flows.gateway.stages import retry as again
+
+    numbers = again(_database(context.obj, account), number)
+    Output(json).result(
+        {"studies": numbers}, [f"Taken up again: {', '.join(map(str, numbers)) or 'none'}."]
+    )
+
+
+@app.command("drop")
+def drop(
+    context: typer.Context,
+    number: Number,
+    account: As,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Remove a study from the queue that is not published; its sender may send it again."""
+    from medibloc_py.flows.gateway.rows import find_study
+    from medibloc_py.flows.gateway.stages import drop as remove
+
+    database = _database(context.obj, account)
+    study = find_study(database, number)
+    if not yes:
+        sure(f"Remove study {number} with {study.instances} instances, unpublished?")
+    remove(database, number)
+    Output(json).result({"study": number}, [f"Study {number} is gone."])
+
+
+def _database(session: Session, account: str) -> Database:
+    """The queue of an account of this machine, without its key."""
+    from medibloc_py.flows import keyring
+    from medibloc_py.flows.gateway.database import Database
+    from medibloc_py.flows.gateway.service import spool_folder
+
+    home = session.settings().home
+    address = keyring.known_account(home, account).address
+    return Database(spool_folder(home, address) / "spool.sqlite", make=False)
