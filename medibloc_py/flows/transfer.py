@@ -40,7 +40,7 @@ from medibloc_py.flows.transfer_words import (
     signer_of,
     transfer_id,
 )
-from medibloc_py.model import Address, RecordId, Scope
+from medibloc_py.model import Address, Scope
 
 PREFIX: Final = "transfer-"
 """What the names of kept papers begin with."""
@@ -115,7 +115,7 @@ def countersign(exchange: Exchange, speaker: Identity, data: bytes, path: object
         return paper
     transfer = paper.transfer
     require_speaker(exchange, transfer.patient, transfer.speaker)
-    record, receiver = RecordId(transfer.record), transfer.receiver
+    record, receiver = transfer.record, transfer.receiver
     grants = exchange.access.grants(record=record, grantee=receiver, patient=transfer.patient)
     if not any(grant.purpose == transfer.purpose for grant in grants):
         raise GrantNotFound(record=record, grantee=receiver)
@@ -182,7 +182,7 @@ def _open_sent(
     exchange: Exchange, receiver: Identity, transfer: Transfer, path: object
 ) -> tuple[OpenedRecord, bytes]:
     """The record of a transfer, opened under the patient's grant, and its salt."""
-    record = RecordId(transfer.record)
+    record = transfer.record
     standing = find_access(exchange, receiver.address, record)
     body = open_object(exchange, receiver, record)
     granted = (standing.granter, standing.purpose, body.kind)

@@ -12,7 +12,7 @@ from medibloc_py.errors import DocumentInvalid, TransferInvalid
 from medibloc_py.flows.parties import Exchange
 from medibloc_py.flows.transfer_paper import KIND, TransferPaper
 from medibloc_py.flows.transfer_words import RECEIVER, Transfer, Word
-from medibloc_py.model import RecordId, Role, Root, Scope
+from medibloc_py.model import Role, Scope
 
 
 def check_on_chain(exchange: Exchange, paper: TransferPaper, path: object) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ def _findings(exchange: Exchange, paper: TransferPaper) -> Iterator[tuple[str, s
 
 
 def _registration(exchange: Exchange, transfer: Transfer) -> str | None:
-    root = Root(transfer.root)
+    root = transfer.root
     batch = exchange.records.batch(transfer.sender, root)
     if batch.registered_at == 0:
         return "the sender never registered the record's batch"
@@ -79,7 +79,7 @@ def _accreditation(exchange: Exchange, transfer: Transfer) -> str | None:
 
 def _grant(exchange: Exchange, transfer: Transfer, received: Word) -> str | None:
     """The newest grant before the receiver's word, if it had not ended by then."""
-    record, reader = RecordId(transfer.record), transfer.receiver
+    record, reader = transfer.record, transfer.receiver
     grants = exchange.access.grants(record=record, grantee=reader, patient=transfer.patient)
     before = [grant for grant in grants if grant.block <= received.block]
     if not before:

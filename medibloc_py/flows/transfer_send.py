@@ -58,7 +58,7 @@ def send_record(
     held = held_record(sender, record)
     speaker = speaker or held.patient
     _require_sendable(exchange, sender, record, held, receiver, purpose, speaker)
-    wanted = (sender.address, receiver, Bytes32(record), purpose, speaker)
+    wanted = (sender.address, receiver, record, purpose, speaker)
     for paper in () if again else reversed(kept_transfers(sender)):
         sent = paper.transfer
         if (sent.sender, sent.receiver, sent.record, sent.purpose, sent.speaker) == wanted:
@@ -73,8 +73,8 @@ def send_record(
         receiver=receiver,
         patient=held.patient,
         speaker=speaker,
-        record=Bytes32(record),
-        root=Bytes32(held.root),
+        record=record,
+        root=held.root,
         kind=held.kind,
         purpose=purpose,
         digest=digest,

@@ -12,7 +12,7 @@ from typing import Final
 from medibloc_py.chain import Signer, TypedData, recover_typed, typed_digest
 from medibloc_py.errors import InvalidAddress, InvalidValue
 from medibloc_py.flows.papers import Bytes32
-from medibloc_py.model import Address
+from medibloc_py.model import Address, RecordId, Root
 
 SENDER: Final = "sender"
 RECEIVER: Final = "receiver"
@@ -74,8 +74,8 @@ class Transfer:
     receiver: Address
     patient: Address
     speaker: Address
-    record: Bytes32
-    root: Bytes32
+    record: RecordId
+    root: Root
     kind: int
     purpose: int
     digest: Bytes32

@@ -51,7 +51,7 @@ from medibloc_py.flows.transfer_paper import (
 from medibloc_py.flows.transfer_send import send_record
 from medibloc_py.flows.transfer_words import PATIENT, RECEIVER, SAYS, SENDER, sign_word
 from medibloc_py.imaging.samples import sample
-from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, RecordId, Role, Scope
+from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, RecordId, Role, Root, Scope
 from medibloc_py.purpose import HMB, TREATMENT
 from tests.flow.world import World
 
@@ -511,18 +511,18 @@ def test_what_the_chain_does_not_bear_out_is_refused(world: World, desk: Desk) -
         with pytest.raises(TransferInvalid, match=reason):
             check_on_chain(world.exchange, _signed_anew(world, finished, **changed), PATH)
     never = replace(finished, proof=())
-    record = Bytes32(id_of(other))
+    record = id_of(other)
     with pytest.raises(TransferInvalid, match="never registered"):
         check_on_chain(
             world.exchange,
-            _signed_anew(world, never, record=Bytes32(b"\x07" * 32), root=Bytes32(b"\x07" * 32)),
+            _signed_anew(world, never, record=RecordId(b"\x07" * 32), root=Root(b"\x07" * 32)),
             PATH,
         )
     elsewhere = replace(finished, proof=tuple(map(Bytes32, other.proof)))
     with pytest.raises(TransferInvalid, match="granted the receiver nothing"):
         check_on_chain(
             world.exchange,
-            _signed_anew(world, elsewhere, record=record, root=Bytes32(other.root)),
+            _signed_anew(world, elsewhere, record=record, root=other.root),
             PATH,
         )
 
