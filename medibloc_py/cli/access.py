@@ -23,6 +23,7 @@ from medibloc_py.cli.options import (
     ValidFor,
 )
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.provenance import access_receipt, told_of
 from medibloc_py.cli.saving import saving
 from medibloc_py.cli.times import read_bytes32, read_time
 from medibloc_py.errors.words import time as as_time
@@ -154,7 +155,8 @@ def open_(
     """Open a record the account may read: from the chain and the store alone.
 
     In an emergency it opens as soon as the custodian has delivered the key. Was it stopped
-    or killed, the same command goes on where it was.
+    or killed, the same command goes on where it was. A de-identification receipt that is not
+    the issuer's, or not of these files, is an error; that there is none is said.
     """
     from medibloc_py.model import RecordId
 
@@ -166,8 +168,11 @@ def open_(
     with saving(out, record_id) as place:
         with console.progress() as progress:
             files = place.save(opened, out, progress, arrays=arrays)
-        told = f"{len(files)} files in {out}.{place.remark}"
-        console.result({"record": record_id, "files": files}, [told])
+        done, told = told_of(opened, files)
+        console.result(
+            {"record": record_id, "kind": opened.kind, "files": files, "deidentification": done},
+            [f"{len(files)} files in {out}.{place.remark}", *told],
+        )
 
 
 @app.command("frame")
@@ -195,6 +200,7 @@ def frame(
     save_frame(opened, file, number, out, Output(json))
 
 
+app.command("receipt")(access_receipt)
 _EMERGENCIES: dict[str, Callable[..., None]] = {
     "custodian": glass.custodian,
     "card": glass.card,

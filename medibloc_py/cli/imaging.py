@@ -12,6 +12,7 @@ import typer
 
 from medibloc_py.cli.options import Json, read_bytes
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.provenance import check_receipt
 from medibloc_py.errors import FileExists, MediBlocError, RefusedError
 from medibloc_py.imaging.deidentify.options import Option, chosen
 from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all, write_atomic
@@ -168,3 +169,6 @@ def _report(
             *((str(path), "refused", error.message) for path, error in refused),
         ],
     )
+
+
+app.command("check-receipt")(check_receipt)

@@ -14,6 +14,7 @@ from medibloc_py.cli.erasing import check_receipt, rotate, shred
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, KeyPrint, Session, read_bytes
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.provenance import record_receipt
 from medibloc_py.cli.times import read_bytes32
 from medibloc_py.imaging.deidentify.options import Option
 
@@ -292,3 +293,4 @@ app.command("drafts")(drafts)
 app.command("rotate")(rotate)
 app.command("shred")(shred)
 app.command("check-receipt")(check_receipt)
+app.command("receipt")(record_receipt)

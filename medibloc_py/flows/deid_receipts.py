@@ -20,7 +20,7 @@ from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import DeidentificationReceiptInvalid, DocumentInvalid, InvalidValue
 from medibloc_py.flows import papers
 from medibloc_py.flows.papers import Bytes32
-from medibloc_py.model import Address
+from medibloc_py.model import Address, RecordId
 
 KIND: Final = "deidentification-receipt"
 META: Final = "deidentification"
@@ -167,6 +167,21 @@ def check_of_record(
         raise _refuse(name, "it is of another deployment")
     if done.files != files:
         raise _refuse(name, f"it is of {done.files} files, and there are {files}")
+    return done
+
+
+def require_receipt(
+    done: Deidentification | None, files: Sequence[FileDigest], record: RecordId
+) -> Deidentification:
+    """What the receipt of a record says, once it is of exactly the files in it.
+
+    Raises:
+        DeidentificationReceiptInvalid: there is none, or it is of other files.
+    """
+    name = f"record 0x{record.hex()}"
+    if done is None:
+        raise _refuse(name, "there is none")
+    require_files(done, files, name)
     return done
 
 

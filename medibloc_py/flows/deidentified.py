@@ -18,9 +18,15 @@ from typing import BinaryIO, Final
 
 from medibloc_py.crypto import keys
 from medibloc_py.crypto.sealing import SourceFile
-from medibloc_py.errors import InvalidValue, StudyUnreadable
+from medibloc_py.errors import (
+    DeidentificationReceiptInvalid,
+    InvalidValue,
+    NotIssuer,
+    StudyUnreadable,
+)
 from medibloc_py.flows import deid_receipts
 from medibloc_py.flows.deid_receipts import Deidentification, FileDigest
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.parties import LOCK, Exchange, Identity
 from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
@@ -119,6 +125,23 @@ def pseudonym_key(issuer: Identity) -> bytes:
             if not issuer.vault.has(_KEY):
                 issuer.keep(_KEY, secrets.token_bytes(_KEY_BYTES))
     return issuer.recall(_KEY)
+
+
+def salt_of(issuer: Identity, opened: OpenedRecord) -> bytes:
+    """What hides the originals' digest in a record's receipt, for an auditor of that record.
+
+    Raises:
+        DeidentificationReceiptInvalid: the record has no receipt.
+        NotIssuer: another account de-identified it.
+    """
+    done = opened.deidentification
+    if done is None:
+        raise DeidentificationReceiptInvalid(
+            name=f"record 0x{opened.record.hex()}", reason="there is none"
+        )
+    if done.issuer != issuer.address:
+        raise NotIssuer(account=issuer.address, record=opened.record, issuer=done.issuer)
+    return deid_receipts.originals_salt(pseudonym_key(issuer), done.after)
 
 
 def _edition(edition: bytes, treatment: bool, options: tuple[str, ...], key: bytes) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from medibloc_py.cli.dataset import buy, sell, share, show
+from medibloc_py.cli.provenance import dataset_receipt
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +29,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "refund": buy.refund,
     "open": buy.open_,
     "frame": buy.frame,
+    "receipt": dataset_receipt,
     "challenge": buy.challenge,
     "withdraw": share.withdraw,
     "claim": share.claim,

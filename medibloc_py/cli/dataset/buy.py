@@ -11,6 +11,7 @@ from medibloc_py.cli.dataset.shared import OrderArgument, QuoteFile, token_of
 from medibloc_py.cli.frame import FileName, FrameNumber, FrameOut, require_free, save_frame
 from medibloc_py.cli.options import Arrays, As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.provenance import told_of
 from medibloc_py.cli.saving import saving
 from medibloc_py.cli.times import read_amount, read_bytes32, show_amount
 from medibloc_py.errors.words import time as as_time
@@ -103,7 +104,8 @@ def open_(
 ) -> None:
     """Open a settled order: one folder for each record.
 
-    Was it stopped or killed, the same command goes on where it was.
+    Was it stopped or killed, the same command goes on where it was. Each record's
+    de-identification receipt must be its issuer's and of its files.
     """
     from medibloc_py.model import OrderId
 
@@ -112,13 +114,16 @@ def open_(
     dataset = session.acting_as(account).open_dataset(order_id)
     console = Output(json)
     saved: list[dict[str, Any]] = []
+    lines: list[str] = []
     with saving(out, order_id) as place:
         with console.progress() as progress:
             for opened in dataset:
                 folder = out / opened.record.hex()[:16]
                 files = place.save(opened, folder, progress, arrays=arrays)
-                saved.append({"record": opened.record, "files": files})
-        console.result(saved, [f"{len(saved)} records in {out}.{place.remark}"])
+                done, told = told_of(opened, files)
+                saved.append({"record": opened.record, "files": files, "deidentification": done})
+                lines += [f"0x{opened.record.hex()[:16]}… {line}" for line in told]
+        console.result(saved, [f"{len(saved)} records in {out}.{place.remark}", *lines])
 
 
 def frame(
