@@ -20,7 +20,7 @@ from medibloc_py.errors.words import time as as_time
 if TYPE_CHECKING:
     from medibloc_py.client import Client
     from medibloc_py.crypto.documents import RecordFile
-    from medibloc_py.flows.access import OpenedRecord
+    from medibloc_py.flows.opened import OpenedRecord
     from medibloc_py.flows.publish import StudyToPublish
     from medibloc_py.model import RecordId
 

@@ -32,6 +32,7 @@ __all__ = [
     "blind_of_object",
     "bound",
     "find_access",
+    "open_by",
     "open_granted",
     "open_held",
     "open_object",
@@ -124,7 +125,16 @@ def open_granted(exchange: Exchange, reader: Identity, record: RecordId) -> Open
         IssuerNotAccredited: the record's issuer is not accredited.
         TreatmentOnly: the record says who the patient is, and the grant is for another purpose.
     """
-    body = open_object(exchange, reader, record)
+    return open_by(exchange, record, open_object(exchange, reader, record))
+
+
+def open_by(exchange: Exchange, record: RecordId, body: GrantObject) -> OpenedRecord:
+    """Opens a record by a grant object that was proved.
+
+    Raises:
+        BlobMissing: the store lost the record.
+        RecordMismatch: it has another size there.
+    """
     if exchange.store.size(body.cid) != body.size_bytes:
         raise RecordMismatch(record=record, reason="the grant object tells another size")
     place = body.cid, body.size_bytes

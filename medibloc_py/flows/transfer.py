@@ -18,10 +18,10 @@ from medibloc_py.errors import (
     DocumentInvalid,
     GrantNotFound,
     NotInTransfer,
-    RecordMismatch,
     TransferInvalid,
 )
-from medibloc_py.flows.access import OpenedRecord, find_access, open_object
+from medibloc_py.flows.access import find_access, open_by, open_object
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.transfer_digest import digest_of_record
 from medibloc_py.flows.transfer_paper import (
@@ -80,6 +80,7 @@ def receive_record(
         RecordUnknown, RecordMismatch, IssuerNotAccredited: the record is not the sender's.
         BlobMissing, Corrupted, WrongKey: it does not open.
         ContentDiffers: it holds something else than the sender signed.
+        DeidentificationReceiptInvalid: its receipt is of other files, or not the sender's.
         MediBlocError: what `deliver` raises.
     """
     paper = _ours(exchange, receiver, data, path, RECEIVER)
@@ -192,10 +193,7 @@ def _open_sent(
     if (body.issuer, root_of(record, body.proof)) != (transfer.sender, transfer.root):
         reason = "the record stands in another batch"
         raise TransferInvalid(path=path, check="registration", reason=reason)
-    if exchange.store.size(body.cid) != body.size_bytes:
-        raise RecordMismatch(record=record, reason="the grant object tells another size")
-    opened = OpenedRecord(exchange.store, record, body.cid, body.size_bytes, body.cek, body.salt)
-    return opened, body.salt
+    return open_by(exchange, record, body), body.salt
 
 
 def _say(exchange: Exchange, party: Identity, paper: TransferPaper, role: str) -> TransferPaper:

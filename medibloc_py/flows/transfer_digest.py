@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from hashlib import sha256
 
-from medibloc_py.flows.access import OpenedRecord
+from medibloc_py.flows.deid_receipts import require_files
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.parties import Progress, silent
 
@@ -33,13 +34,15 @@ def digest_of_record(opened: OpenedRecord, salt: bytes, progress: Progress = sil
 
     Raises:
         BlobMissing, Corrupted, WrongKey: it does not open.
+        DeidentificationReceiptInvalid: it came with a receipt, which is of other files.
     """
-    entries = opened.manifest.files
-    files = []
-    for index, entry in enumerate(entries):
-        whole = sha256()
-        for buffer in opened.stream(index):
-            whole.update(buffer)
-        files.append((entry.name, entry.size_bytes, whole.digest()))
-        progress("digest", index + 1, len(entries))
-    return digest_of_files(salt, files)
+    entries, digests = opened.manifest.files, opened.digests(progress)
+    if (done := opened.deidentification) is not None:
+        require_files(done, digests, f"record 0x{opened.record.hex()}")
+    return digest_of_files(
+        salt,
+        [
+            (entry.name, entry.size_bytes, file.sha256)
+            for entry, file in zip(entries, digests, strict=True)
+        ],
+    )

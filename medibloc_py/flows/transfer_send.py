@@ -5,16 +5,16 @@ from __future__ import annotations
 import secrets
 
 from medibloc_py.crypto.documents import RecordFile
-from medibloc_py.errors import NotIssuer, TransferRefused, TreatmentOnly
-from medibloc_py.flows.access import open_held
-from medibloc_py.flows.held import blind_of, held_record, require_current
+from medibloc_py.errors import NotIssuer, TransferRefused
+from medibloc_py.flows.held import blind_of, held_record, require_current, require_purpose
+from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.transfer import keep_paper, kept_transfers, require_speaker
 from medibloc_py.flows.transfer_digest import digest_of_record
 from medibloc_py.flows.transfer_paper import TransferPaper
 from medibloc_py.flows.transfer_words import SENDER, Transfer, sign_word
-from medibloc_py.model import KIND_TREATMENT_STUDY, Address, RecordId
+from medibloc_py.model import Address, RecordId
 from medibloc_py.purpose import TREATMENT
 
 
@@ -53,7 +53,7 @@ def send_record(
             not three.
         MandateMissing: the delegate may not grant for the patient.
         RecordUnknown: it is not registered.
-        BlobMissing, Corrupted, WrongKey: it does not open.
+        BlobMissing, Corrupted, WrongKey, DeidentificationReceiptInvalid: it does not open.
     """
     held = held_record(sender, record)
     speaker = speaker or held.patient
@@ -100,8 +100,7 @@ def _require_sendable(
     """Finds what would be refused on the way, before the record is read."""
     if held.issuer != sender.address:
         raise NotIssuer(account=sender.address, record=record, issuer=held.issuer)
-    if held.kind == KIND_TREATMENT_STUDY and purpose != TREATMENT:
-        raise TreatmentOnly(record=record)
+    require_purpose(record, held.kind, purpose)
     require_current(sender, record)
     standing = exchange.access.grant_of(record, receiver)
     stands = standing.purpose != 0 and standing.expires_at >= exchange.network.now()

@@ -28,8 +28,8 @@ from medibloc_py.errors import (
     TransferUnfinished,
     TreatmentOnly,
 )
-from medibloc_py.flows.access import OpenedRecord
 from medibloc_py.flows.held import held_record, id_of
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.flows.transfer import (
