@@ -83,7 +83,7 @@ class WebPeer:
     """
 
     url: str
-    headers: Mapping[str, str] = field(default=MappingProxyType({}), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     certificates: Certificates = Certificates()
     timeout_s: float = 60.0
 
