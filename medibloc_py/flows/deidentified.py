@@ -32,8 +32,9 @@ from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
 from medibloc_py.imaging.deidentify import EDITION, Pseudonyms
 from medibloc_py.imaging.deidentify.options import chosen
-from medibloc_py.imaging.header import read_header
+from medibloc_py.imaging.header import Header, read_header
 from medibloc_py.imaging.release import release
+from medibloc_py.imaging.study import facts_of_study
 from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, Address
 from medibloc_py.storage.locks import sole
 
@@ -174,27 +175,38 @@ class _Work:
 
     def as_they_came(self, _exchange: Exchange, _scratch: Scratch, made: Made) -> Content:
         """The files themselves; only their headers are read."""
-        files = []
-        for number, each in enumerate(self._originals, 1):
-            meta = _header(each)
-            files.append(SourceFile(self._name(number), each.size_bytes, each.open, meta))
+        headers = []
+        for each in self._originals:
+            headers.append(_header(each))
             made(each.size_bytes)
-        return Content(tuple(files))
+        return Content(
+            tuple(
+                SourceFile(self._name(number), each.size_bytes, each.open, meta)
+                for number, (each, meta) in enumerate(
+                    zip(self._originals, facts_of_study(headers), strict=True), 1
+                )
+            )
+        )
 
     def without_identity(self, exchange: Exchange, scratch: Scratch, made: Made) -> Content:
         """The files without who the patient is, checked, and the receipt of it."""
         pseudonyms = Pseudonyms(self._key)
-        files, before, after = [], [], []
+        headers, kept, before, after = [], [], [], []
         for number, each in enumerate(self._originals, 1):
             data = _bytes_of(each)
             before.append(sha256(data).digest())
             done = release(data, pseudonyms, self._options, name=each.name)
             name = self._name(number)
             after.append(FileDigest(name, sha256(done.data).digest()))
-            meta = read_header(BytesIO(done.data), each.name)
-            meta[deid_receipts.SAID_CLEAN] = int(done.said_clean)
-            files.append(SourceFile(name, len(done.data), scratch.keep(done.data), meta))
+            headers.append(read_header(BytesIO(done.data), each.name))
+            kept.append((name, len(done.data), scratch.keep(done.data), int(done.said_clean)))
             made(each.size_bytes)
+        files = [
+            SourceFile(name, size_bytes, opener, meta | {deid_receipts.SAID_CLEAN: said_clean})
+            for (name, size_bytes, opener, said_clean), meta in zip(
+                kept, facts_of_study(headers), strict=True
+            )
+        ]
         receipt = self._receipt(exchange, files, before, after)
         return Content(tuple(files), {deid_receipts.META: receipt})
 
@@ -247,7 +259,7 @@ def _bytes_of(original: Original) -> bytes:
     return data
 
 
-def _header(original: Original) -> dict[str, str | int]:
+def _header(original: Original) -> Header:
     """The technical facts of an original.
 
     Raises:

@@ -60,6 +60,21 @@ class EncapsulatedFrames:
         """
         return b"".join(read_at(self._file, start, length) for start, length in self._of(frame))
 
+    def spans(self, frames: int) -> list[tuple[int, int]]:
+        """Where each frame begins and ends, with the heads of its items.
+
+        Raises:
+            ValueError: its fragments do not follow one another, or are too many.
+            struct.error: a fragment is cut off.
+        """
+        found = []
+        for frame in range(frames):
+            fragments = self._of(frame)
+            if not fragments:
+                raise ValueError("a frame has no fragment")
+            found.append((fragments[0][0] - _ITEM_HEAD_BYTES, sum(fragments[-1])))
+        return found
+
     def _of(self, frame: int) -> list[_Fragment]:
         """The fragments that make up a frame."""
         if self._grouped:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from medibloc_py.errors import InvalidValue
 from medibloc_py.imaging.fragments import EncapsulatedFrames, read_at
+from medibloc_py.imaging.layout import Layout
 from medibloc_py.imaging.parsing import UNDEFINED_LENGTH, PixelElement, read_up_to_pixels
 from medibloc_py.imaging.pixels import arrays, check_frame, declared_size, decoding, syntax_of
 
@@ -44,12 +45,14 @@ class FrameReader:
         frames: how many frames the header declares; 1 where it says nothing.
     """
 
-    def __init__(self, file: BinaryIO, name: str) -> None:
+    def __init__(self, file: BinaryIO, name: str, *, whole_cells: bool = False) -> None:
         """Read the header.
 
         Args:
             file: a seekable file; it is kept.
             name: what to call it in errors.
+            whole_cells: give compressed cells with the bits that no value uses; else those
+                are corrected.
 
         Raises:
             PixelsUnreadable: no pixels, or a header that is none.
@@ -69,6 +72,8 @@ class FrameReader:
             self._options: dict[str, Any] = as_pixel_options(header)
             self._extended = self._options.pop("extended_offsets", None)
             self._syntax = syntax_of(header)
+            if whole_cells and self._syntax.is_encapsulated:
+                self._options["correct_unused_bits"] = False
             self.frames = int(self._options["number_of_frames"])
             if self.frames < 1:
                 raise ValueError(f"it declares {self.frames} frames")
@@ -104,6 +109,24 @@ class FrameReader:
                 encapsulated = self._syntax.is_encapsulated
                 data, pixels = self._compressed(frame) if encapsulated else self._native(frame)
             return self._decoded(data, pixels)
+
+    def layout(self) -> Layout | None:
+        """Where the frames lie; none if one cannot be read by its place alone.
+
+        Raises:
+            PixelsUnreadable: the pixels cannot be found.
+        """
+        if self._whole:
+            return None
+        with decoding(self._name), self._lock:
+            if self._syntax.is_encapsulated:
+                return Layout.of_spans(self._fragments().spans(self.frames))
+            bits = _native_bits(self._options)
+            _check_length(self._options, bits * self.frames, self._stop - self._pixels.start)
+            swapped = _is_swapped(self._pixels, self._options, little=self._syntax.is_little_endian)
+            if swapped or (bits % 8 and self.frames > 1):
+                return None
+            return Layout(self._pixels.start, (-(-bits // 8),), self.frames, encapsulated=False)
 
     def _from_whole(self, frame: int) -> NDArray[Any]:
         self._file.seek(0)
@@ -152,13 +175,16 @@ class FrameReader:
         from pydicom.encaps import encapsulate
 
         size = declared_size(self._options, 1)
+        encoded = self._fragments().read(frame)
+        check_frame(encoded, size, self._syntax)
+        return encapsulate([encoded], has_bot=False), self._pixels
+
+    def _fragments(self) -> EncapsulatedFrames:
         if self._places is None:
             self._places = EncapsulatedFrames(
                 self._file, self._pixels.start, self._stop, self.frames, self._extended
             )
-        encoded = self._places.read(frame)
-        check_frame(encoded, size, self._syntax)
-        return encapsulate([encoded], has_bot=False), self._pixels
+        return self._places
 
     def _decoded(self, data: bytes, pixels: PixelElement) -> NDArray[Any]:
         from pydicom.pixels.decoders.base import get_decoder

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
     from pydicom.tag import BaseTag
 
-MAX_INFLATED_BYTES: Final = 1 << 30
-"""Most that a deflated data set may unpack to: deflate packs a thousand bytes into one."""
+MAX_INFLATED_BYTES: Final = 1 << 27
+"""Most that a deflated data set may unpack to: deflate packs a thousand bytes into one, and
+several copies of what they unpack to are held at a time."""
 _PLAIN_SYNTAXES: Final[dict[tuple[bool | None, bool | None], str]] = {
     # (implicit VR, little endian), PS3.5 annex A
     (True, True): "1.2.840.10008.1.2",

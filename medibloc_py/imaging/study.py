@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from medibloc_py.errors import NotDicom, StudyEmpty, StudyUnreadable
-from medibloc_py.imaging.header import read_header
+from medibloc_py.imaging.header import Header, read_header
+
+_MOST_PLACED: Final = 16_384
+_MOST_PLACE_CHARS: Final = 4 << 20
+"""How many files of a study, and how many characters in all, may tell where frames lie: a
+manifest has at most 16 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,8 @@ class StudyFile:
         size_bytes: its length when the study was read.
         changed_ns: when its content was last written, as the file system tells; unix ns.
         meta: `modality`, `transfer_syntax`, `sop_class` (str, empty when absent), `rows`,
-            `columns`, `frames` (int, 0 when absent), `has_pixels` (0 or 1).
+            `columns`, `frames` (int, 0 when absent), `has_pixels` (0 or 1), and what is said
+            of files of a study in docs/envelope-v1.md, section 4.
     """
 
     name: str
@@ -73,9 +80,41 @@ def read_study(path: Path) -> Study:
     if not paths:
         raise StudyEmpty(path=path)
     digits = max(4, len(str(len(paths))))
+    read = [_read_file(path) for path in paths]
+    metas = facts_of_study([header for _, header in read])
     return Study(
-        tuple(_read_file(file, f"{number:0{digits}}.dcm") for number, file in enumerate(paths, 1))
+        tuple(
+            StudyFile(f"{number:0{digits}}.dcm", path, status.st_size, status.st_mtime_ns, meta)
+            for number, (path, (status, _), meta) in enumerate(
+                zip(paths, read, metas, strict=True), 1
+            )
+        )
     )
+
+
+def facts_of_study(headers: Sequence[Header]) -> list[dict[str, str | int]]:
+    """What a manifest tells of each file of a study, in the order given.
+
+    Series are numbered from 1, by their numbers and then by their first file, and so are the
+    files of each; no UID is told. Where frames lie is told as long as there is room for it.
+    """
+    metas = [dict(each.meta) for each in headers]
+    series: dict[str, list[int]] = defaultdict(list)
+    for place, each in enumerate(headers):
+        if each.series:
+            series[each.series].append(place)
+    in_order = sorted(series.values(), key=lambda places: headers[places[0]].series_number)
+    for number, places in enumerate(in_order, 1):
+        places.sort(key=lambda place: headers[place].instance_number)
+        for order, place in enumerate(places, 1):
+            metas[place] |= {"series": number, "order": order}
+    room = _MOST_PLACE_CHARS if len(headers) <= _MOST_PLACED else 0
+    for meta, each in zip(metas, headers, strict=True):
+        chars = sum(len(str(value)) for value in each.frames.values())
+        if chars <= room:
+            meta |= each.frames
+            room -= chars
+    return metas
 
 
 def files_below(folder: Path) -> Iterator[Path]:
@@ -93,16 +132,15 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield Path(parent, name)
 
 
-def _read_file(path: Path, name: str) -> StudyFile:
+def _read_file(path: Path) -> tuple[os.stat_result, Header]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):  # a pipe would be waited on for ever
             raise NotDicom(path=path, reason="it is not a regular file")
         with path.open("rb") as file:
-            meta = read_header(file, str(path))
+            return status, read_header(file, str(path))
     except OSError as error:
         raise _unreadable(path, error) from error
-    return StudyFile(name, path, status.st_size, status.st_mtime_ns, meta)
 
 
 def _unreadable(path: Path, error: OSError) -> StudyUnreadable:

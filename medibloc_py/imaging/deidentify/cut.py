@@ -59,10 +59,12 @@ def read_whole(data: bytes, name: str) -> FileDataset:
 
 def _ends_in_a_head(dataset: FileDataset, data: bytes) -> bool:
     """Whether the file ends before the length of a value; pydicom passes over these bytes."""
+    from pydicom.dataelem import RawDataElement
+
     if dataset.file_meta.get("TransferSyntaxUID") == _DEFLATED:
         return False
     last = dataset.get_item(list(dataset.keys())[-1])
-    if getattr(last, "length", UNDEFINED_LENGTH) == UNDEFINED_LENGTH:
+    if not isinstance(last, RawDataElement) or last.length == UNDEFINED_LENGTH:
         return False
     rest = data[last.value_tell + last.length :]
     return len(rest) < _HEAD_BYTES and rest.strip(b"\0") != b""

@@ -32,6 +32,20 @@ def test_read_study_takes_one_file() -> None:
         "transfer_syntax": "1.2.840.10008.1.2.1",
         "sop_class": "1.2.840.10008.5.1.4.1.1.2",
         "has_pixels": 1,
+        "samples": 1,
+        "bits_allocated": 16,
+        "bits_stored": 16,
+        "signed": 1,
+        "photometric": "MONOCHROME2",
+        "rescale_slope": "1",
+        "rescale_intercept": "-1024",
+        "row_spacing": "0.661468",
+        "column_spacing": "0.661468",
+        "slice_um": -75700,
+        "series": 1,
+        "order": 1,
+        "pixels_at": 6300,
+        "frame_bytes": 32768,
     }
     with file.open() as opened:
         assert opened.read() == sample("CT_small.dcm").read_bytes()
