@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medibloc_py.cli.drafts import resumable
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.saving import Saved, saving
-from medibloc_py.cli.times import read_bytes32
+from medibloc_py.cli.sending import send
 from medibloc_py.cli.transfers import data_of, lines_of, save
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
-    from medibloc_py.client import Client
-    from medibloc_py.crypto.documents import RecordFile
     from medibloc_py.flows.opened import OpenedRecord
-    from medibloc_py.flows.publish import StudyToPublish
-    from medibloc_py.model import RecordId
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,104 +29,7 @@ PaperOut = Annotated[
 ]
 
 
-@app.command("send")
-def send(
-    context: typer.Context,
-    record: Annotated[
-        str,
-        typer.Argument(help="Record id; or PATIENT=PATH, a DICOM file or folder to publish first."),
-    ],
-    account: As,
-    to: Annotated[str, typer.Option(help="The receiving hospital: name or address.")],
-    purpose_text: Annotated[
-        str, typer.Option("--for", help="Purpose of the patient's grant that it goes under.")
-    ] = "TREATMENT",
-    speaker: Annotated[
-        str | None,
-        typer.Option(
-            "--signed-by", help="A delegate who will sign for the patient: name or address."
-        ),
-    ] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Make another paper of what was sent before.")
-    ] = False,
-    treatment: Annotated[
-        bool, typer.Option("--treatment", help="With PATIENT=PATH: publish it with identity.")
-    ] = False,
-    paper: Annotated[
-        Path | None, typer.Option("--paper", help="Where to write the paper; else a file here.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Send a record to another hospital: write and sign the paper of the transfer.
-
-    The sealed record stays where it is. Give the paper to the receiver and to the patient; it
-    opens nothing. The receiver opens the record under the patient's grant, which may come
-    before or after. A record with identity goes out for TREATMENT alone.
-
-    The same command again writes the same paper again. With PATIENT=PATH the study is published
-    first, and its record file is written beside the paper, for the patient: was that stopped or
-    killed, the same command goes on where it was; once it is done, it publishes anew.
-    """
-    from medibloc_py.client import read_request
-    from medibloc_py.errors import InvalidValue
-    from medibloc_py.flows.held import id_of
-    from medibloc_py.flows.publish import StudyToPublish
-    from medibloc_py.flows.transfer_send import send_record
-    from medibloc_py.flows.transfer_words import transfer_id
-    from medibloc_py.model import RecordId
-
-    session: Session = context.obj
-    receiver, request = session.address(to), read_request(purpose_text)
-    by = session.address(speaker) if speaker else None
-    patient, published, path = record.partition("=")
-    if treatment and not published:
-        raise InvalidValue(name="--treatment", given="set", allowed="set with PATIENT=PATH alone")
-    folder = (paper or Path("paper")).absolute().parent
-    client, console = session.acting_as(account), Output(json)
-    require_writable(folder)
-    with ExitStack() as work:
-        handed = ""
-        if published:
-            study = StudyToPublish(Path(path), session.address(patient), treatment=treatment)
-            held = _publish(work, console, client, study)
-            record_id = id_of(held)
-            handed = str(_hand_over(client, record_id, folder))
-        else:
-            record_id = RecordId(read_bytes32(record, "record"))
-        with console.progress() as progress:
-            made = send_record(
-                client.exchange,
-                client.me,
-                record_id,
-                receiver,
-                purpose=request,
-                speaker=by,
-                again=again,
-                progress=progress,
-            )
-        target = paper or folder / f"{transfer_id(made.transfer).hex()}.transfer.json"
-        save(made, target)
-        lines = [*lines_of(made), f"Give {target} to the receiver and to the patient."]
-        if handed:
-            lines.append(f"Give {handed} to the patient, who imports it to grant.")
-        console.result(data_of(made, target) | {"record_file": handed}, lines)
-
-
-def _publish(work: ExitStack, console: Output, client: Client, study: StudyToPublish) -> RecordFile:
-    """Publishes a study; what is done until `work` ends is part of it."""
-    client.exchange.published_key(study.patient)  # found out before anything is stored
-    work.enter_context(resumable(console, client))
-    with console.progress() as progress:
-        return work.enter_context(client.publishing([study], progress)).records[0]
-
-
-def _hand_over(client: Client, record: RecordId, folder: Path) -> Path:
-    from medibloc_py.storage.files import write_atomic
-
-    target = folder / f"{record.hex()}.record.json"
-    write_atomic(target, client.hand_over(record))
-    return target
+app.command("send")(send)
 
 
 @app.command("receive")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medibloc_py.chain.transactions import Outbox
-from medibloc_py.cli import exchange, saving
+from medibloc_py.cli import exchange, saving, sending
 from medibloc_py.cli.output import Output
 from medibloc_py.flows import transfer, transfer_send
 from medibloc_py.flows.held import held_records
@@ -21,7 +21,7 @@ from tests.flow.house import CT, MR, House
 
 SEND: dict[str, Step] = {
     "registration sent": (Outbox, "_hand_over", after),
-    "record handed over": (exchange, "_hand_over", after),
+    "record handed over": (sending, "_hand_over", after),
     "about to sign": (transfer_send, "sign_word", before),
     "kept": (transfer_send, "keep_paper", after),
     "told": (Output, "result", after),
@@ -120,7 +120,10 @@ def test_the_same_command_writes_the_same_paper(house: House) -> None:
     (house.here / "other.json").write_text("{}")
     taken = house.run(*send, "--paper", "other.json", code=3)
     assert refused(taken) == "FileExists"
-    assert refused(house.run(*send, "--treatment", code=3)) == "InvalidValue"
+    for wrong in (("--treatment",), ("--option", "retain-uids")):
+        assert refused(house.run(*send, *wrong, code=3)) == "InvalidValue"
+    named = ("exchange", "send", "alice=ct.dcm", *FROM, "--treatment", "--for", "HMB", "--json")
+    assert refused(house.run(*named, code=3)) == "InvalidValue"
     assert refused(house.run(*send[:3], "--as", "hospital", "--to", "alice", "--json", code=4)) == (
         "TransferRefused"
     )
