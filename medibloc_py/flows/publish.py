@@ -7,29 +7,23 @@ What becomes of the files stands in `flows.deidentified`, what a run that died l
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
 from medibloc_py import imaging
-from medibloc_py.crypto import envelope, keys
 from medibloc_py.crypto.documents import RecordFile, require_label
 from medibloc_py.crypto.merkle import MerkleTree
-from medibloc_py.errors import BlobMissing, InvalidValue, NotAccredited, RootAlreadyRegistered
-from medibloc_py.flows.deid_receipts import SAID_CLEAN
+from medibloc_py.errors import InvalidValue, NotAccredited, RootAlreadyRegistered
 from medibloc_py.flows.deidentified import Original, source_of
-from medibloc_py.flows.drafts import Draft, Drafts, new_draft, publication_name
+from medibloc_py.flows.drafts import Drafts, publication_name
 from medibloc_py.flows.held import held_record, id_of, keep_record
-from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.flows.scratch import Scratch
-from medibloc_py.flows.sources import Content, Source
-from medibloc_py.model import Address, Receipt, Role, Root, StoredBlob
-
-_SALT_BYTES = 32
+from medibloc_py.flows.sealing import Sealing, unsaid_in
+from medibloc_py.flows.sources import Source
+from medibloc_py.model import Address, Receipt, Role, Root
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +149,11 @@ def publishing_sources(
             found, stands = {}, False
         if stands:
             records = tuple(held_record(issuer, id_of(found[n].file)) for n in sorted(found))
-            burned_in = _burned_in(exchange, issuer, sources, records)
+            pairs = zip(sources, records, strict=True)
+            burned_in = tuple(name for pair in pairs for name in unsaid_in(exchange, issuer, *pair))
             yield Publication(records[0].root, records, None, len(records), burned_in=burned_in)
         else:
-            work = _Work(exchange, issuer, drafts, progress)
+            work = Sealing(exchange, issuer, drafts, progress)
             sealed = work.seal_all(sources, found)
             tree = MerkleTree([id_of(record) for record in sealed])
             records = tuple(
@@ -168,9 +163,10 @@ def publishing_sources(
             for record in records:
                 keep_record(issuer, record)
             receipt = _register(exchange, issuer, drafts, tree.root, len(records))
-            burned_in = _burned_in(exchange, issuer, sources, records)
             lost = tuple(work.lost)
-            yield Publication(tree.root, records, receipt, work.resumed, changed, lost, burned_in)
+            yield Publication(
+                tree.root, records, receipt, work.resumed, changed, lost, work.burned_in
+            )
         drafts.forget()
 
 
@@ -202,125 +198,3 @@ def _read(issuer: Identity, study: StudyToPublish) -> Source:
         treatment=study.treatment,
         options=study.options,
     )
-
-
-def _burned_in(
-    exchange: Exchange,
-    issuer: Identity,
-    sources: Sequence[Source],
-    records: Sequence[RecordFile],
-) -> tuple[str, ...]:
-    """The files of which nobody says that their pixels show nobody, as the records tell."""
-    found = []
-    for source, record in zip(sources, records, strict=True):
-        with suppress(BlobMissing):  # a store that lost it since: the record file tells
-            entries = open_held(exchange, issuer, record).manifest.files
-            found += [
-                name
-                for name, entry in zip(source.files, entries, strict=True)
-                if entry.meta.get(SAID_CLEAN) == 0
-            ]
-    return tuple(found)
-
-
-class _Work:
-    """The sealing of one publication's studies, each with a draft."""
-
-    def __init__(
-        self, exchange: Exchange, issuer: Identity, drafts: Drafts, progress: Progress
-    ) -> None:
-        self.resumed = 0
-        self.lost: list[str] = []
-        self._exchange = exchange
-        self._issuer = issuer
-        self._drafts = drafts
-        self._progress = progress
-
-    def seal_all(self, sources: Sequence[Source], found: dict[int, Draft]) -> list[RecordFile]:
-        """The record files of all sources; what an earlier run sealed is taken from it.
-
-        All contents are made before anything is stored: one that is refused stops it all.
-        """
-        kept = self._kept(sources, found)
-        with Scratch(self._issuer.vault.path("scratch").parent) as scratch:
-            made = {
-                place: self._make(source, scratch, f"{place + 1} of {len(sources)}")
-                for place, source in enumerate(sources)
-                if place not in kept
-            }
-            for place, draft in found.items():
-                if place not in kept:
-                    self._drafts.let_go(self._exchange.store, place, draft)
-            return [
-                kept.get(place) or self._seal(place, source, made[place], len(sources))
-                for place, source in enumerate(sources)
-            ]
-
-    def _kept(self, sources: Sequence[Source], found: dict[int, Draft]) -> dict[int, RecordFile]:
-        """The record files of what an earlier run sealed, where all of it is as it was."""
-        kept = {}
-        for place, draft in found.items():
-            source = sources[place]
-            if draft.edition != source.edition:
-                continue
-            if draft.lasts(self._exchange.store):
-                size, step = source.size_bytes, f"seal study {place + 1} of {len(sources)}"
-                self._progress(f"{step}: kept from an earlier run", size, size)
-                kept[place] = replace(draft.file, label=source.label)
-                self.resumed += 1
-            elif draft.kept:
-                self.lost.append(source.name)
-        return kept
-
-    def _make(self, source: Source, scratch: Scratch, which: str) -> Content:
-        done = 0
-
-        def made(size_bytes: int) -> None:
-            nonlocal done
-            done += size_bytes
-            self._progress(f"prepare study {which}", done, source.size_bytes)
-
-        return source.make(self._exchange, scratch, made)
-
-    def _seal(self, place: int, source: Source, content: Content, count: int) -> RecordFile:
-        salt = secrets.token_bytes(_SALT_BYTES)
-        seed = secrets.token_bytes(_SALT_BYTES)
-        scalar = keys.record_scalar(self._issuer.keys.root_secret, seed)
-        content_key = keys.cek(keys.record_point(scalar), salt)
-
-        def draft_of(blob: StoredBlob) -> Draft:
-            record = RecordFile(
-                salt=salt,
-                cid=blob.cid,
-                size_bytes=blob.size_bytes,
-                kind=source.kind,
-                patient=source.patient,
-                issuer=self._issuer.address,
-                key_commitment=keys.key_commitment(keys.commitment_point(scalar), salt),
-                root=Root(bytes(32)),
-                proof=(),
-                label=source.label,
-                r=seed,
-            )
-            return new_draft(self._exchange, source.name, source.edition, record)
-
-        buffers = envelope.seal_record(content.files, content_key, salt, source.kind, content.meta)
-        step, size = f"seal study {place + 1} of {count}", sum(f.size_bytes for f in content.files)
-        blob = self._exchange.store.put(
-            _counted(buffers, step, size, self._progress),
-            announce=lambda blob: self._drafts.write(place, draft_of(blob)),
-        )
-        draft = replace(draft_of(blob), kept=True)
-        self._drafts.write(place, draft)
-        return draft.file
-
-
-def _counted(
-    buffers: Iterator[memoryview], step: str, total: int, progress: Progress
-) -> Iterator[memoryview]:
-    done = 0
-    for buffer in buffers:
-        yield buffer
-        done += len(buffer)
-        progress(step, min(done, total), total)
-    progress(step, total, total)
