@@ -45,6 +45,8 @@ from medibloc_py.flows import (
     shares,
     shred,
     steward,
+    transfer,
+    transfer_send,
 )
 from medibloc_py.flows import grant as grants
 from medibloc_py.flows import listing as listings
@@ -53,6 +55,7 @@ from medibloc_py.flows.ledger import Ledger, Reading, require_complete
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.places import Place
 from medibloc_py.flows.prepared import Prepared
+from medibloc_py.flows.transfer_paper import TransferPaper
 from medibloc_py.model import (
     GENERAL,
     Address,
@@ -337,6 +340,40 @@ class Client:
     def open_granted(self, record: RecordId) -> access.OpenedRecord:
         """Opens a record the account may read: `flows.access.open_granted`."""
         return access.open_granted(self.exchange, self.me, record)
+
+    # From one hospital to another
+
+    def send_record(
+        self,
+        record: RecordId,
+        receiver: Address,
+        purpose_text: str = "TREATMENT",
+        *,
+        speaker: Address | None = None,
+        again: bool = False,
+        progress: Progress = silent,
+    ) -> TransferPaper:
+        """Signs the paper of a record for another hospital: `flows.transfer_send.send_record`."""
+        return transfer_send.send_record(
+            self.exchange,
+            self.me,
+            record,
+            receiver,
+            purpose=read_request(purpose_text),
+            speaker=speaker,
+            again=again,
+            progress=progress,
+        )
+
+    def receive_record(
+        self, data: bytes, path: object, deliver: transfer.Deliver, progress: Progress = silent
+    ) -> TransferPaper:
+        """Takes what was sent, has it stored, signs: `flows.transfer.receive_record`."""
+        return transfer.receive_record(self.exchange, self.me, data, path, deliver, progress)
+
+    def countersign(self, data: bytes, path: object) -> TransferPaper:
+        """Signs a transfer for its patient: `flows.transfer.countersign`."""
+        return transfer.countersign(self.exchange, self.me, data, path)
 
     # Emergencies
 

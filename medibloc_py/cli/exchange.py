@@ -50,7 +50,6 @@ def receive(
     Was it stopped or killed, the same command goes on where it was. What was signed for is not
     stored again.
     """
-    from medibloc_py.flows.transfer import receive_record
     from medibloc_py.flows.transfer_paper import read_paper
 
     session: Session = context.obj
@@ -66,7 +65,7 @@ def receive(
             def deliver(opened: OpenedRecord) -> None:
                 files.extend(place.files(opened, out, progress))
 
-            made = receive_record(client.exchange, client.me, data, paper, deliver, progress)
+            made = client.receive_record(data, paper, deliver, progress)
         save(made, target)
         stored = f"{len(files)} files are in {out}.{place.remark}" if files else "Signed before."
         give = f"Give {target} back to the sender and to the patient."
@@ -87,12 +86,10 @@ def sign(
     at what it is first: `medibloc exchange show`. With the words of all three the paper is the
     receipt: give it to both hospitals.
     """
-    from medibloc_py.flows.transfer import countersign
-
     session: Session = context.obj
     data = read_bytes(paper)
     client = session.acting_as(account)
-    made = countersign(client.exchange, client.me, data, paper)
+    made = client.countersign(data, paper)
     target = to or paper
     save(made, target)
     Output(json).result(data_of(made, target), [*lines_of(made), f"Signed into {target}."])

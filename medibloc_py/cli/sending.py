@@ -67,14 +67,11 @@ def send(
     first, and its record file is written beside the paper, for the patient: was that stopped or
     killed, the same command goes on where it was; once it is done, it publishes anew.
     """
-    from medibloc_py.client import read_request
-    from medibloc_py.flows.transfer_send import send_record
     from medibloc_py.flows.transfer_words import transfer_id
 
     session: Session = context.obj
-    receiver, request = session.address(to), read_request(purpose_text)
-    by = session.address(speaker) if speaker else None
-    study = _study(session, record, request, treatment, option or [])
+    receiver, by = session.address(to), session.address(speaker) if speaker else None
+    study = _study(session, record, purpose_text, treatment, option or [])
     folder = (paper or Path("paper")).absolute().parent
     client, console = session.acting_as(account), Output(json)
     require_writable(folder)
@@ -85,15 +82,8 @@ def send(
             else (RecordId(read_bytes32(record, "record")), {}, [])
         )
         with console.progress() as progress:
-            made = send_record(
-                client.exchange,
-                client.me,
-                record_id,
-                receiver,
-                purpose=request,
-                speaker=by,
-                again=again,
-                progress=progress,
+            made = client.send_record(
+                record_id, receiver, purpose_text, speaker=by, again=again, progress=progress
             )
         target = paper or folder / f"{transfer_id(made.transfer).hex()}.transfer.json"
         save(made, target)
@@ -102,17 +92,19 @@ def send(
 
 
 def _study(
-    session: Session, given: str, request: int, treatment: bool, options: list[Option]
+    session: Session, given: str, purpose_text: str, treatment: bool, options: list[Option]
 ) -> StudyToPublish | None:
     """The study that is to be published first; None if a record is given.
 
     Raises:
         InvalidValue: what is asked for does not go together.
     """
+    from medibloc_py.client import read_request
     from medibloc_py.errors import InvalidValue
     from medibloc_py.flows.publish import StudyToPublish
     from medibloc_py.purpose import TREATMENT
 
+    request = read_request(purpose_text)
     patient, of_path, path = given.partition("=")
     if not of_path:
         if treatment or options:
@@ -120,7 +112,7 @@ def _study(
             raise InvalidValue(name="--treatment or --option", given="set", allowed=allowed)
         return None
     if treatment and request != TREATMENT:
-        raise InvalidValue(name="--for", given="a use", allowed="TREATMENT with --treatment")
+        raise InvalidValue(name="--for", given=purpose_text, allowed="TREATMENT with --treatment")
     asked = tuple(each.value for each in options)
     return StudyToPublish(Path(path), session.address(patient), treatment=treatment, options=asked)
 
