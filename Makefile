@@ -121,7 +121,7 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 # --- tests ----------------------------------------------------------------------------------
 
 .PHONY: test unit flow kubo-flow pacs-flow cluster-flow contracts forge brownie-anvil brownie-ganache web3-7 web
-test: library contracts web3-7 web ## Set up and pass all tests
+test: library contracts web3-7 web fhir-check ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
@@ -152,6 +152,25 @@ web3-7: setup $(WEB3_7_VENV)/.ready ## The chain room, the services and the walk
 
 web: setup ## Second reader in JavaScript, under Node
 	node --test web/envelope/test/*.test.js
+
+# HL7's own validator, from Maven. Who has no Java has the quick validator of the unit tests.
+FHIR := $(CACHE)/fhir
+$(FHIR)/.ready: tools/fhir/pom.xml
+	rm -rf $(FHIR)
+	mvn --quiet --batch-mode --strict-checksums -Dmaven.repo.local=$(FHIR)/maven -f tools/fhir/pom.xml \
+		dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(FHIR)/lib
+	rm -rf $(FHIR)/maven
+	touch $@
+
+.PHONY: fhir-check
+ifneq ($(and $(shell command -v java),$(shell command -v mvn)),)
+fhir-check: setup $(FHIR)/.ready ## FHIR that we write, judged by HL7's validator; needs Java 17 and Maven
+	$(VENV)/bin/python tools/fhir_check.py $(FHIR)/lib
+else
+fhir-check:
+	@test -z "$${MEDIBLOC_DEMAND_JAVA:-}" || { echo "Java and Maven are asked for."; exit 1; }
+	@echo "FHIR is judged by the quick validator alone: here is no Java, or no Maven."
+endif
 
 # Among all tests a tenth of the signed acts; `make differential` by itself takes all 10,000 of each.
 contracts: export DIFFERENTIAL_ACTS ?= 1000

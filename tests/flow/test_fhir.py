@@ -1,0 +1,256 @@
+"""What leaves as FHIR: of real records on a real chain, for each of those who may ask."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medibloc_py.errors import DocumentInvalid, GrantNotFound, InvalidValue
+from medibloc_py.fhir import Resource
+from medibloc_py.flows.deid_receipts import check_receipt
+from medibloc_py.flows.fhir_export import Exported, export_patient, export_records
+from medibloc_py.flows.fhir_import import read_agreed_use
+from medibloc_py.flows.held import held_record, id_of
+from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.imaging.attributes import read_attributes
+from medibloc_py.imaging.samples import sample
+from medibloc_py.model import GENERAL, RecordId, Role, Scope
+from medibloc_py.purpose import GRU, HMB, IRB, NCU
+from tests.flow.house import House
+from tests.flow.world import World
+
+CT = sample("CT_small.dcm")
+NAME, NUMBER = "CompressedSamples^CT1", "1CT1"
+
+
+def of_kind(done: Exported, kind: str) -> list[Resource]:
+    return [each for each in done.resources if each["resourceType"] == kind]
+
+
+def only(done: Exported, kind: str) -> Resource:
+    (found,) = of_kind(done, kind)
+    return found
+
+
+def text_of(done: Exported) -> str:
+    return "".join(done.bundle()) + "".join(done.ndjson())
+
+
+@pytest.fixture
+def treatment(world: World) -> RecordId:
+    """A record of alice as it came, for treatment."""
+    study = StudyToPublish(CT, world.address("alice"), treatment=True)
+    (record,) = world["hospital"].publish([study]).records
+    paper = world["hospital"].hand_over(id_of(record))
+    return world["alice"].import_record(paper, "record file")
+
+
+def test_who_reads_for_treatment_exports_who_the_patient_is(
+    world: World, treatment: RecordId
+) -> None:
+    world["alice"].grant(treatment, world.address("clinic"), "TREATMENT", world.in_days(7))
+    done = export_records(world.exchange, world.me("clinic"), [treatment])
+    patient = only(done, "Patient")
+    assert patient["name"][0]["text"] == "CT1 CompressedSamples"
+    assert [each.get("value") for each in patient["identifier"]][1] == NUMBER
+    assert patient["gender"] == "other"
+    study = only(done, "ImagingStudy")
+    with CT.open("rb") as file:
+        told = read_attributes(file, ["StudyInstanceUID", "SOPInstanceUID"])
+    (series,) = study["series"]
+    assert study["identifier"][0]["value"] == f"urn:oid:{told['StudyInstanceUID']}"
+    assert series["instance"][0]["uid"] == told["SOPInstanceUID"]
+    assert study["started"] == "2004-01-19T07:27:30-05:00"
+    (grant,) = [each for each in of_kind(done, "Consent") if "extension" not in each]
+    rule = grant["provision"]["provision"][0]
+    assert rule["purpose"][0]["code"] == "TREAT"
+    assert rule["actor"][0]["reference"]["identifier"]["value"].endswith(world.address("clinic"))
+    assert [each["entity"][1]["detail"][0]["valueString"] for each in of_kind(done, "AuditEvent")
+            ] == ["Registered", "Granted"]  # fmt: skip
+
+
+def test_who_reads_for_research_exports_a_pseudonym(world: World) -> None:
+    record = world.records["alice"]
+    purpose = "HMB+NONCOMMERCIAL"
+    world["alice"].grant(record, world.address("clinic"), purpose, world.in_days(7))
+    done = export_records(world.exchange, world.me("clinic"), [record])
+    patient = only(done, "Patient")
+    assert "name" not in patient
+    assert "birthDate" not in patient
+    account, pseudonym = patient["identifier"]
+    assert account["value"].endswith(world.address("alice"))
+    assert pseudonym["system"].endswith("release-pseudonym")
+    registered, removed = of_kind(done, "Provenance")
+    assert registered["agent"][0]["who"]["identifier"]["value"].endswith(world.address("hospital"))
+    assert removed["activity"]["coding"][0]["code"] == "DEID"
+    said = text_of(done)
+    assert NAME.partition("^")[0] not in said
+    assert NUMBER not in [each["value"] for each in patient["identifier"]]
+
+
+def test_the_receipt_in_the_provenance_proves_itself(world: World) -> None:
+    import base64
+
+    done = export_records(world.exchange, world.me("alice"), [world.records["alice"]])
+    removed = of_kind(done, "Provenance")[1]
+    paper = base64.b64decode(removed["signature"][0]["data"])
+    assert check_receipt(paper, "provenance").issuer == world.address("hospital")
+
+
+def test_an_export_tells_neither_key_nor_place(world: World, treatment: RecordId) -> None:
+    world["alice"].grant(treatment, world.address("clinic"), "TREATMENT", world.in_days(7))
+    for name, record in (("alice", world.records["alice"]), ("clinic", treatment)):
+        said = text_of(export_records(world.exchange, world.me(name), [record]))
+        held = held_record(world.me("alice"), record)
+        assert held.cid not in said
+        for secret in (held.salt, held.key_commitment, held.cid.encode()):
+            assert secret.hex() not in said
+    told = world.exchange.access.grants(record=treatment)[0].locator
+    assert told.hex() not in said
+
+
+def test_who_may_not_read_exports_nothing(world: World, treatment: RecordId) -> None:
+    with pytest.raises(GrantNotFound):
+        export_records(world.exchange, world.me("stranger"), [treatment])
+
+
+def test_identity_is_not_carried_to_a_record_without(world: World, treatment: RecordId) -> None:
+    with pytest.raises(InvalidValue):
+        export_records(world.exchange, world.me("alice"), [treatment, world.records["alice"]])
+    with pytest.raises(InvalidValue):
+        export_records(world.exchange, world.me("alice"), [])
+
+
+def test_a_patients_history_is_exported_from_the_chain_alone(world: World) -> None:
+    record, alice = world.records["alice"], world["alice"]
+    alice.grant(record, world.address("clinic"), "TREATMENT", world.in_days(7))
+    alice.revoke_grant(record, world.address("clinic"))
+    alice.name_delegate(world.address("bob"), Scope.CONSENT, world.in_days(7))
+    world["hospital"].publish_key()
+    alice.grant(record, world.address("hospital"), "TREATMENT", world.in_days(7))
+    alice.name_custodian(world.address("hospital"), world.in_days(7))
+    world.accredit("clinic", Role.CLINICIAN, world.in_days(7))
+    card = alice.card_of(record)
+    world["clinic"].break_glass(card, "card", "Unconscious.")
+    world["hospital"].deliver(record, world.address("clinic"))
+    world.accredit("stranger", Role.REVIEWER, world.in_days(7))
+    world["stranger"].review(card, "card", world.address("clinic"), True, "It had to be.")
+    alice.revoke_consent(record)
+    done = export_patient(world.exchange, world.address("alice"))
+    events = [each["entity"][1]["detail"][0]["valueString"] for each in of_kind(done, "AuditEvent")]
+    assert events.count("Granted") == 2
+    assert set(events) == {
+        "ConsentSet", "ConsentRevoked", "DelegateSet", "CustodianNamed", "Granted",
+        "GrantRevoked", "GlassBroken", "GlassDelivered", "GlassReviewed",
+    }  # fmt: skip
+    recorded = [each["recorded"] for each in of_kind(done, "AuditEvent")]
+    assert recorded == sorted(recorded)
+    general, barred, *grants = of_kind(done, "Consent")
+    assert general["provision"]["provision"][0]["provision"][-1]["data"][0]["reference"][
+        "identifier"]["value"] == "0x" + record.hex()  # fmt: skip
+    assert barred["provision"]["provision"][0]["type"] == "deny"
+    assert [each["status"] for each in grants] == ["inactive", "active"]
+
+
+# The command, and the way back.
+
+
+@pytest.fixture
+def record(world: World) -> str:
+    return "0x" + world.records["alice"].hex()
+
+
+def test_the_command_writes_a_bundle_or_lines(house: House, record: str) -> None:
+    done = house.run("fhir", "export", record, "--as", "alice", "--out", "b.json", "--json")
+    bundle = json.loads(Path("b.json").read_text())
+    assert done.json["resources"]["ImagingStudy"] == 1
+    assert sum(done.json["resources"].values()) == len(bundle["entry"])
+    assert house.run("fhir", "export", record, "--as", "alice").out == Path("b.json").read_text()
+    lines = house.run("fhir", "export", "--patient", "alice", "--ndjson").out.splitlines()
+    found = [json.loads(line) for line in lines]
+    assert found[1]["patient"]["reference"] == f"Patient/{found[0]['id']}"
+    again = house.run("fhir", "export", record, "--as", "alice", "--out", "b.json", code=3)
+    assert "b.json" in again.err
+
+
+@pytest.mark.parametrize(
+    "argv", [(), ("{record}",), ("{record}", "--patient", "alice"), ("0x12", "--as", "alice")]
+)
+def test_the_command_says_what_is_missing(house: House, record: str, argv: tuple[str, ...]) -> None:
+    words = [each.format(record=record) for each in argv]
+    told = house.run("fhir", "export", *words, "--json", code=3).json
+    assert told["error"] == "InvalidValue"
+
+
+def test_definitions_are_written(house: House) -> None:
+    done = house.run("fhir", "definitions", "ours", "--json").json
+    kinds = {json.loads(Path(each).read_text())["resourceType"] for each in done["files"]}
+    assert kinds == {"CodeSystem", "ConceptMap", "StructureDefinition"}
+
+
+def test_a_consent_goes_out_and_comes_back(house: House, world: World) -> None:
+    world["alice"].set_consent("HMB+NCU+IRB", world.in_days(30), "en: the form")
+    lines = house.run("fhir", "export", "--patient", "alice", "--ndjson").out.splitlines()
+    consent = next(line for line in lines if '"Consent"' in line)
+    Path("consent.json").write_text(consent)
+    house.run("fhir", "import-consent", "consent.json", "--as", "bob", "--until", "9d")
+    held = world.exchange.consent.consent_of(world.address("bob"), GENERAL)
+    assert held.terms == HMB | NCU | IRB
+    assert held.expires_at <= world.in_days(9)
+
+
+def test_what_terms_cannot_say_is_not_imported(house: House, world: World) -> None:
+    before = world.exchange.consent.consent_of(world.address("bob"))
+    assert before.terms == GRU
+    Path("consent.json").write_text('{"resourceType": "Consent", "status": "draft"}')
+    told = house.run("fhir", "import-consent", "consent.json", "--as", "bob", "--json", code=3).json
+    assert told["error"] == "DocumentInvalid"
+    assert world.exchange.consent.consent_of(world.address("bob")) == before
+
+
+PLAIN: dict[str, Any] = {
+    "resourceType": "Consent",
+    "status": "active",
+    "scope": {
+        "coding": [
+            {"system": "http://terminology.hl7.org/CodeSystem/consentscope", "code": "research"}
+        ]
+    },
+    "provision": {
+        "type": "permit",
+        "purpose": [
+            {"system": "http://terminology.hl7.org/CodeSystem/v3-ActReason", "code": "HRESCH"}
+        ],
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("period", "limit", "reason"),
+    [
+        ({}, None, "it has no end"),
+        ({"start": "2030-01-01", "end": "2031-01-01"}, None, "it has not begun"),
+        ({"end": "2020-01-01"}, None, "it has ended"),
+        ({"end": "2031"}, None, "its period is not"),
+    ],
+)
+def test_a_period_that_does_not_hold_is_refused(
+    period: dict[str, str], limit: int | None, reason: str
+) -> None:
+    consent = PLAIN | {"provision": PLAIN["provision"] | {"period": period}}
+    with pytest.raises(DocumentInvalid, match=reason):
+        read_agreed_use(json.dumps(consent).encode(), "file", 1_760_000_000, limit, None)
+
+
+def test_a_limit_ends_what_has_no_end() -> None:
+    use = read_agreed_use(json.dumps(PLAIN).encode(), "file", 1_760_000_000, 1_760_000_009, None)
+    assert (use.terms, use.record, use.until) == (HMB, GENERAL, 1_760_000_009)
+
+
+@pytest.mark.parametrize("data", [b"{", b"[" * 100, b'{"a": 1, "a": 2}', b"x" * (1 << 20), b"\xff"])
+def test_what_is_no_json_is_refused(data: bytes) -> None:
+    with pytest.raises(DocumentInvalid):
+        read_agreed_use(data, "file", 0, None, None)
