@@ -20,6 +20,7 @@ from medibloc_py.crypto import keys
 from medibloc_py.crypto.sealing import SourceFile
 from medibloc_py.errors import (
     DeidentificationReceiptInvalid,
+    DeidentificationRefused,
     InvalidValue,
     NotIssuer,
     StudyUnreadable,
@@ -30,7 +31,7 @@ from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.parties import LOCK, Exchange, Identity
 from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
-from medibloc_py.imaging.deidentify import EDITION, Pseudonyms
+from medibloc_py.imaging.deidentify import EDITION, Deidentified, Pseudonyms
 from medibloc_py.imaging.deidentify.options import chosen
 from medibloc_py.imaging.header import Header, read_header
 from medibloc_py.imaging.release import release
@@ -195,7 +196,7 @@ class _Work:
         for number, each in enumerate(self._originals, 1):
             data = _bytes_of(each)
             before.append(sha256(data).digest())
-            done = release(data, pseudonyms, self._options, name=each.name)
+            done = _released(data, pseudonyms, self._options, each.name)
             name = self._name(number)
             after.append(FileDigest(name, sha256(done.data).digest()))
             headers.append(read_header(BytesIO(done.data), each.name))
@@ -240,6 +241,22 @@ class _Work:
 
     def _name(self, number: int) -> str:
         return f"{number:0{self._digits}}.dcm"
+
+
+def _released(
+    data: bytes, pseudonyms: Pseudonyms, options: tuple[str, ...], name: str
+) -> Deidentified:
+    """A file without who the patient is, as `release` makes it.
+
+    Raises:
+        NotDicom: it is none.
+        MediBlocError: as `release`.
+    """
+    try:
+        return release(data, pseudonyms, options, name=name)
+    except DeidentificationRefused:
+        read_header(BytesIO(data), name)  # a reason of its own, if it is no DICOM at all
+        raise
 
 
 def _bytes_of(original: Original) -> bytes:

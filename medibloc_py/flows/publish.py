@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from medibloc_py import imaging
 from medibloc_py.crypto.documents import RecordFile, require_label
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.errors import InvalidValue, NotAccredited, RootAlreadyRegistered
@@ -23,6 +22,7 @@ from medibloc_py.flows.held import held_record, id_of, keep_record
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.sealing import Sealing, unsaid_in
 from medibloc_py.flows.sources import Source
+from medibloc_py.imaging.study import find_study
 from medibloc_py.model import Address, Receipt, Role, Root
 
 
@@ -183,7 +183,7 @@ def _register(
 
 
 def _read(issuer: Identity, study: StudyToPublish) -> Source:
-    files = imaging.read_study(study.path).files
+    files = find_study(study.path)
     known = "".join(
         f"{each.path.relative_to(study.path)}\0{each.size_bytes}\0{each.changed_ns}\0"
         for each in files

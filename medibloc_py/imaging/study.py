@@ -24,24 +24,18 @@ manifest has at most 16 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
-class StudyFile:
-    """One DICOM file of a study.
+class FoundFile:
+    """One file of a study that nobody has looked into.
 
     Attributes:
-        name: `0001.dcm` by its order in the study; says nothing of where it came from.
         path: where it lies.
-        size_bytes: its length when the study was read.
+        size_bytes: its length when it was found.
         changed_ns: when its content was last written, as the file system tells; unix ns.
-        meta: `modality`, `transfer_syntax`, `sop_class` (str, empty when absent), `rows`,
-            `columns`, `frames` (int, 0 when absent), `has_pixels` (0 or 1), and what is said
-            of files of a study in docs/envelope-v1.md, section 4.
     """
 
-    name: str
     path: Path
     size_bytes: int
     changed_ns: int
-    meta: dict[str, str | int]
 
     def open(self) -> BinaryIO:
         """The file's bytes from the start; the caller closes.
@@ -56,20 +50,34 @@ class StudyFile:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyFile(FoundFile):
+    """One DICOM file of a study.
+
+    Attributes:
+        name: `0001.dcm` by its order in the study; says nothing of where it came from.
+        meta: `modality`, `transfer_syntax`, `sop_class` (str, empty when absent), `rows`,
+            `columns`, `frames` (int, 0 when absent), `has_pixels` (0 or 1), and what is said
+            of files of a study in docs/envelope-v1.md, section 4.
+    """
+
+    name: str
+    meta: dict[str, str | int]
+
+
+@dataclass(frozen=True, slots=True)
 class Study:
     """The files of one study, in order."""
 
     files: tuple[StudyFile, ...]
 
 
-def read_study(path: Path) -> Study:
-    """Read what `path` holds: one DICOM file, or all files in a folder and below.
+def find_study(path: Path) -> tuple[FoundFile, ...]:
+    """Find what `path` holds: one file, or all files in a folder and below.
 
-    Only headers are read. Files are ordered by their path, byte by byte. Links to
-    folders are not followed.
+    Files are ordered by their path, byte by byte. Links to folders are not followed.
 
     Raises:
-        NotDicom: a file is not DICOM (PS3.10), or not a regular file.
+        NotDicom: one is not a regular file.
         StudyEmpty: a folder without files.
         StudyUnreadable: a path is missing or may not be read.
     """
@@ -79,15 +87,23 @@ def read_study(path: Path) -> Study:
         raise _unreadable(path, error) from error
     if not paths:
         raise StudyEmpty(path=path)
-    digits = max(4, len(str(len(paths))))
-    read = [_read_file(path) for path in paths]
-    metas = facts_of_study([header for _, header in read])
+    return tuple(_find_file(each) for each in paths)
+
+
+def read_study(path: Path) -> Study:
+    """Read the headers of what `find_study` finds.
+
+    Raises:
+        NotDicom: a file is not DICOM (PS3.10), or not a regular file.
+        StudyEmpty, StudyUnreadable: as `find_study`.
+    """
+    found = find_study(path)
+    digits = max(4, len(str(len(found))))
+    metas = facts_of_study([_read_file(each) for each in found])
     return Study(
         tuple(
-            StudyFile(f"{number:0{digits}}.dcm", path, status.st_size, status.st_mtime_ns, meta)
-            for number, (path, (status, _), meta) in enumerate(
-                zip(paths, read, metas, strict=True), 1
-            )
+            StudyFile(each.path, each.size_bytes, each.changed_ns, f"{number:0{digits}}.dcm", meta)
+            for number, (each, meta) in enumerate(zip(found, metas, strict=True), 1)
         )
     )
 
@@ -132,15 +148,22 @@ def files_below(folder: Path) -> Iterator[Path]:
             yield Path(parent, name)
 
 
-def _read_file(path: Path) -> tuple[os.stat_result, Header]:
+def _find_file(path: Path) -> FoundFile:
     try:
         status = path.stat()
-        if not stat.S_ISREG(status.st_mode):  # a pipe would be waited on for ever
-            raise NotDicom(path=path, reason="it is not a regular file")
-        with path.open("rb") as file:
-            return status, read_header(file, str(path))
     except OSError as error:
         raise _unreadable(path, error) from error
+    if not stat.S_ISREG(status.st_mode):  # a pipe would be waited on for ever
+        raise NotDicom(path=path, reason="it is not a regular file")
+    return FoundFile(path, status.st_size, status.st_mtime_ns)
+
+
+def _read_file(found: FoundFile) -> Header:
+    try:
+        with found.path.open("rb") as file:
+            return read_header(file, str(found.path))
+    except OSError as error:
+        raise _unreadable(found.path, error) from error
 
 
 def _unreadable(path: Path, error: OSError) -> StudyUnreadable:
