@@ -153,6 +153,13 @@ def plain(said: str) -> str:
     return "".join(char for char in said[:_MOST_REASON_CHARS] if char.isprintable())
 
 
+def meaning(status: int) -> str:
+    """What a status of a store means (PS3.4, B.2.3); empty of success, and if nobody knows."""
+    from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
+
+    return STORAGE_SERVICE_CLASS_STATUS.get(status, ("", ""))[1]
+
+
 def _why(peer: DicomPeer, association: Association) -> PeerRefused | PeerUnreachable:
     """Why no association came about."""
     answer = association.acceptor.primitive

@@ -13,8 +13,8 @@ from io import SEEK_END, BytesIO
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import PeerAnsweredWrong, PeerUnreachable
-from medibloc_py.pacs.association import MOST_CONTEXTS, associated, hang_up, plain
-from medibloc_py.pacs.model import MOST_INSTANCE_BYTES, DicomPeer, Outcome, Outgoing, Sent
+from medibloc_py.pacs.association import MOST_CONTEXTS, associated, hang_up, meaning, plain
+from medibloc_py.pacs.model import MOST_INSTANCE_BYTES, DicomPeer, Outcome, Outgoing, Sent, refused
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
@@ -105,7 +105,7 @@ def _store_all(peer: DicomPeer, waiting: deque[Outgoing]) -> Iterator[Sent]:
             return
         broken = broken + 1 if len(waiting) == before and not unreached else 0
         if broken == _TRIES:
-            yield _refused(waiting.popleft(), f"it hung up on it {_TRIES} times")
+            yield refused(waiting.popleft(), f"it hung up on it {_TRIES} times")
             broken = 0
         time.sleep(_PAUSE_S)
 
@@ -123,11 +123,11 @@ def _store_some(peer: DicomPeer, waiting: deque[Outgoing]) -> Iterator[Sent]:
                 return
             file = waiting[0]
             if file.size_bytes > MOST_INSTANCE_BYTES:
-                sent = _refused(file, f"it has more than {MOST_INSTANCE_BYTES:,} bytes")
+                sent = refused(file, f"it has more than {MOST_INSTANCE_BYTES:,} bytes")
             elif _is_cut(file):
-                sent = _refused(file, "it ends in the middle of something: its length is odd")
+                sent = refused(file, "it ends in the middle of something: its length is odd")
             elif (context := taken.get(_kind(file))) is None:
-                sent = _refused(file, "it does not take this SOP class in this transfer syntax")
+                sent = refused(file, "it does not take this SOP class in this transfer syntax")
             else:
                 answer = _send(association, context, number, file)
                 if answer is None:
@@ -192,7 +192,7 @@ def _judged(peer: DicomPeer, file: Outgoing, number: int, answer: object) -> Sen
         PeerAnsweredWrong: it is none to this request.
     """
     from pynetdicom.dimse_primitives import C_STORE
-    from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
+    from pynetdicom.status import code_to_category
 
     if (
         not isinstance(answer, C_STORE)
@@ -201,14 +201,8 @@ def _judged(peer: DicomPeer, file: Outgoing, number: int, answer: object) -> Sen
     ):
         raise PeerAnsweredWrong(url=peer.url, reason="what it sent is no answer to C-STORE")
     status = int(answer.Status or 0)
-    _, meaning = STORAGE_SERVICE_CLASS_STATUS.get(status, ("", ""))
-    said = plain(
-        ": ".join(filter(None, (meaning, str(getattr(answer, "ErrorComment", None) or ""))))
-    )
+    comment = plain(str(getattr(answer, "ErrorComment", None) or ""))
+    said = ": ".join(filter(None, (meaning(status), comment)))
     if code_to_category(status) not in ("Success", "Warning"):
-        return _refused(file, said or f"status {status:#06x}", status)
+        return refused(file, said or f"status {status:#06x}", status)
     return Sent(file.name, file.sop_instance, Outcome.STORED, status, said if status else "")
-
-
-def _refused(file: Outgoing, reason: str, status: int = 0) -> Sent:
-    return Sent(file.name, file.sop_instance, Outcome.REFUSED, status, reason)

@@ -139,6 +139,11 @@ class Sent:
     reason: str = ""
 
 
+def refused(file: Outgoing, reason: str, status: int = 0) -> Sent:
+    """What became of a file that a peer did not take."""
+    return Sent(file.name, file.sop_instance, Outcome.REFUSED, status, reason)
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """What a study is looked for by; what is empty is not asked for.
@@ -233,7 +238,7 @@ def _web_peer(
     # A password in a URL would stand in every log and process list.
     if not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise _no_peer(text)
-    if headers and parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if headers and parts.scheme == "http" and not is_loopback(parts.hostname):
         allowed = "https://, because others on the way could read the headers"
         raise InvalidValue(name="PACS", given=text, allowed=allowed)
     return WebPeer(text.rstrip("/"), MappingProxyType(dict(headers)), certificates)
@@ -243,7 +248,8 @@ def _no_peer(text: str) -> InvalidValue:
     return InvalidValue(name="PACS", given=text, allowed=_PEERS)
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     if host == "localhost":
         return True
     with suppress(ValueError):
@@ -293,3 +299,9 @@ def require_uid(text: str) -> str:
     if not is_uid(text):
         raise InvalidValue(name="UID", given=text, allowed="digits and dots, at most 64")
     return text
+
+
+def count_of(value: object) -> int:
+    """A number as a peer tells it; 0 if it is none."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

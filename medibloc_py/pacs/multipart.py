@@ -10,6 +10,7 @@ from typing import Final
 
 _MOST_HEADER_BYTES: Final = 16 << 10
 _MOST_BOUNDARY: Final = 70
+_LINE_END: Final = b"\r\n"
 
 
 class Malformed(Exception):
@@ -69,11 +70,11 @@ class MultipartReader:
             Malformed: the boundary cannot stand in a body.
         """
         try:
-            self._delimiter = b"\r\n--" + boundary.encode("ascii")
+            self._delimiter = _LINE_END + b"--" + boundary.encode("ascii")
         except UnicodeEncodeError:
             raise Malformed(400, "the boundary is not ASCII") from None
         self._most = {_At.CONTENT: most_bytes, _At.END: 0}
-        self._buffer = bytearray(b"\r\n")  # the first delimiter may stand at the very start
+        self._buffer = bytearray(_LINE_END)  # the first delimiter may stand at the very start
         self._searched = 0
         self._at = _At.PREAMBLE
         self._media_type = ""
@@ -110,12 +111,14 @@ class MultipartReader:
         return self._headers() if self._at is _At.HEADERS else None
 
     def _content(self) -> Part | bool | None:
-        content = self._up_to(self._delimiter)
+        # What was put before it, see below, is no part of it.
+        content = self._up_to(self._delimiter, skip=len(_LINE_END))
         if content is None:
             return None
         before, self._at = self._at, _At.DELIMITER
         if before is _At.PREAMBLE:
             return True
+        content = content[len(b"\r\n") :]  # the line's end that `_headers` put back
         if len(content) > self._most[_At.CONTENT]:
             raise Malformed(413, "a part is too long")
         return Part(self._media_type, content)
@@ -127,36 +130,36 @@ class MultipartReader:
             self._at = _At.END
             self._buffer.clear()
             return True
-        padding = self._up_to(b"\r\n")
+        padding = self._up_to(_LINE_END)
         if padding is None:
             return None
         if padding.strip(b" \t"):
             raise Malformed(400, "a boundary goes on")
         # An empty block of headers is a line's end, too.
-        self._buffer[:0] = b"\r\n"
+        self._buffer[:0] = _LINE_END
         self._at = _At.HEADERS
         return True
 
     def _headers(self) -> bool | None:
-        block = self._up_to(b"\r\n\r\n")
+        block = self._up_to(2 * _LINE_END)
         if block is None:
             return None
         self._media_type = ""
-        for line in block.split(b"\r\n"):
+        for line in block.split(_LINE_END):
             name, _, value = line.partition(b":")
             if name.strip().lower() == b"content-type":
                 self._media_type = value.partition(b";")[0].strip().lower().decode("latin-1")
         self._at = _At.CONTENT
-        self._buffer[:0] = b"\r\n"  # an empty content is followed by the delimiter at once
+        self._buffer[:0] = _LINE_END  # an empty content is followed by the delimiter at once
         return True
 
-    def _up_to(self, mark: bytes) -> bytes | None:
+    def _up_to(self, mark: bytes, skip: int = 0) -> bytes | None:
         """What stands before a mark, which is taken with it; None if it has not come yet."""
         place = self._buffer.find(mark, self._searched)
         if place < 0:
             self._searched = max(len(self._buffer) - len(mark) + 1, 0)
             return None
-        found = bytes(memoryview(self._buffer)[:place])
+        found = bytes(memoryview(self._buffer)[skip:place])
         del self._buffer[: place + len(mark)]
         self._searched = 0
         return found

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import PeerAnsweredWrong, PeerRefused, PeerUnreachable, StudyMissing
 from medibloc_py.pacs.association import associated, plain
-from medibloc_py.pacs.model import DicomPeer, FoundStudy, Query, is_uid, require_aet, require_uid
+from medibloc_py.pacs.model import (
+    DicomPeer,
+    FoundStudy,
+    Query,
+    count_of,
+    is_uid,
+    require_aet,
+    require_uid,
+)
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -188,12 +196,6 @@ def _uid(peer: DicomPeer, answer: dict[str, str], keyword: str) -> str:
     if not is_uid(answer[keyword]):
         raise PeerAnsweredWrong(url=peer.url, reason=f"{keyword} is no UID")
     return answer[keyword]
-
-
-def count_of(value: object) -> int:
-    """A number as a peer tells it; 0 if it is none."""
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 def _refused(peer: DicomPeer, verb: str, status: Dataset) -> PeerRefused:
