@@ -118,7 +118,6 @@ class MultipartReader:
         before, self._at = self._at, _At.DELIMITER
         if before is _At.PREAMBLE:
             return True
-        content = content[len(b"\r\n") :]  # the line's end that `_headers` put back
         if len(content) > self._most[_At.CONTENT]:
             raise Malformed(413, "a part is too long")
         return Part(self._media_type, content)

@@ -51,7 +51,6 @@ OF_A_STUDY: Final = (
     DocumentInvalid,
     IdentityLeft,
     InvalidValue,
-    MediBlocError,
     NotDicom,
     PixelsUnreadable,
     StructureChanged,
