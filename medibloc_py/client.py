@@ -41,6 +41,7 @@ from medibloc_py.flows import (
     publish,
     receipts,
     relay,
+    restore,
     rotate,
     shares,
     shred,
@@ -52,6 +53,7 @@ from medibloc_py.flows import grant as grants
 from medibloc_py.flows import listing as listings
 from medibloc_py.flows.decisions import Decisions
 from medibloc_py.flows.ledger import Ledger, Reading, require_complete
+from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.places import Place
 from medibloc_py.flows.prepared import Prepared
@@ -67,6 +69,7 @@ from medibloc_py.model import (
     Scope,
     SignedContribution,
 )
+from medibloc_py.pacs import Peer
 from medibloc_py.storage import GatewayStore, KuboNode, KuboStore, LocalStore, Store
 
 
@@ -340,6 +343,22 @@ class Client:
     def open_granted(self, record: RecordId) -> access.OpenedRecord:
         """Opens a record the account may read: `flows.access.open_granted`."""
         return access.open_granted(self.exchange, self.me, record)
+
+    def open_readable(self, record: RecordId) -> OpenedRecord:
+        """Opens a record the account holds or was granted: `flows.restore.open_readable`."""
+        return restore.open_readable(self.exchange, self.me, record)
+
+    def restore(
+        self,
+        record: RecordId,
+        peer: Peer,
+        *,
+        skip_present: bool = False,
+        progress: Progress = silent,
+    ) -> restore.Restored:
+        """Sends a record the account may open to a PACS: `flows.restore.restore`."""
+        opened = self.open_readable(record)
+        return restore.restore(opened, peer, skip_present=skip_present, progress=progress)
 
     # From one hospital to another
 

@@ -15,6 +15,7 @@ from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, KeyPrint, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.provenance import record_receipt
+from medibloc_py.cli.restoring import restore
 from medibloc_py.cli.times import read_bytes32
 from medibloc_py.imaging.deidentify.options import Option
 
@@ -290,6 +291,7 @@ def show(
 
 
 app.command("drafts")(drafts)
+app.command("restore")(restore)
 app.command("rotate")(rotate)
 app.command("shred")(shred)
 app.command("check-receipt")(check_receipt)

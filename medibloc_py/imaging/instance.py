@@ -10,7 +10,7 @@ import re
 import struct
 import warnings
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from medibloc_py.errors import InstanceUnusable
 from medibloc_py.imaging.parsing import parse_failures, read_up_to_pixels
@@ -57,17 +57,22 @@ class Instance:
     body: int
 
 
-def read_instance(file: bytes) -> Instance:
+def read_instance(file: bytes | BinaryIO) -> Instance:
     """Reads which instance a DICOM file is (PS3.10), without its pixels.
+
+    Args:
+        file: its bytes, or a seekable file.
 
     Raises:
         InstanceUnusable: it is no such file, cannot be parsed, or lacks a UID it must have.
     """
-    body = _body(file)
+    source = io.BytesIO(file) if isinstance(file, bytes) else file
+    body = _body(source)
+    source.seek(0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is not standard is judged here
         try:
-            header, _ = read_up_to_pixels(io.BytesIO(file), _TAGS)
+            header, _ = read_up_to_pixels(source, _TAGS)
             found = Instance(
                 sop_class=_uid(header, "SOPClassUID"),
                 sop_instance=_uid(header, "SOPInstanceUID"),
@@ -85,18 +90,20 @@ def read_instance(file: bytes) -> Instance:
     return found
 
 
-def _body(file: bytes) -> int:
-    start = _PREAMBLE_BYTES + len(_MAGIC)
-    if file[_PREAMBLE_BYTES:start] != _MAGIC:
+def _body(file: BinaryIO) -> int:
+    size_bytes = file.seek(0, io.SEEK_END)
+    file.seek(_PREAMBLE_BYTES)
+    head = file.read(len(_MAGIC) + _GROUP_LENGTH.size)
+    if not head.startswith(_MAGIC):
         raise InstanceUnusable(reason="it is no DICOM file with a preamble")
     try:
-        group, element, vr, _, length = _GROUP_LENGTH.unpack_from(file, start)
+        group, element, vr, _, length = _GROUP_LENGTH.unpack_from(head, len(_MAGIC))
     except struct.error:
         raise InstanceUnusable(reason="it ends in its head") from None
     if (group, element, vr) != (2, 0, b"UL"):
         raise InstanceUnusable(reason="its head does not say how long it is")
-    body = start + _GROUP_LENGTH.size + int(length)
-    if body >= len(file):
+    body = _PREAMBLE_BYTES + len(head) + int(length)
+    if body >= size_bytes:
         raise InstanceUnusable(reason="it ends in its head")
     return body
 
