@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,6 +23,9 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from medibloc_py import fhir, purpose  # noqa: E402
+from medibloc_py.flows import fhir_export  # noqa: E402
+from medibloc_py.imaging.attributes import read_attributes  # noqa: E402
+from medibloc_py.model import Address, RecordId  # noqa: E402
 from tests.vectors import fhir_broken, make_fhir  # noqa: E402
 
 DEFINITIONS = ROOT / "medibloc_py" / "fhir" / "definitions"
@@ -35,6 +39,8 @@ KNOWN = {
     r"None of the codings provided are in the value set 'V3 .*PurposeOfUse'.*v3-ActReason#.*",
     # Definitions are read by machines; DUO has more terms than a consent can hold.
     r"Constraint failed: dom-6: .*/DomainResource\) \(Best Practice Recommendation\)",
+    # Bundled with pydicom is a patient who was born in 1111.
+    r"The value '1111-11-11' is outside the range of reasonable years - check for data entry error",
     r"Source Code System http://purl\.obolibrary\.org/obo/duo\.owl doesn't have all content.*",
 }
 Findings = dict[str, list[tuple[str, str]]]
@@ -58,6 +64,25 @@ def consents() -> list[fhir.Resource]:
     return [patient, *found]
 
 
+def bundled() -> list[fhir.Resource]:
+    """The patient and the study of every DICOM file bundled with pydicom, as it came."""
+    from pydicom.data import get_testdata_files
+
+    found = []
+    for path in sorted(file for each in get_testdata_files() if (file := Path(each)).is_file()):
+        with path.open("rb") as file:
+            told = read_attributes(file, (*fhir_export.OF_FILE, *fhir_export.OF_PATIENT))
+        record = RecordId(sha256(str(path.name).encode() + path.read_bytes()).digest())
+        instances = fhir.Instances()
+        instances.add(path.name, told)
+        person = fhir.Person({key: told.get(key, "") for key in fhir_export.OF_PATIENT}, real=True)
+        account = Address("0x" + record[:20].hex())
+        patient = fhir.patient(make_fhir.PLACE, account, person)
+        studies = fhir.imaging_studies(make_fhir.PLACE, patient, record, instances, real=True)
+        found += [patient, *studies]
+    return list({each["id"]: each for each in found}.values())
+
+
 def write_all(folder: Path) -> tuple[list[Path], list[Path]]:
     """Writes what must be found good, and what must not."""
     good, bad = sorted(DEFINITIONS.glob("*.json")), []
@@ -65,9 +90,11 @@ def write_all(folder: Path) -> tuple[list[Path], list[Path]]:
         path = folder / f"{name}.json"
         path.write_text(make_fhir.written(name), encoding="utf-8")
         good.append(path)
-    path = folder / "consents.json"
-    path.write_text("".join(fhir.collection(make_fhir.PLACE, consents(), make_fhir.NOW)))
-    good.append(path)
+    for name, resources in (("consents", consents()), ("bundled", bundled())):
+        path = folder / f"{name}.json"
+        whole = "".join(fhir.collection(make_fhir.PLACE, resources, make_fhir.NOW))
+        path.write_text(whole, encoding="utf-8")
+        good.append(path)
     bundle = json.loads(make_fhir.written("treatment"))
     for breaking in (*fhir_broken.CODES_AND_SHAPES, *fhir_broken.FORMATS_AND_RULES):
         path = folder / f"broken{breaking.__name__}.json"

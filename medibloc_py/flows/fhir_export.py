@@ -51,10 +51,13 @@ _TOLD: Final = (
     "StudyDate", "StudyTime", "SeriesDate", "SeriesTime", "TimezoneOffsetFromUTC",
     "StudyDescription", "SeriesDescription", "AccessionNumber",
 )  # fmt: skip
-_PERSON: Final = (
+_REMOVED: Final = "PatientIdentityRemoved"
+OF_FILE: Final = (*_TECHNICAL, *_TOLD, _REMOVED)
+"""What is read of each file, by DICOM keyword."""
+OF_PATIENT: Final = (
     "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
 )  # fmt: skip
-_REMOVED: Final = "PatientIdentityRemoved"
+"""What is read of the patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +239,7 @@ class _Export:
         files = opened.record.manifest.files
         for index, file in enumerate(files):
             with opened.record.open_file(index) as source:
-                told = read_attributes(source, (*_TECHNICAL, *_TOLD, *_PERSON, _REMOVED))
+                told = read_attributes(source, (*OF_FILE, *OF_PATIENT))
             read.instances.add(file.name, _shown(told, opened))
             read.person = read.person or _person(told, opened)
             progress(step, index + 1, len(files))
@@ -324,7 +327,7 @@ def _shown(told: Mapping[str, str], opened: _Opened) -> dict[str, str]:
 
 def _person(told: Mapping[str, str], opened: _Opened) -> Person | None:
     if opened.real and told:
-        return Person({each: told[each] for each in _PERSON if each in told}, real=True)
+        return Person({each: told[each] for each in OF_PATIENT if each in told}, real=True)
     if opened.kind == KIND_DICOM_STUDY and told.get(_REMOVED) == "YES" and "PatientID" in told:
         return Person({"PatientID": told["PatientID"]}, real=False)
     return None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +63,18 @@ def test_every_term_has_a_code_and_a_name() -> None:
                 if each["code"] == codes[name]
             ]
             assert told == name
+
+
+def test_the_page_has_the_map_of_the_code() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "fhir.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([A-Z]+)` \| (DUO_\d{7}) \| ([^|]*) \|", page, re.MULTILINE)
+    told = {code: (name, re.findall(r"`([A-Z]+)`", purposes)) for name, code, purposes in rows}
+    names = {bit: name for name, bit in TERM_NAMES.items()}
+    assert told == {
+        term.coding["code"]: (names[bit], [each["code"] for each in term.purposes])
+        for bit, term in uses.terms().items()
+        if term.purposes
+    }
 
 
 def test_a_consent_of_each_term_is_valid() -> None:
