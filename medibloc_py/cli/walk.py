@@ -192,7 +192,7 @@ class Walk:
         with self._step("hospital-b", "find the grant on chain, open, compare"):
             self._compare(other.open_granted(record), "alice")
         self._refuse(
-            "a patient sells a study that says who it is of",
+            "a patient sells a study for treatment only",
             lambda: self._sign(record, "alice"),
         )
         self._refuse(

@@ -76,7 +76,8 @@ def test_the_walk_runs_as_pasted(tmp_path: Path) -> None:
     assert "mandate.json: name a delegate (Consents.setDelegateFor)" in output
     assert "HMB+NONCOMMERCIAL: PERMIT" in output
     assert "reviewed: justified" in output
-    assert "refused with exit code 4" in output
+    assert output.count("refused with exit code 4") == 2
+    assert "became P-" in output  # who the patient is, in what was bought
     assert "Paid 1,140,000,000 token units" in output  # of 1,200 less the steward's 5 %
     assert "(64, 64)" in output  # the array that Python opened
     assert list(home.iterdir()) == [], "the walk wrote into HOME"

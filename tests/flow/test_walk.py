@@ -22,7 +22,7 @@ from medibloc_py.imaging.samples import sample
 from tests.flow.command import processes_of, run
 
 REFUSED = {
-    "a patient sells a study that says who it is of": "TreatmentOnly",
+    "a patient sells a study for treatment only": "TreatmentOnly",
     "a stranger opens a record granted to another": "GrantNotFound",
     "hospital B opens after revocation": "GrantNotFound",
     "hospital B opens after expiry": "GrantNotFound",
