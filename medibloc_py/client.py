@@ -154,7 +154,9 @@ class Client:
             DeploymentInvalid: there is one that cannot be used.
             ContractMissing: what is known is not on that chain.
         """
-        network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
+        network = Network.connect(
+            settings.network.rpc_url, settings.network.chain_id, journal=settings.journal
+        )
         deployment = find_deployment(settings, network)
         return cls(Exchange(network, deployment, open_store(settings.store)), settings)
 

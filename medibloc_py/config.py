@@ -49,6 +49,11 @@ class Settings:
     store: str
     deployments: tuple[Path, ...]
 
+    @property
+    def journal(self) -> Path:
+        """Where each transaction of this machine is written down before it is sent."""
+        return self.home / "journal.sqlite"
+
 
 def networks(environ: Mapping[str, str] = os.environ) -> dict[str, NetworkSettings]:
     """The networks known by name; an RPC URL of the environment overrides the default.

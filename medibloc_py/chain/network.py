@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from medibloc_py.chain import abi, artifacts, factory, logs, transactions
+from medibloc_py.chain import abi, artifacts, factory, logs
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
+from medibloc_py.chain.gas import GAS_MAX
+from medibloc_py.chain.receipts import Mined, revert_data
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.rpc import Rpc, RpcRefusal
-from medibloc_py.chain.transactions import Outbox, revert_data
+from medibloc_py.chain.transactions import Outbox
 from medibloc_py.errors import (
     ChainMismatch,
     ContractMissing,
@@ -55,6 +58,7 @@ class Network:
         *,
         receipt_timeout_s: float = 180.0,
         max_fee_wei: int = MAX_FEE_WEI,
+        journal: Path | None = None,
     ) -> Network:
         """Asks a node for its chain.
 
@@ -64,6 +68,9 @@ class Network:
             timeout_s: longest wait for one answer.
             receipt_timeout_s: longest wait for a transaction to be mined.
             max_fee_wei: largest fee of one transaction.
+            journal: file where each transaction is written down before it is sent, so that a
+                process that is killed leaves none in doubt; None for one that ends with this
+                process.
 
         Raises:
             InvalidValue: not a URL.
@@ -75,7 +82,7 @@ class Network:
         chain_id = rpc.quantity(rpc.ask("eth_chainId"), "the chain id")
         if expected_chain_id is not None and chain_id != expected_chain_id:
             raise ChainMismatch(url=rpc.url, actual=chain_id, expected=expected_chain_id)
-        return cls(rpc, chain_id, Outbox(rpc, chain_id, receipt_timeout_s, max_fee_wei))
+        return cls(rpc, chain_id, Outbox(rpc, chain_id, receipt_timeout_s, max_fee_wei, journal))
 
     def now(self) -> int:
         """Reads the time of the latest block: the chain's clock, unix seconds."""
@@ -184,7 +191,7 @@ class Network:
         data = _calldata(contract, _function(contract, function), args)
         if not self.code(contract.address):
             raise self._missing(contract)
-        mined = self._transact(signer, contract.address, data, value)
+        mined = self._transact(signer, contract.address, data, value, f"{contract.name}.{function}")
         return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
 
     def simulate(self, sender: Address, contract: Contract, data: bytes) -> None:
@@ -204,7 +211,7 @@ class Network:
 
     def gas_of(self, sender: Address, contract: Contract, data: bytes) -> int:
         """Estimates the gas of a call, with a quarter more; arguments and errors as `simulate`."""
-        return self.outbox.estimate(_question(sender, contract, data))
+        return self.outbox.gas.estimate(_question(sender, contract, data))
 
     def multicall(
         self,
@@ -242,9 +249,11 @@ class Network:
         good = [part for part, made in zip(parts, done, strict=False) if made]
         refused = [part for part, made in zip(parts, done, strict=False) if not made]
         whole = "0x" + _calldata(contract, multicall, (good, True)).hex()
-        gas = self.outbox.estimate(question | {"data": whole})
+        gas = self.outbox.gas.estimate(question | {"data": whole})
         gas += sum(_REFUSED_GAS + _DEAREST_BYTE_GAS * len(part) for part in refused)
-        mined = self._transact(signer, contract.address, data, 0, min(gas, transactions.GAS_MAX))
+        mined = self._transact(
+            signer, contract.address, data, 0, f"{contract.name}.multicall", min(gas, GAS_MAX)
+        )
         return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
 
     def deploy(self, signer: Signer, name: str, *args: object) -> tuple[Address, Receipt]:
@@ -262,7 +271,7 @@ class Network:
             InvalidValue: no such artifact, or an argument that does not fit.
             MediBlocError: as `send`.
         """
-        mined = self._transact(signer, None, creation_code(name, *args), 0)
+        mined = self._transact(signer, None, creation_code(name, *args), 0, f"create {name}")
         address = _created(signer.address, mined.nonce)
         if mined.created != address or not self.code(address):
             raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
@@ -275,7 +284,7 @@ class Network:
         Raises:
             MediBlocError: as `send`.
         """
-        return self._transact(signer, parse_address(to), b"", wei).receipt(())
+        return self._transact(signer, parse_address(to), b"", wei, "transfer").receipt(())
 
     def events(
         self,
@@ -320,7 +329,7 @@ class Network:
             MediBlocError: as `send`.
         """
         data = salt + creation_code(name, *args)
-        mined = self._transact(signer, factory.ADDRESS, data, 0)
+        mined = self._transact(signer, factory.ADDRESS, data, 0, f"create {name}")
         if not self.code(address):
             raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
         return mined.receipt(logs.events_of(self.rpc, Contract(name, address), mined.logs))
@@ -331,13 +340,16 @@ class Network:
         to: Address | None,
         data: bytes,
         value: int,
+        meaning: str,
         gas: int | None = None,
-    ) -> transactions.Mined:
+    ) -> Mined:
         if value < 0:
             raise InvalidValue(name="value", given=value, allowed="0 or more wei")
         call = {"from": signer.address, "data": "0x" + data.hex(), "value": hex(value)}
         if to is not None:
             call["to"] = to
+        if (mined := self.outbox.resume(signer, call)) is not None:
+            return self._succeeded(call, mined)
         balance = self.balance(signer.address)
         if balance < value:
             raise InsufficientFunds(
@@ -345,12 +357,14 @@ class Network:
             )
         # The latest block of an idle local chain may be hours old; the next one is what counts.
         self._execute(call, "pending")
-        mined = self.outbox.send(signer, call, balance, gas)
+        return self._succeeded(call, self.outbox.send(signer, call, balance, gas, meaning))
+
+    def _succeeded(self, call: Mapping[str, object], mined: Mined) -> Mined:
         if not mined.succeeded:
             raise self._why(call, mined)
         return mined
 
-    def _why(self, call: Mapping[str, object], mined: transactions.Mined) -> MediBlocError:
+    def _why(self, call: Mapping[str, object], mined: Mined) -> MediBlocError:
         """Runs a failed call again on the state its block left, to learn the reason."""
         try:
             self._execute(call, hex(mined.block))

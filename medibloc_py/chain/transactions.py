@@ -1,18 +1,20 @@
-"""From a call to a mined transaction: gas, fee, nonce, signature, receipt."""
+"""From a call to a mined transaction: gas, fee, nonce, journal, signature, receipt."""
 
 from __future__ import annotations
 
-import re
+import contextlib
+import hashlib
+import json
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from medibloc_py.chain import logs
 from medibloc_py.chain.accounts import Signer
-from medibloc_py.chain.reverts import refusal
-from medibloc_py.chain.rpc import Block, Rpc, RpcRefusal
+from medibloc_py.chain.gas import Gas, most_of
+from medibloc_py.chain.journal import Attempt, Entry, Journal, State
+from medibloc_py.chain.receipts import Mined, read_receipt
+from medibloc_py.chain.rpc import Rpc, RpcRefusal
 from medibloc_py.errors import (
     InsufficientFunds,
     NodeAnsweredWrong,
@@ -20,169 +22,234 @@ from medibloc_py.errors import (
     TransactionFailed,
     TransactionPending,
 )
-from medibloc_py.model import Address, Event, Receipt
+from medibloc_py.model import Address
 
-GAS_MAX = 1 << 24
-"""Most gas one transaction may take since EIP-7825."""
-_PRIORITY_WEI = 10**9
 _POLL_FIRST_S = 0.02
 _POLL_LAST_S = 2.0
 _OUTAGE_MAX_S = 10.0
 _LAG_MAX_S = 3.0
 _LAG_PAUSE_S = 0.1
-
-_HEX_TAIL = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
-
-
-@dataclass(frozen=True, slots=True)
-class Mined:
-    """A receipt whose fields were held against the transaction that was signed."""
-
-    transaction: str
-    sender: Address
-    nonce: int
-    succeeded: bool
-    created: Address | None
-    block: int
-    timestamp: int
-    gas_used: int
-    fee_wei: int
-    logs: tuple[logs.Log, ...]
-
-    def receipt(self, events: tuple[Event, ...]) -> Receipt:
-        """The receipt as other rooms know it."""
-        return Receipt(
-            transaction=self.transaction,
-            sender=self.sender,
-            block=self.block,
-            timestamp=self.timestamp,
-            gas_used=self.gas_used,
-            fee_wei=self.fee_wei,
-            events=events,
-        )
+_RAISE_AFTER_S = 45.0
+"""A transaction that no block took for so long is offered again for more."""
+_RESUME_S = 3_600.0
+"""How long the same call counts as the one that was mined when its sender was killed."""
+_KNOWN = ("already known", "already imported", "known transaction")
 
 
 class Outbox:
-    """Sends transactions of any number of signers through one node.
+    """Sends transactions of any number of signers through one node, each exactly once.
 
-    Behind one URL may stand several machines, one late with what another mined a moment
-    ago: the nonces used are remembered, and a late count is waited for. One lock keeps
-    two threads from the same nonce.
+    Each is in the journal before it is sent. Behind one URL may stand several machines, one
+    late with what another mined a moment ago: the nonces used are remembered, and a late
+    count is waited for. One turn at a time keeps threads and processes from the same nonce.
     """
 
-    def __init__(self, rpc: Rpc, chain_id: int, timeout_s: float, max_fee_wei: int) -> None:
+    def __init__(
+        self,
+        rpc: Rpc,
+        chain_id: int,
+        timeout_s: float,
+        max_fee_wei: int,
+        journal: Path | None = None,
+    ) -> None:
+        """Prepares; the journal is opened by the first who sends.
+
+        Args:
+            rpc: the node.
+            chain_id: every transaction is signed for it.
+            timeout_s: longest wait for a transaction to be mined.
+            max_fee_wei: largest fee of one transaction.
+            journal: its file; None for one that ends with this process.
+        """
         self._rpc = rpc
         self._chain_id = chain_id
         self._timeout_s = timeout_s
-        self._max_fee_wei = max_fee_wei
-        self._next_nonce: dict[Address, int] = {}
-        self._lock = threading.Lock()
+        self.gas = Gas(rpc, max_fee_wei)
+        self._journal_path = journal
+        self._journal: Journal | None = None
+        self._opening = threading.Lock()
+
+    @property
+    def journal(self) -> Journal:
+        """What was sent from here on this chain, which its first block tells from its namesakes.
+
+        Raises:
+            JournalFailed: it cannot be opened.
+            NodeUnreachable: no answer.
+        """
+        with self._opening:
+            if self._journal is None:
+                first = self._rpc.block(0).hash.hex()
+                self._journal = Journal(self._journal_path, f"{self._chain_id}:{first}")
+            return self._journal
+
+    def resume(self, signer: Signer, call: Mapping[str, str]) -> Mined | None:
+        """Gives what became of the same call, if the process that sent it did not live to hear.
+
+        All else that such processes left is sent on its way, so that no nonce stays empty.
+
+        Args:
+            signer: who sends and pays.
+            call: as `send`.
+
+        Returns:
+            None if there is no such call, or it never came into a block and never will.
+
+        Raises:
+            JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
+        """
+        intent, found = _intent(call), None
+        for entry in self.journal.left(signer.address, time.time() - _RESUME_S):
+            if found is None and entry.intent == intent and self.journal.take(entry):
+                found = self._resumed(signer, entry)
+            elif entry.state is State.OPEN:
+                self._send_on(entry)
+        return found
 
     def send(
-        self, signer: Signer, call: Mapping[str, str], balance: int, gas: int | None = None
+        self,
+        signer: Signer,
+        call: Mapping[str, str],
+        balance: int,
+        gas: int | None = None,
+        meaning: str = "",
     ) -> Mined:
-        """Signs and sends a call that was simulated, and waits for its receipt.
+        """Signs, writes down and sends a call that was simulated, and waits for its receipt.
 
         Args:
             signer: who sends and pays.
             call: `from`, `data`, `value` and, unless it creates a contract, `to`.
             balance: what the sender holds, in wei.
             gas: most gas it may take; estimated when not given.
+            meaning: what it does, for whoever reads the journal.
 
         Raises:
             ContractRefusal: the node estimated that it would revert.
             InsufficientFunds: value and fee are more than `balance`; nothing was sent.
+            JournalFailed: it could not be written down; nothing was sent.
             TransactionPending: sent, but not mined in time.
             TransactionFailed: the node did not take it.
             NodeUnreachable: no answer; the reason names the transaction if it may be sent.
             NodeAnsweredWrong: an impossible answer, likewise.
         """
+        gas = self.gas.estimate(call) if gas is None else gas
+        fees = self.gas.fees(gas)
+        most = gas * most_of(fees)
         value = int(call["value"], 16)
-        gas = self.estimate(call) if gas is None else gas
-        fees = self._fees()
-        most = gas * fees.get("maxFeePerGas", fees.get("gasPrice", 0))
-        if most > self._max_fee_wei:
-            raise self._rpc.wrong(
-                f"it asks a fee of up to {most} wei, above the limit of {self._max_fee_wei}"
-            )
         if balance < value + most:
             raise InsufficientFunds(
                 account=signer.address, balance=balance, unit="wei", needed=value + most
             )
-        with self._lock:
-            nonce = self._nonce(signer.address)
-            transaction: dict[str, object] = {
-                "chainId": self._chain_id,
-                "nonce": nonce,
-                "gas": gas,
-                "value": value,
-                "data": call["data"],
-                **fees,
-            }
-            if "to" in call:
-                transaction["to"] = call["to"]
-            raw, transaction_hash = signer.sign_transaction(transaction)
-            self._hand_over(raw, transaction_hash)
-        mined = self._wait(transaction_hash, signer.address, nonce, call.get("to"))
-        with self._lock:
-            self._next_nonce[signer.address] = nonce + 1
-        return mined
-
-    def estimate(self, call: Mapping[str, str]) -> int:
-        """Asks how much gas a call takes, and adds a quarter: state may move until it is mined.
-
-        Raises:
-            ContractRefusal: it would revert.
-            NodeUnreachable: no answer.
-            NodeAnsweredWrong: more than fits in a transaction.
-        """
+        journal, sender = self.journal, signer.address
+        pending = self._pending(sender)
+        with journal.turn():
+            taken = journal.open_nonces(sender)
+            nonce = max(pending, journal.next_nonce(sender))
+            while nonce in taken:
+                nonce += 1
+            attempt = self._sign(signer, call, nonce, gas, fees)
+            number = journal.write(sender, nonce, json.dumps(call), gas, _intent(call), meaning)
+            journal.add(number, attempt)
         try:
-            answer = self._rpc.request("eth_estimateGas", call)
-        except RpcRefusal as refused:
-            if (data := revert_data(refused)) is None:
-                raise self._rpc.unreachable(str(refused)) from refused
-            raise refusal(data) from refused
-        estimate = self._rpc.quantity(answer, "an estimate of gas")
-        if estimate > GAS_MAX:
-            raise self._rpc.wrong(f"it estimates {estimate} gas, more than fits in a transaction")
-        return min(estimate + estimate // 4, GAS_MAX)
-
-    def _fees(self) -> dict[str, int]:
-        """Chooses EIP-1559 fees that outlast six full blocks, or a legacy gas price."""
-        latest: Block = self._rpc.block("latest")
-        if latest.base_fee is None:
-            price = self._rpc.quantity(self._rpc.ask("eth_gasPrice"), "the gas price")
-            return {"gasPrice": price}
-        try:
-            answer = self._rpc.request("eth_maxPriorityFeePerGas")
-            priority = self._rpc.quantity(answer, "the priority fee")
-        except RpcRefusal:  # the method is an extension that not every node has
-            priority = _PRIORITY_WEI
-        return {
-            "maxFeePerGas": 2 * latest.base_fee + priority,
-            "maxPriorityFeePerGas": priority,
-        }
+            self._hand_over(attempt)
+            return self._followed(signer, number, nonce, call, gas, [attempt])
+        except TransactionFailed:
+            # If its nonce is free, whatever is sent next takes it: no more than one can be mined.
+            if self._count(sender, "pending") <= nonce:
+                journal.end(number, State.VOID)
+            raise
+        finally:
+            journal.leave(number)
 
     def forget(self) -> None:
         """Forgets the nonces used: the chain was taken back."""
-        with self._lock:
-            self._next_nonce.clear()
+        if self._journal is not None:
+            self._journal.forget_from(None, 0)
 
-    def _nonce(self, sender: Address) -> int:
-        used = self._next_nonce.get(sender, 0)
+    # What others left
+
+    def _resumed(self, signer: Signer, entry: Entry) -> Mined | None:
+        """Follows an entry that is now ours to its end; None if it never came into a block."""
+        call = json.loads(entry.call)
+        try:
+            if not self._took_place(entry):
+                if not self._free(entry.sender, entry.nonce):
+                    self.journal.end(entry.id, State.VOID)  # the nonce went to another
+                    return None
+                try:
+                    self._hand_over(entry.attempts[-1])
+                except TransactionFailed:
+                    self.journal.end(entry.id, State.VOID)
+                    return None
+            attempts = list(entry.attempts)
+            return self._followed(signer, entry.id, entry.nonce, call, entry.gas, attempts)
+        finally:
+            self.journal.leave(entry.id)
+
+    def _send_on(self, entry: Entry) -> None:
+        """Offers the node once more what its maker may not have sent."""
+        if self._took_place(entry):
+            self.journal.end(entry.id, State.MINED)
+        elif not self._free(entry.sender, entry.nonce):
+            self.journal.end(entry.id, State.VOID)
+        else:
+            try:
+                self._hand_over(entry.attempts[-1])
+            except TransactionFailed:
+                self.journal.end(entry.id, State.VOID)
+
+    def _took_place(self, entry: Entry) -> bool:
+        to = json.loads(entry.call).get("to")
+        return self._find(entry.attempts, entry.sender, entry.nonce, to) is not None
+
+    def _free(self, sender: Address, nonce: int) -> bool:
+        """Whether no block has used a nonce."""
+        return self._count(sender, "latest") <= nonce
+
+    # Fees and nonces
+
+    def _pending(self, sender: Address) -> int:
+        """The node's count of an account's transactions, once it is not late."""
+        used = self.journal.next_nonce(sender)
         give_up = time.monotonic() + _LAG_MAX_S
         while True:
-            answer = self._rpc.ask("eth_getTransactionCount", sender, "pending")
-            nonce = self._rpc.quantity(answer, "a nonce")
-            if nonce >= used or time.monotonic() > give_up:
-                return nonce  # a node that never catches up has dropped what it had mined
+            count = self._count(sender, "pending")
+            if count >= used:
+                return count
+            if time.monotonic() > give_up:  # it never catches up: it has dropped what it had mined
+                self.journal.forget_from(sender, count)
+                return count
             time.sleep(_LAG_PAUSE_S)
 
-    def _hand_over(self, raw: bytes, transaction: str) -> None:
+    def _count(self, sender: Address, block: str) -> int:
+        answer = self._rpc.ask("eth_getTransactionCount", sender, block)
+        return self._rpc.quantity(answer, "a nonce")
+
+    def _sign(
+        self, signer: Signer, call: Mapping[str, str], nonce: int, gas: int, fees: dict[str, int]
+    ) -> Attempt:
+        transaction: dict[str, object] = {
+            "chainId": self._chain_id,
+            "nonce": nonce,
+            "gas": gas,
+            "value": int(call["value"], 16),
+            "data": call["data"],
+            **fees,
+        }
+        if "to" in call:
+            transaction["to"] = call["to"]
+        raw, transaction_hash = signer.sign_transaction(transaction)
+        return Attempt(transaction_hash, raw, most_of(fees))
+
+    # To the node, and what it says
+
+    def _hand_over(self, attempt: Attempt) -> None:
+        transaction = attempt.hash
         try:
-            answer = self._rpc.request("eth_sendRawTransaction", "0x" + raw.hex())
+            answer = self._rpc.request("eth_sendRawTransaction", "0x" + attempt.raw.hex())
         except RpcRefusal as refused:
-            if "already known" in refused.message.lower():
+            said = refused.message.lower()
+            if any(known in said for known in _KNOWN):
                 return
             raise TransactionFailed(transaction=transaction, reason=str(refused)) from refused
         except (NodeUnreachable, NodeAnsweredWrong) as error:
@@ -192,89 +259,75 @@ class Outbox:
                 f"it acknowledged another transaction; transaction {transaction} may have been sent"
             )
 
-    def _wait(self, transaction: str, sender: Address, nonce: int, to: str | None) -> Mined:
+    def _followed(
+        self,
+        signer: Signer,
+        number: int,
+        nonce: int,
+        call: Mapping[str, str],
+        gas: int,
+        attempts: list[Attempt],
+    ) -> Mined:
+        """Waits for a receipt of one of the attempts; offers more when no block takes any."""
         give_up = time.monotonic() + self._timeout_s
         last_answer, pause = time.monotonic(), _POLL_FIRST_S
+        raise_at = last_answer + _RAISE_AFTER_S
         while True:
             outage: NodeUnreachable | None = None
+            newest = attempts[-1].hash
             try:
-                answer = self._rpc.ask("eth_getTransactionReceipt", transaction)
-                if answer is not None and (
-                    mined := self._mined(answer, transaction, sender, nonce, to)
-                ):
+                if mined := self._find(attempts, signer.address, nonce, call.get("to")):
+                    self.journal.end(number, State.MINED)
                     return mined
                 last_answer = time.monotonic()
+                if last_answer > raise_at:
+                    raise_at = last_answer + _RAISE_AFTER_S
+                    self._offer_more(signer, number, nonce, call, gas, attempts)
             except NodeUnreachable as error:
                 outage = error  # a node may restart; the transaction is out of its hands
             except NodeAnsweredWrong as error:
-                raise _perhaps_sent(error, transaction) from error
+                raise _perhaps_sent(error, newest) from error
             now = time.monotonic() + pause
             if outage and (now > give_up or now > last_answer + _OUTAGE_MAX_S):
-                raise _perhaps_sent(outage, transaction) from outage
+                raise _perhaps_sent(outage, newest) from outage
             if now > give_up:
-                raise TransactionPending(transaction=transaction, timeout_s=self._timeout_s)
+                raise TransactionPending(transaction=newest, timeout_s=self._timeout_s)
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL_LAST_S)
 
-    def _mined(
-        self, answer: object, transaction: str, sender: Address, nonce: int, to: str | None
+    def _offer_more(
+        self,
+        signer: Signer,
+        number: int,
+        nonce: int,
+        call: Mapping[str, str],
+        gas: int,
+        attempts: list[Attempt],
+    ) -> None:
+        fees = self.gas.dearer(gas, attempts[-1].fee)
+        if fees is None:
+            return
+        attempt = self._sign(signer, call, nonce, gas, fees)
+        self.journal.add(number, attempt)
+        attempts.append(attempt)
+        # A block may just have taken the older one, or the account cannot pay more.
+        with contextlib.suppress(TransactionFailed):
+            self._hand_over(attempt)
+
+    def _find(
+        self, attempts: Sequence[Attempt], sender: Address, nonce: int, to: str | None
     ) -> Mined | None:
-        """Holds a receipt against what was sent; None while its block is not there yet."""
-        rpc = self._rpc
-        receipt = rpc.mapping(answer, "a receipt")
-        found = "0x" + rpc.data(receipt.get("transactionHash"), "its transaction", size=32).hex()
-        if found != transaction or rpc.address(receipt.get("from"), "its sender") != sender:
-            raise rpc.wrong("it gave the receipt of another transaction")
-        receiver = receipt.get("to")
-        if (None if receiver is None else rpc.address(receiver, "its receiver")) != to:
-            raise rpc.wrong("it gave a receipt with another receiver")
-        status = rpc.quantity(receipt.get("status"), "its status")
-        block = rpc.find_block(rpc.quantity(receipt.get("blockNumber"), "its block"))
-        if block is None:
-            return None  # of several machines behind one URL, one is late
-        if rpc.data(receipt.get("blockHash"), "its block's hash", size=32) != block.hash:
-            raise rpc.wrong("it gave a receipt of a block that is not of this chain")
-        created = receipt.get("contractAddress")
-        gas_used = rpc.quantity(receipt.get("gasUsed"), "the gas used")
-        return Mined(
-            transaction=transaction,
-            sender=sender,
-            nonce=nonce,
-            succeeded=status == 1,
-            created=None if created is None else rpc.address(created, "a contract's address"),
-            block=block.number,
-            timestamp=block.timestamp,
-            gas_used=gas_used,
-            fee_wei=gas_used * rpc.quantity(receipt.get("effectiveGasPrice"), "the gas price"),
-            logs=self._logs(receipt, transaction, block),
-        )
-
-    def _logs(
-        self, receipt: Mapping[str, Any], transaction: str, block: Block
-    ) -> tuple[logs.Log, ...]:
-        entries = receipt.get("logs")
-        if not isinstance(entries, list):
-            raise self._rpc.wrong("a receipt has no logs")
-        found = tuple(logs.parse(self._rpc, entry) for entry in entries)
-        if any(log.transaction != transaction or log.block != block.number for log in found):
-            raise self._rpc.wrong("a receipt holds a log of another transaction")
-        return found
+        for attempt in reversed(attempts):
+            answer = self._rpc.ask("eth_getTransactionReceipt", attempt.hash)
+            if answer is not None:
+                return read_receipt(self._rpc, answer, attempt.hash, sender, nonce, to)
+        return None
 
 
-def revert_data(refused: RpcRefusal) -> bytes | None:
-    """Finds what a contract reverted with in a node's refusal.
-
-    Geth, Anvil and Ganache put the bytes in `data`, others deeper in it or after a word.
-
-    Returns:
-        None when the refusal is not a revert.
-    """
-    data = refused.data
-    while isinstance(data, dict):
-        data = data.get("data", data.get("result"))
-    if isinstance(data, str) and (tail := _HEX_TAIL.search(data)):
-        return bytes.fromhex(tail[0][2:])
-    return b"" if "revert" in refused.message.lower() else None
+def _intent(call: Mapping[str, str]) -> str:
+    """What tells two calls of one account apart."""
+    told = json.dumps([call.get("to"), call["value"], call["data"]])
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _perhaps_sent(

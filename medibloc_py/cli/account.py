@@ -179,7 +179,9 @@ def fund(
     address, faucet = session.address(account), dev_accounts(1)[0]
     receipts = []
     if coins:
-        network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
+        network = Network.connect(
+            settings.network.rpc_url, settings.network.chain_id, journal=settings.journal
+        )
         receipts.append(network.transfer(faucet, address, coins * 10**18))
     if tokens:
         token = test_token(session.client().exchange)

@@ -93,7 +93,9 @@ def deploy(
     session: Session = context.obj
     settings = session.settings()
     identity = session.identity(account)
-    network = Network.connect(settings.network.rpc_url, settings.network.chain_id)
+    network = Network.connect(
+        settings.network.rpc_url, settings.network.chain_id, journal=settings.journal
+    )
     console = Output(json)
     ruler = session.address(governance) if governance else identity.address
     text = SALT if salt is None else salt

@@ -52,7 +52,20 @@ class TransactionPending(TransportError):
     """No receipt in time."""
 
     what = "Transaction {transaction} was not mined within {timeout_s} s."
-    fix = "It may still be mined: look it up before you send again."
+    fix = (
+        "It may still be mined. Run the same command again: it waits for this transaction, with a "
+        "higher fee if need be, and sends no other."
+    )
+
+
+class JournalFailed(TransportError):
+    """The journal of transactions cannot be read or written."""
+
+    what = "The journal of transactions at {path} failed: {reason}."
+    fix = (
+        "No transaction is sent that is not written down first. Check space and rights of the "
+        "folder, then run the same command again."
+    )
 
 
 class StoreUnreachable(TransportError):

@@ -347,7 +347,11 @@ def test_a_receipt_that_is_no_object_is_told(node: HostileNode, network: Network
 def test_a_receipt_of_a_block_that_does_not_fit_is_told(
     node: HostileNode, network: Network, signer: Signer
 ):
-    node.on("eth_getBlockByNumber", lambda params, good: good | {"number": "0x1"})
+    wrong = {hex(BLOCK): "0x1"}
+    node.on(
+        "eth_getBlockByNumber",
+        lambda params, good: good | {"number": wrong.get(params[0], good["number"])},
+    )
     with pytest.raises(NodeAnsweredWrong, match="block 1 came where 7 was asked for"):
         network.transfer(signer, BOB, 1)
 

@@ -1,0 +1,89 @@
+"""What a transaction takes and what is offered for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from medibloc_py.chain.receipts import revert_data
+from medibloc_py.chain.reverts import refusal
+from medibloc_py.chain.rpc import Block, Rpc, RpcRefusal
+
+GAS_MAX = 1 << 24
+"""Most gas one transaction may take since EIP-7825."""
+_PRIORITY_WEI = 10**9
+
+
+class Gas:
+    """Gas and fees, as one node says and within a limit of ours."""
+
+    def __init__(self, rpc: Rpc, max_fee_wei: int) -> None:
+        """Name the node, and the largest fee of one transaction."""
+        self._rpc = rpc
+        self._max_fee_wei = max_fee_wei
+
+    def estimate(self, call: Mapping[str, str]) -> int:
+        """Asks how much gas a call takes, and adds a quarter: state may move until it is mined.
+
+        Raises:
+            ContractRefusal: it would revert.
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: more than fits in a transaction.
+        """
+        try:
+            answer = self._rpc.request("eth_estimateGas", call)
+        except RpcRefusal as refused:
+            if (data := revert_data(refused)) is None:
+                raise self._rpc.unreachable(str(refused)) from refused
+            raise refusal(data) from refused
+        estimate = self._rpc.quantity(answer, "an estimate of gas")
+        if estimate > GAS_MAX:
+            raise self._rpc.wrong(f"it estimates {estimate} gas, more than fits in a transaction")
+        return min(estimate + estimate // 4, GAS_MAX)
+
+    def _suggested(self) -> dict[str, int]:
+        """Chooses EIP-1559 fees that outlast six full blocks, or a legacy gas price."""
+        latest: Block = self._rpc.block("latest")
+        if latest.base_fee is None:
+            price = self._rpc.quantity(self._rpc.ask("eth_gasPrice"), "the gas price")
+            return {"gasPrice": price}
+        try:
+            answer = self._rpc.request("eth_maxPriorityFeePerGas")
+            priority = self._rpc.quantity(answer, "the priority fee")
+        except RpcRefusal:  # the method is an extension that not every node has
+            priority = _PRIORITY_WEI
+        return {
+            "maxFeePerGas": 2 * latest.base_fee + priority,
+            "maxPriorityFeePerGas": priority,
+        }
+
+    def fees(self, gas: int) -> dict[str, int]:
+        """The fees to offer for a transaction.
+
+        Raises:
+            NodeUnreachable: no answer.
+            NodeAnsweredWrong: the node asks more than the limit.
+        """
+        fees = self._suggested()
+        most = gas * most_of(fees)
+        if most > self._max_fee_wei:
+            raise self._rpc.wrong(
+                f"it asks a fee of up to {most} wei, above the limit of {self._max_fee_wei}"
+            )
+        return fees
+
+    def dearer(self, gas: int, old: int) -> dict[str, int] | None:
+        """Fees that a node takes in place of older ones (an eighth more); None above the limit."""
+        fees = self._suggested()
+        least = old + old // 8 + 1
+        most = max(most_of(fees), least)
+        if gas * most > self._max_fee_wei:
+            return None
+        if "gasPrice" in fees:
+            return {"gasPrice": most}
+        # Both must grow, or the node keeps the old one.
+        return {"maxFeePerGas": most, "maxPriorityFeePerGas": most}
+
+
+def most_of(fees: Mapping[str, int]) -> int:
+    """Most wei for one gas."""
+    return fees.get("maxFeePerGas", fees.get("gasPrice", 0))

@@ -1,0 +1,343 @@
+"""The journal of transactions: written down before one is sent, closed when its end is known.
+
+A process can be killed between any two steps. What it had signed stands in the journal, with the
+nonce it took; who comes next with the same intent takes it up instead of sending another, and
+who comes with another intent sends it on its way first, so that no nonce is left out.
+
+One SQLite file (write-ahead log, synchronous) serves any number of processes. Whether the one
+that made an entry still lives is asked of a lock file, which the system frees when it dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import sqlite3
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from medibloc_py.errors import JournalFailed
+from medibloc_py.model import Address
+
+MEMORY: Final = ":memory:"
+"""In place of a path: a journal that ends with this process."""
+_BUSY_S = 60.0
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS entries (
+    id INTEGER PRIMARY KEY,
+    chain TEXT NOT NULL,
+    sender TEXT NOT NULL,
+    nonce INTEGER NOT NULL,
+    intent TEXT NOT NULL,
+    meaning TEXT NOT NULL,
+    call TEXT NOT NULL,
+    gas INTEGER NOT NULL,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    begun_at REAL NOT NULL,
+    ended_at REAL
+);
+CREATE INDEX IF NOT EXISTS by_sender ON entries (chain, sender, state, nonce);
+CREATE TABLE IF NOT EXISTS attempts (
+    entry INTEGER NOT NULL REFERENCES entries (id),
+    hash TEXT NOT NULL,
+    raw BLOB NOT NULL,
+    fee INTEGER NOT NULL,
+    signed_at REAL NOT NULL,
+    UNIQUE (entry, hash)
+);
+"""
+
+
+class State(StrEnum):
+    """What is known of an entry.
+
+    OPEN: signed, and perhaps sent. MINED: in a block, and its sender has not said that it
+    knows. CLOSED: in a block, and known. VOID: it never will be; its nonce is another's, or free.
+    """
+
+    OPEN = "open"
+    MINED = "mined"
+    CLOSED = "closed"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One signed form of an entry; each has a higher fee than the one before.
+
+    Attributes:
+        fee: most wei for one gas.
+    """
+
+    hash: str
+    raw: bytes
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A transaction that was written down.
+
+    Attributes:
+        intent: digest of receiver, value and data: the same for the same call.
+        meaning: what it does, for people, such as `Records.register`.
+        call: as it was simulated: JSON of `from`, `to`, `value`, `data`.
+        ended_at: when its end was known, by this machine's clock; None while it is open.
+        attempts: its signed forms, the oldest first.
+    """
+
+    id: int
+    sender: Address
+    nonce: int
+    intent: str
+    meaning: str
+    call: str
+    gas: int
+    owner: str
+    state: State
+    begun_at: float
+    ended_at: float | None
+    attempts: tuple[Attempt, ...]
+
+
+class Journal:
+    """The transactions of this machine on one chain."""
+
+    def __init__(self, path: Path | None, chain: str) -> None:
+        """Opens the journal, and makes it if there is none.
+
+        Args:
+            path: the SQLite file; None for one in memory.
+            chain: which chain, such as its id and the hash of its first block.
+
+        Raises:
+            JournalFailed: it cannot be opened.
+        """
+        self._path = path
+        self._chain = chain
+        self._lock = threading.RLock()
+        self._owner = secrets.token_hex(8)
+        self._owner_lock: int | None = None
+        self._alive = None if path is None else self._owner_path(self._owner)
+        with self._on_disk():
+            if path is not None:
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
+                self._live(self._owner_path(self._owner))
+            self._base = sqlite3.connect(
+                MEMORY if path is None else path,
+                timeout=_BUSY_S,
+                isolation_level=None,
+                check_same_thread=False,
+            )
+            self._base.row_factory = sqlite3.Row
+            self._base.execute("PRAGMA journal_mode = WAL")
+            self._base.execute("PRAGMA synchronous = FULL")
+            self._base.executescript(_SCHEMA)
+        # Also when the process ends; not when it is killed.
+        self.close = weakref.finalize(
+            self, _close, os.getpid(), self._base, self._owner, self._owner_lock, self._alive
+        )
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Keeps all others from taking a nonce; what is written stands once this ends.
+
+        Raises:
+            JournalFailed: the journal cannot be written, and nothing was.
+        """
+        with self._lock, self._on_disk():
+            self._base.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._base.execute("ROLLBACK")
+                raise
+            self._base.execute("COMMIT")
+
+    def write(
+        self, sender: Address, nonce: int, call: str, gas: int, intent: str, meaning: str
+    ) -> int:
+        """Writes an entry down, within `turn`; gives its number."""
+        done = self._base.execute(
+            "INSERT INTO entries (chain, sender, nonce, intent, meaning, call, gas, owner, state,"
+            " begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._chain, sender, nonce, intent, meaning, call, gas, self._owner, State.OPEN,
+             time.time()),
+        )  # fmt: skip
+        return int(done.lastrowid or 0)
+
+    def add(self, entry: int, attempt: Attempt) -> None:
+        """Adds a signed form to an entry, before it is sent."""
+        with self._lock, self._on_disk():
+            self._base.execute(
+                "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?)",
+                (entry, attempt.hash, attempt.raw, attempt.fee, time.time()),
+            )
+
+    def end(self, entry: int, state: State) -> None:
+        """Says what became of an entry."""
+        with self._lock, self._on_disk():
+            self._base.execute(
+                "UPDATE entries SET state = ?, ended_at = ? WHERE id = ?",
+                (state, time.time(), entry),
+            )
+
+    def leave(self, entry: int) -> None:
+        """Gives an entry up while it is open: whoever comes next may take it up."""
+        with self._lock, self._on_disk():
+            self._base.execute(
+                "UPDATE entries SET owner = '' WHERE id = ? AND state = ?", (entry, State.OPEN)
+            )
+
+    def take(self, entry: Entry) -> bool:
+        """Makes an entry of the dead one's own; False if another was faster."""
+        with self._lock, self._on_disk():
+            done = self._base.execute(
+                "UPDATE entries SET owner = ? WHERE id = ? AND owner = ? AND state = ?",
+                (self._owner, entry.id, entry.owner, entry.state),
+            )
+        return done.rowcount == 1
+
+    def left(self, sender: Address, mined_after: float) -> list[Entry]:
+        """Entries of an account whose maker died or gave up, by nonce.
+
+        Args:
+            sender: the account.
+            mined_after: of those that were mined before their maker died, the oldest that
+                count; by this machine's clock.
+        """
+        found = self._select(
+            "sender = ? AND owner <> ? AND (state = ? OR state = ? AND ended_at >= ?)"
+            " ORDER BY nonce, id",
+            (sender, self._owner, State.OPEN, State.MINED, mined_after),
+        )
+        living = {owner: self._lives(owner) for owner in {entry.owner for entry in found}}
+        return [entry for entry in found if not living[entry.owner]]
+
+    def entries(
+        self, sender: Address | None = None, state: State | None = None, most: int = 1_000
+    ) -> list[Entry]:
+        """Entries on this chain, the newest first."""
+        return self._select(
+            "(? IS NULL OR sender = ?) AND (? IS NULL OR state = ?) ORDER BY id DESC LIMIT ?",
+            (sender, sender, state, state, most),
+        )
+
+    def open_nonces(self, sender: Address) -> set[int]:
+        """The nonces that entries of an account hold while it is not known what becomes of them."""
+        return {entry.nonce for entry in self.entries(sender, State.OPEN)}
+
+    def next_nonce(self, sender: Address) -> int:
+        """One more than the highest nonce that is known to be used; 0 if none is."""
+        with self._lock, self._on_disk():
+            (highest,) = self._base.execute(
+                "SELECT MAX(nonce) FROM entries WHERE chain = ? AND sender = ? AND state IN (?, ?)",
+                (self._chain, sender, State.MINED, State.CLOSED),
+            ).fetchone()
+        return 0 if highest is None else int(highest) + 1
+
+    def forget_from(self, sender: Address | None, nonce: int) -> None:
+        """Takes back what is said of nonces from one on: the chain was taken back."""
+        with self._lock, self._on_disk():
+            self._base.execute(
+                "UPDATE entries SET state = ? WHERE chain = ? AND nonce >= ? AND state <> ?"
+                " AND (? IS NULL OR sender = ?)",
+                (State.VOID, self._chain, nonce, State.VOID, sender, sender),
+            )
+
+    def _select(self, condition: str, values: tuple[object, ...]) -> list[Entry]:
+        with self._lock, self._on_disk():
+            rows = self._base.execute(
+                f"SELECT * FROM entries WHERE chain = ? AND {condition}",  # noqa: S608 -- ours
+                (self._chain, *values),
+            ).fetchall()
+            return [self._entry(row) for row in rows]
+
+    def _entry(self, row: sqlite3.Row) -> Entry:
+        attempts = self._base.execute(
+            "SELECT hash, raw, fee FROM attempts WHERE entry = ? ORDER BY signed_at", (row["id"],)
+        ).fetchall()
+        return Entry(
+            id=row["id"],
+            sender=Address(row["sender"]),
+            nonce=row["nonce"],
+            intent=row["intent"],
+            meaning=row["meaning"],
+            call=row["call"],
+            gas=row["gas"],
+            owner=row["owner"],
+            state=State(row["state"]),
+            begun_at=row["begun_at"],
+            ended_at=row["ended_at"],
+            attempts=tuple(Attempt(one["hash"], one["raw"], one["fee"]) for one in attempts),
+        )
+
+    # Who lives
+
+    def _owner_path(self, owner: str) -> Path:
+        assert self._path is not None
+        return self._path.with_name(f"{self._path.name}-{owner}.alive")
+
+    def _live(self, path: Path) -> None:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self._owner_lock = descriptor
+
+    def _lives(self, owner: str) -> bool:
+        if owner == self._owner:
+            return True
+        if self._path is None or not owner:
+            return False
+        path = self._owner_path(owner)
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        else:
+            path.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise JournalFailed(path=self._path or MEMORY, reason=str(error)) from error
+
+
+def _close(
+    process: int, base: sqlite3.Connection, owner: str, lock: int | None, alive: Path | None
+) -> None:
+    """Says that this process knows the end of all that it sent, and goes."""
+    if os.getpid() != process:  # a fork: the entries are its parent's
+        return
+    with contextlib.suppress(sqlite3.Error):
+        base.execute(
+            "UPDATE entries SET state = ? WHERE owner = ? AND state = ?",
+            (State.CLOSED, owner, State.MINED),
+        )
+        base.execute(
+            "UPDATE entries SET owner = '' WHERE owner = ? AND state = ?", (owner, State.OPEN)
+        )
+        base.close()
+    if lock is not None and alive is not None:
+        with contextlib.suppress(OSError):
+            alive.unlink(missing_ok=True)
+            os.close(lock)
