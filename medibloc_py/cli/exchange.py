@@ -3,73 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
-from medibloc_py.cli.saving import Saved, saving
+from medibloc_py.cli.receiving import receive
 from medibloc_py.cli.sending import send
-from medibloc_py.cli.transfers import data_of, lines_of, save
+from medibloc_py.cli.transfers import Paper, PaperOut, data_of, lines_of, save
 from medibloc_py.errors.words import time as as_time
-
-if TYPE_CHECKING:
-    from medibloc_py.flows.opened import OpenedRecord
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Transfers: a study from one hospital to another, and the receipt that three sign.",
 )
-Paper = Annotated[Path, typer.Argument(help="Paper of a transfer.")]
-PaperOut = Annotated[
-    Path | None,
-    typer.Option("--paper", help="Where to write the paper; else over the one that was given."),
-]
-
-
 app.command("send")(send)
-
-
-@app.command("receive")
-def receive(
-    context: typer.Context,
-    paper: Paper,
-    account: As,
-    out: Annotated[Path, typer.Option(help="New folder for the study.")],
-    to: PaperOut = None,
-    json: Json = False,
-) -> None:
-    """Take a study that was sent to the account: open it, compare it, store it, sign for it.
-
-    The sender's signature, the patient's grant and the sender's registration are checked first.
-    Nothing is stored unless the files have the digest that the sender signed, and nothing is
-    signed before all of them are stored. Give the paper back to the sender and to the patient.
-
-    Was it stopped or killed, the same command goes on where it was. What was signed for is not
-    stored again.
-    """
-    from medibloc_py.flows.transfer_paper import read_paper
-
-    session: Session = context.obj
-    data = read_bytes(paper)
-    record = read_paper(data, paper).transfer.record
-    client, console = session.acting_as(account), Output(json)
-    target = to or paper
-    require_writable(target.absolute().parent)
-    files: list[Saved] = []
-    with saving(out, record) as place:
-        with console.progress() as progress:
-
-            def deliver(opened: OpenedRecord) -> None:
-                files.extend(place.files(opened, out, progress))
-
-            made = client.receive_record(data, paper, deliver, progress)
-        save(made, target)
-        stored = f"{len(files)} files are in {out}.{place.remark}" if files else "Signed before."
-        give = f"Give {target} back to the sender and to the patient."
-        console.result(data_of(made, target) | {"files": files}, [*lines_of(made), stored, give])
+app.command("receive")(receive)
 
 
 @app.command("sign")
@@ -77,7 +27,7 @@ def sign(
     context: typer.Context,
     paper: Paper,
     account: As,
-    to: PaperOut = None,
+    written: PaperOut = None,
     json: Json = False,
 ) -> None:
     """Countersign a transfer, as the patient or as the delegate whom the paper names.
@@ -90,7 +40,7 @@ def sign(
     data = read_bytes(paper)
     client = session.acting_as(account)
     made = client.countersign(data, paper)
-    target = to or paper
+    target = written or paper
     save(made, target)
     Output(json).result(data_of(made, target), [*lines_of(made), f"Signed into {target}."])
 
@@ -100,7 +50,7 @@ def keep(
     context: typer.Context,
     papers: Annotated[list[Path], typer.Argument(help="Papers of transfers, one or more.")],
     account: As,
-    to: Annotated[
+    written: Annotated[
         Path | None,
         typer.Option("--paper", help="Where to write the last one, with every word kept of it."),
     ] = None,
@@ -117,10 +67,10 @@ def keep(
     read = [(path, read_bytes(path)) for path in papers]
     me = session.identity(account)
     made = [keep_transfer(me, data, path) for path, data in read]
-    if to is not None:
-        save(made[-1], to)
+    if written is not None:
+        save(made[-1], written)
     lines = [line for each in made for line in lines_of(each)]
-    Output(json).result([data_of(each, to or "") for each in made], lines)
+    Output(json).result([data_of(each, written or "") for each in made], lines)
 
 
 @app.command("show")

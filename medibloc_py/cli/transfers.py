@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from medibloc_py.cli.options import read_bytes
 from medibloc_py.errors import FileExists
@@ -12,6 +14,12 @@ from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
     from medibloc_py.flows.transfer_paper import TransferPaper
+
+Paper = Annotated[Path, typer.Argument(help="Paper of a transfer.")]
+PaperOut = Annotated[
+    Path | None,
+    typer.Option("--paper", help="Where to write the paper; else over the one that was given."),
+]
 
 
 def data_of(paper: TransferPaper, file: Path | str = "") -> dict[str, Any]:

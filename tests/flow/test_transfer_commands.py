@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from medibloc_py.chain.transactions import Outbox
-from medibloc_py.cli import exchange, saving, sending
+from medibloc_py.cli import receiving, saving, sending
 from medibloc_py.cli.output import Output
 from medibloc_py.flows import transfer, transfer_send
 from medibloc_py.flows.held import held_records
@@ -30,7 +30,7 @@ RECEIVE: dict[str, Step] = {
     "second file in its place": (files.Part, "become", at_call(2, after)),
     "about to sign": (transfer, "sign_word", before),
     "kept": (Identity, "keep", after),
-    "about to write": (exchange, "save", before),
+    "about to write": (receiving, "save", before),
     "told": (Output, "result", after),
     "before the folder is cleared": (saving._Receipt, "close", before),
 }
@@ -73,8 +73,9 @@ def test_a_study_goes_from_folder_to_folder(house: House, study: str) -> None:
     unfinished = house.run("exchange", "check", "t.json", "--json", code=4)
     assert refused(unfinished) == "TransferUnfinished"
 
-    received = house.run(*RECEIVED).json
-    assert [each["path"] for each in received["files"]] == ["study/0001.dcm", "study/0002.dcm"]
+    nowhere = house.run("exchange", "receive", "t.json", "--as", "clinic", "--json", code=3)
+    assert refused(nowhere) == "InvalidValue"
+    assert house.run(*RECEIVED).json["stored"]
     assert (house.here / "study" / "0001.dcm").read_bytes() == CT.read_bytes()
     assert (house.here / "study" / "0002.dcm").read_bytes() == MR.read_bytes()
     house.run("exchange", "sign", "t.json", "--as", "alice", "--paper", "receipt.json")
