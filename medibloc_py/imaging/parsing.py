@@ -20,6 +20,8 @@ _PLAIN_SYNTAXES: Final[dict[tuple[bool | None, bool | None], str]] = {
     (False, True): "1.2.840.10008.1.2.1",
     (False, False): "1.2.840.10008.1.2.2",
 }
+MOST_ELEMENTS: Final = 1 << 16
+"""Most that a data set may hold, those in its sequences not counted."""
 _PIXEL_GROUP: Final = 0x7FE0
 _PIXELS: Final = {
     0x7FE00008: "FloatPixelData",
@@ -53,6 +55,28 @@ class DicomSource:
         if size < 0:
             _check_inflated(data)
         return data
+
+
+class ElementLimit:
+    """Stops a parser at a data set that has more elements than PS3.6 could fill.
+
+    A few bytes can inflate to millions of elements, each of which costs time.
+    """
+
+    def __init__(self) -> None:
+        """Begin to count."""
+        self._left = MOST_ELEMENTS
+
+    def __call__(self, _tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        """Count an element; as pydicom's `stop_when`, never where to stop.
+
+        Raises:
+            ValueError: it is one too many.
+        """
+        self._left -= 1
+        if self._left < 0:
+            raise ValueError(f"it has more than {MOST_ELEMENTS} elements")
+        return False
 
 
 class PixelElement(NamedTuple):
@@ -93,9 +117,11 @@ def read_up_to_pixels(
 
     source = DicomSource(file)
     found: PixelElement | None = None
+    count = ElementLimit()
 
     def at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
         nonlocal found
+        count(tag, vr, length)
         if keyword := _PIXELS.get(int(tag)):
             found = PixelElement(keyword, vr, source.tell(), length)
         return found is not None or tag.group > _PIXEL_GROUP
@@ -107,6 +133,18 @@ def read_up_to_pixels(
         specific_tags=[tag for name in keywords if (tag := tag_for_keyword(name)) is not None],
     )
     return header, found
+
+
+def read_all(file: BinaryIO) -> FileDataset:
+    """Parse a whole file, with or without the head of PS3.10.
+
+    Args:
+        file: a seekable file at its start.
+    """
+    from pydicom.filereader import read_partial
+
+    source = cast("BinaryIO", DicomSource(file))
+    return read_partial(source, stop_when=ElementLimit(), force=True)
 
 
 def _check_inflated(deflated: bytes) -> None:

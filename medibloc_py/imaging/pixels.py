@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from medibloc_py.errors import PixelsUnreadable
 from medibloc_py.imaging.codestream import FrameSize, frame_size
-from medibloc_py.imaging.parsing import DicomSource, parse_failures, plain_syntax, reason_of
+from medibloc_py.imaging.parsing import parse_failures, plain_syntax, read_all, reason_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,12 +35,9 @@ def arrays(data: bytes | BinaryIO, name: str) -> NDArray[Any]:
     Raises:
         PixelsUnreadable: no pixels, or none that can be decoded.
     """
-    # Imported late: pydicom and numpy cost most of a second.
-    from pydicom import dcmread
-
     file = BytesIO(data) if isinstance(data, bytes) else data
     with decoding(name):
-        dataset = dcmread(DicomSource(file), force=True)
+        dataset = read_all(file)
         dataset.file_meta.TransferSyntaxUID = syntax = syntax_of(dataset)
         if syntax.is_encapsulated:
             _check_frames(dataset)

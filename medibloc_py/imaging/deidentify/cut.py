@@ -1,4 +1,4 @@
-"""Files whose end is missing: which may go as far as they reach, and which are refused."""
+"""Files that are not whole: which may go as far as they reach, and which are refused."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from medibloc_py.errors import DeidentificationRefused
-from medibloc_py.imaging.parsing import UNDEFINED_LENGTH, DicomSource, read_up_to_pixels
+from medibloc_py.imaging.parsing import UNDEFINED_LENGTH, read_all, read_up_to_pixels
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement, RawDataElement
@@ -30,11 +30,9 @@ def read_whole(data: bytes, name: str) -> FileDataset:
     Raises:
         DeidentificationRefused: it is cut off elsewhere, or its pixels are missing.
     """
-    from pydicom import dcmread
-
-    dataset = dcmread(DicomSource(BytesIO(data)), force=True)
+    dataset = read_all(BytesIO(data))
     if len(dataset) == 0:  # pydicom gives nothing of a data set whose end is missing
-        dataset = dcmread(DicomSource(BytesIO(_closed(data))), force=True)
+        dataset = read_all(BytesIO(_closed(data)))
     if len(dataset) == 0:
         if dataset.preamble or dataset.file_meta:
             raise _refused(name)

@@ -54,6 +54,8 @@ _DEFINED: Final = frozenset(
         "VerificationFlag",
     ]
 )
+_ROWS: Final = 0x00280010
+_PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _FILE_ID: Final = re.compile(r"File(Set)?ID$")
 _ID: Final = re.compile(r"PatientIDs?$|AccessionNumber|AdmissionID|Telephone|Address$|BirthName")
 _CLASS: Final = re.compile(r"(Class|Syntax)UID")
@@ -115,12 +117,13 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
     # Values that stand in the output by right, for any text, and even for a name.
     harmless, certain = {each.lower() for each in DUMMIES}, set[bytes]()
     numbers = set[bytes]()  # a file may be called by the number of its instance
+    is_image = any(each.path == (_ROWS,) for each in original.values)
     for each in original.values:
         value = original.data[each.start : each.end].strip(b"\0 ")
         vr = vr_of(each, value)
         if not value:
             continue
-        if _swallows(each.tag, vr, value):
+        if _swallows(each.tag, vr, value) or (each.tag in _PIXELS and not is_image):
             # A length that swallows what is behind it: nobody knows whose text is in it.
             texts.update((run, _NOWHERE) for run in _RUNS.findall(value) if _LETTERS.search(run))
         elif each.tag in sought.kept or _named(each.tag)[0] in _DEFINED:
