@@ -20,6 +20,7 @@ from medibloc_py.cli import (
     demo,
     exchange,
     fhir,
+    gateway,
     imaging,
     record,
     relay,
@@ -47,6 +48,7 @@ app.add_typer(exchange.app, name="exchange")
 app.add_typer(relay.app, name="relay")
 app.add_typer(store.app, name="store")
 app.add_typer(imaging.app, name="imaging")
+app.add_typer(gateway.app, name="gateway")
 app.add_typer(fhir.app, name="fhir")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)

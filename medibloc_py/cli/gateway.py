@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import stat
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich import filesize
 
-from medibloc_py.cli import gateway_patients
+from medibloc_py.cli import gateway_patients, gateway_pull
 from medibloc_py.cli.options import As, Json, Session, sure
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.peers import private_text
 from medibloc_py.errors import TokenExposed
 from medibloc_py.errors.words import time as as_time
 from medibloc_py.imaging.deidentify.options import Option
@@ -177,17 +176,9 @@ def _token(path: Path) -> str:
     Raises:
         TokenExposed: it cannot be read, is empty, or others can read it.
     """
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-        with os.fdopen(descriptor, encoding="ascii") as file:
-            exposed = stat.S_IMODE(os.fstat(descriptor).st_mode) & 0o077
-            token = file.readline().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not ASCII"
-        raise TokenExposed(path=path, reason=reason) from None
-    if exposed or not token:
-        reason = "others can read it" if exposed else "it is empty"
-        raise TokenExposed(path=path, reason=reason)
+    token = private_text(path).partition("\n")[0].strip()
+    if not token:
+        raise TokenExposed(path=path, reason="it is empty")
     return token
 
 
@@ -326,3 +317,7 @@ def _database(session: Session, account: str) -> Database:
     home = session.settings().home
     address = keyring.known_account(home, account).address
     return Database(spool_folder(home, address) / "spool.sqlite", make=False)
+
+
+app.command("find")(gateway_pull.find)
+app.command("pull")(gateway_pull.pull)

@@ -56,12 +56,12 @@ def read_peer(
     return pacs.read_peer(
         text,
         calling=calling,
-        headers=pacs.read_headers(_private_text(headers)) if headers else None,
+        headers=pacs.read_headers(private_text(headers)) if headers else None,
         certificates=pacs.Certificates(authorities, certificate, key),
     )
 
 
-def _private_text(path: Path) -> str:
+def private_text(path: Path) -> str:
     """The text of a file that nobody else can read.
 
     Raises:

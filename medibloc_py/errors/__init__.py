@@ -168,6 +168,7 @@ from medibloc_py.errors.gateway import (
     ListenerFailed,
     PatientBooked,
     PatientNotBooked,
+    PullIncomplete,
     StudyNotSpooled,
     TokenExposed,
 )
@@ -309,6 +310,7 @@ __all__ = [
     "PinMissing",
     "PinPending",
     "PixelsUnreadable",
+    "PullIncomplete",
     "PurchaseUnconfirmed",
     "PurposeDenied",
     "PurposeNotPermitted",

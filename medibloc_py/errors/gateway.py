@@ -50,6 +50,13 @@ class PatientNotBooked(InputError):
     fix = "See `medibloc gateway patients list`; the issuer of the id counts, too."
 
 
+class PullIncomplete(TransportError):
+    """Some instances that a PACS had were not taken."""
+
+    what = "Of {total} instances, {count} were not taken."
+    fix = "The others are in the queue. The log says why; pull again once that is mended."
+
+
 class ListenerFailed(TransportError):
     """An address that cannot be listened at."""
 
