@@ -23,7 +23,7 @@ from medibloc_py.cli.times import read_bytes32, read_time
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from medibloc_py.flows.fhir_export import Exported
 
@@ -38,6 +38,10 @@ def export(
     ] = None,
     account: Annotated[
         str | None, typer.Option("--as", help="Account that holds the records or may read them.")
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option("--order", help="Instead of records: those that this settled order bought."),
     ] = None,
     patient: Annotated[
         str | None,
@@ -62,27 +66,20 @@ def export(
     export. Example: `medibloc fhir export RECORD --as clinic --out bundle.json`.
     """
     from medibloc_py.errors import FileExists, InvalidValue
-    from medibloc_py.flows.fhir_export import export_patient, export_records
-    from medibloc_py.model import RecordId
 
     session: Session = context.obj
     console = Output(json)
-    if bool(records) == (patient is not None):
+    if sum((bool(records), order is not None, patient is not None)) != 1:
         raise InvalidValue(
-            name="what to export", given="none or both", allowed="records, or --patient"
+            name="what to export", given="not one of them", allowed="records, --order or --patient"
         )
     if out is not None and out.exists():
         raise FileExists(path=out)
-    if patient is not None:
-        who = session.address(patient)
-        done = export_patient(session.client().exchange, who)
-    else:
-        if account is None:
-            raise InvalidValue(name="--as", given="not set", allowed="set to open records")
-        ids = [RecordId(read_bytes32(record, "record")) for record in records or ()]
-        client = session.acting_as(account)
-        with console.progress() as progress:
-            done = export_records(client.exchange, client.me, ids, progress)
+    done = (
+        _of_patient(session, patient)
+        if patient is not None
+        else _opened(session, console, account, records or (), order)
+    )
     pieces = done.ndjson() if lines else done.bundle()
     if out is None:
         for piece in pieces:
@@ -145,6 +142,34 @@ def definitions(
         _write(path, iter([codec.dumps(each, indent=2, ensure_ascii=False) + "\n"]))
         written.append(str(path))
     Output(json).result({"files": written}, [f"{len(written)} definitions in {out}."])
+
+
+def _of_patient(session: Session, patient: str) -> Exported:
+    from medibloc_py.flows.fhir_export import export_patient
+
+    return export_patient(session.client().exchange, session.address(patient))
+
+
+def _opened(
+    session: Session,
+    console: Output,
+    account: str | None,
+    records: Sequence[str],
+    order: str | None,
+) -> Exported:
+    from medibloc_py.errors import InvalidValue
+    from medibloc_py.flows.fhir_export import export_order, export_records
+    from medibloc_py.model import OrderId, RecordId
+
+    if account is None:
+        raise InvalidValue(name="--as", given="not set", allowed="set to open records")
+    bought = OrderId(read_bytes32(order, "order")) if order else None
+    ids = [RecordId(read_bytes32(record, "record")) for record in records]
+    client = session.acting_as(account)
+    with console.progress() as progress:
+        if bought is not None:
+            return export_order(client.exchange, client.me, bought, progress)
+        return export_records(client.exchange, client.me, ids, progress)
 
 
 def _write(path: Path, pieces: Iterator[str]) -> None:

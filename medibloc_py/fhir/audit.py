@@ -121,6 +121,10 @@ _KINDS: Final[dict[str, _Kind]] = {
         lambda a: "An emergency access was judged: "
         + ("justified." if a["justified"] else "not justified."),
     ),
+    "Settled": _Kind(
+        "Market", _DISCLOSE, None, "E", "steward", {"buyer": _RECIPIENT},
+        lambda a: f"A dataset was sold for {_purpose(a)}: its buyer can open the records.",
+    ),
 }  # fmt: skip
 KNOWN: Final = frozenset(_KINDS)
 """Names of the events that can be told."""
@@ -130,7 +134,7 @@ def audit_event(
     place: Place,
     event: Event,
     recorded: int,
-    patient: Resource,
+    patient: Resource | None,
     account: Address,
     studies: Mapping[RecordId, Sequence[Resource]],
 ) -> Resource:
@@ -140,8 +144,8 @@ def audit_event(
         place: the deployment.
         event: as the chain told it; one of `KNOWN`.
         recorded: the time of its block, unix seconds.
-        patient: the resource of the patient it is about.
-        account: the patient's account.
+        patient: the resource of the patient it is about; None for a sale, which is of many.
+        account: the patient's account; anything for a sale.
         studies: the studies that are in the bundle, by record.
     """
     kind = _KINDS[event.name]
@@ -163,14 +167,7 @@ def audit_event(
                 "observer": place.contract(kind.contract),
                 "type": [coding(f"{CODES}/security-source-type", "5", "Database Server")],
             },
-            "entity": [
-                {
-                    "what": reference(patient),
-                    "type": coding(_ENTITY, "1", "Person"),
-                    "role": coding(_ROLE, "1", "Patient"),
-                },
-                *_records(event, studies),
-            ],
+            "entity": [*_subject(patient), *_records(event, studies)],
         },
     )
 
@@ -182,10 +179,10 @@ def _purposes(event: Event) -> list[Resource]:
 
 
 def _agents(
-    place: Place, kind: _Kind, args: Args, patient: Resource, account: Address
+    place: Place, kind: _Kind, args: Args, patient: Resource | None, account: Address
 ) -> list[Resource]:
     def agent(address: Address, role: Resource, requestor: bool) -> Resource:
-        who = reference(patient) if address == account else place.who(address)
+        who = reference(patient) if patient and address == account else place.who(address)
         return {"type": role, "who": who, "requestor": requestor}
 
     others = {name: role for name, role in kind.others.items() if args[name] != ZERO_ADDRESS}
@@ -195,14 +192,20 @@ def _agents(
     ]
 
 
+def _subject(patient: Resource | None) -> list[Resource]:
+    if patient is None:
+        return []
+    kind, role = coding(_ENTITY, "1", "Person"), coding(_ROLE, "1", "Patient")
+    return [{"what": reference(patient), "type": kind, "role": role}]
+
+
 def _records(event: Event, studies: Mapping[RecordId, Sequence[Resource]]) -> list[Resource]:
     """What it was about, with where on the chain anyone can look it up."""
-    record = RecordId(event.args.get("recordId") or event.args.get("record") or GENERAL)
-    found = [reference(each) for each in studies.get(record, ())] or (
-        [] if record == GENERAL else [record_reference(record)]
-    )
-    everything: Resource = {"name": "all records of the patient"}
-    whats = [{"what": each} for each in found] or [everything]
+    if event.name == "Settled":
+        of_all = [reference(each) for some in studies.values() for each in some]
+        whats: list[Resource] = [{"what": each} for each in of_all] or [{"name": "a dataset"}]
+    else:
+        whats = _of_patient(event, studies)
     return [
         {
             **what,
@@ -214,6 +217,14 @@ def _records(event: Event, studies: Mapping[RecordId, Sequence[Resource]]) -> li
     ]
 
 
+def _of_patient(event: Event, studies: Mapping[RecordId, Sequence[Resource]]) -> list[Resource]:
+    record = RecordId(event.args.get("recordId") or event.args.get("record") or GENERAL)
+    if record == GENERAL:
+        return [{"name": "all records of the patient"}]
+    known = [{"what": reference(each)} for each in studies.get(record, ())]
+    return known or [{"what": record_reference(record)}]
+
+
 def _details(event: Event) -> list[Resource]:
     told = {"event": event.name, "transaction": event.transaction, "block": str(event.block)}
     args = event.args
@@ -221,7 +232,14 @@ def _details(event: Event) -> list[Resource]:
         told["purpose"] = _purpose(args)
     if "terms" in args:
         told["terms"] = _terms(args)
-    for name in ("form", "reason", "finding", "root"):  # digests: they tell nothing by themselves
+    for name in (
+        "form",
+        "reason",
+        "finding",
+        "root",
+        "listing",
+        "orderId",
+    ):  # hashes: they tell nothing
         if name in args:
             told[name] = "0x" + args[name].hex()
     return [{"type": name, "valueString": value} for name, value in told.items()]

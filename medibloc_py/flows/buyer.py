@@ -38,6 +38,7 @@ from medibloc_py.model import (
     OrderState,
     Receipt,
     RecordId,
+    Root,
 )
 from medibloc_py.services import TokenService
 
@@ -81,6 +82,12 @@ class OpenedDataset:
 
     def __iter__(self) -> Iterator[OpenedRecord]:
         return (self.record(index) for index in range(len(self)))
+
+    def batch_of(self, index: int) -> tuple[Address, Address, Root]:
+        """Whose a record is by its place in the dataset, who registered it, under which root."""
+        row = self._quote.rows[index]
+        batch = self._quote.batches[row.batch]
+        return row.patient, batch.issuer, batch.root
 
     def find(self, record: RecordId) -> OpenedRecord:
         """Opens one record by its id.

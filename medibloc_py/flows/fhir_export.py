@@ -8,7 +8,7 @@ stands in none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from medibloc_py import fhir, purpose
@@ -24,6 +24,7 @@ from medibloc_py.flows.access import (
     open_held,
     open_object,
 )
+from medibloc_py.flows.buyer import open_dataset
 from medibloc_py.flows.deid_receipts import DeidentificationReceipt
 from medibloc_py.flows.held import held_record, holds_record
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
@@ -35,6 +36,7 @@ from medibloc_py.model import (
     Address,
     Event,
     GrantEvent,
+    OrderId,
     RecordId,
     Root,
 )
@@ -42,6 +44,7 @@ from medibloc_py.services.history import (
     AccessHistory,
     ConsentHistory,
     RecordsHistory,
+    SalesHistory,
     in_order,
 )
 
@@ -111,6 +114,31 @@ def export_records(
     export = _Export(exchange)
     for number, each in enumerate(opened, 1):
         export.record(each, f"read record {number} of {len(opened)}", progress)
+    return export.done()
+
+
+def export_order(
+    exchange: Exchange, buyer: Identity, order: OrderId, progress: Progress = silent
+) -> Exported:
+    """Exports the records that a settled order bought, with what the chain tells of them.
+
+    Args:
+        exchange: the deployment.
+        buyer: who bought them.
+        order: the order.
+        progress: told of files read.
+
+    Raises:
+        MediBlocError: as `flows.buyer.open_dataset`.
+    """
+    bought = open_dataset(exchange, buyer, order)
+    export = _Export(exchange)
+    for index in range(len(bought)):
+        patient, issuer, root = bought.batch_of(index)
+        opened = bought.record(index)
+        one = _Opened(opened, patient, issuer, root, KIND_DICOM_STUDY, False, buyer.address)
+        export.record(one, f"read record {index + 1} of {len(bought)}", progress)
+    export.sale(order)
     return export.done()
 
 
@@ -188,6 +216,8 @@ class _Export:
         self._records = RecordsHistory(network, at["Records"], since)
         self._consents = ConsentHistory(network, at["Consents"], since)
         self._access = AccessHistory(network, at["Grants"], since)
+        self._sales = SalesHistory(network, at["Market"], since)
+        self._studies: dict[RecordId, list[Resource]] = {}
 
     def done(self) -> Exported:
         """What was gathered."""
@@ -205,6 +235,7 @@ class _Export:
                 self._place, patient, record, read.instances, real=opened.real
             )
         ]
+        self._studies[record] = studies
         if not self._consent(opened.patient, patient, record, studies):
             self._consent(opened.patient, patient, GENERAL, ())
         told = self._exchange.access.grants(record=record, grantee=opened.reader)
@@ -213,9 +244,18 @@ class _Export:
         events = [
             *self._records.of_batch(opened.issuer, opened.root),
             *self._consents.of_patient(opened.patient, record),
-            *self._access.of_record(record),
+            *_seen_by(opened.reader, self._access.of_record(record)),
         ]
         self._events(events, patient, opened.patient, {record: studies})
+
+    def sale(self, order: OrderId) -> None:
+        """Gathers how the records of an order came to their buyer."""
+        bought = self._exchange.market.order(order)
+        steward = self._exchange.market.listing(bought.listing).steward
+        for each in self._sales.of_order(order):
+            who = {"buyer": bought.buyer, "steward": steward, "purpose": bought.purpose}
+            told = replace(each, args={**each.args, **who})
+            self._events([told], None, steward, self._studies)
 
     def patient(self, account: Address) -> None:
         """Gathers what the chain tells of a patient."""
@@ -304,7 +344,7 @@ class _Export:
     def _events(
         self,
         events: Sequence[Event],
-        patient: Resource,
+        patient: Resource | None,
         account: Address,
         studies: Mapping[RecordId, Sequence[Resource]],
     ) -> None:
@@ -316,6 +356,11 @@ class _Export:
         if block not in self._times:
             self._times[block] = self._exchange.network.rpc.block(block).timestamp
         return self._times[block]
+
+
+def _seen_by(reader: Address | None, events: Sequence[Event]) -> list[Event]:
+    """The events of a record that are a reader's to pass on: those it took part in."""
+    return [each for each in events if reader is None or reader in each.args.values()]
 
 
 def _shown(told: Mapping[str, str], opened: _Opened) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from medibloc_py.chain import Room
-from medibloc_py.model import Address, Event, RecordId, Root
+from medibloc_py.model import Address, Event, OrderId, RecordId, Root
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
@@ -72,3 +72,13 @@ class AccessHistory(Room):
         """What followed the emergencies of a record; these events name no patient."""
         kinds = ("GlassDelivered", "GlassReviewed")
         return [event for kind in kinds for event in self._events(kind, recordId=record)]
+
+
+class SalesHistory(Room):
+    """Sales, as their events told them."""
+
+    CONTRACT = "Market"
+
+    def of_order(self, order: OrderId) -> list[Event]:
+        """Reads when an order was settled."""
+        return self._events("Settled", orderId=order)

@@ -20,7 +20,8 @@ from medibloc_py.imaging.samples import sample
 from medibloc_py.model import GENERAL, RecordId, Role, Scope
 from medibloc_py.purpose import GRU, HMB, IRB, NCU
 from tests.flow.house import House
-from tests.flow.world import World
+from tests.flow.world import PURPOSE, World
+from tests.unit.fhir.validator import errors_in
 
 CT = sample("CT_small.dcm")
 NAME, NUMBER = "CompressedSamples^CT1", "1CT1"
@@ -153,6 +154,38 @@ def test_a_patients_history_is_exported_from_the_chain_alone(world: World) -> No
         "identifier"]["value"] == "0x" + record.hex()  # fmt: skip
     assert barred["provision"]["provision"][0]["type"] == "deny"
     assert [each["status"] for each in grants] == ["inactive", "active"]
+
+
+def test_a_reader_passes_on_what_it_took_part_in(world: World) -> None:
+    record = world.records["alice"]
+    for name in ("clinic", "rival"):
+        world["alice"].grant(record, world.address(name), "TREATMENT", world.in_days(7))
+    said = text_of(export_records(world.exchange, world.me("clinic"), [record]))
+    assert world.address("clinic") in said
+    assert world.address("rival") not in said
+    assert world.address("rival") in text_of(
+        export_records(world.exchange, world.me("alice"), [record])
+    )
+
+
+def test_a_buyer_exports_what_it_bought(world: World, house: House) -> None:
+    for name in ("alice", "bob"):
+        world[name].set_consent("HMB+NCU+IRB", world.in_days(365), "en: the form")
+    quote = world.quote(world.list_dataset())
+    checked = world["researcher"].check_quote(quote, "quote", PURPOSE)
+    bought = world["researcher"].purchase(checked)
+    world["hospital"].settle(bought.order_id)
+    order = "0x" + bought.order_id.hex()
+    house.run("fhir", "export", "--order", order, "--as", "researcher", "--out", "o.json")
+    bundle = json.loads(Path("o.json").read_text())
+    found = [each["resource"] for each in bundle["entry"]]
+    kinds = [each["resourceType"] for each in found]
+    assert (kinds.count("Patient"), kinds.count("ImagingStudy")) == (2, 2)
+    settled = found[-1]
+    assert settled["purposeOfEvent"][0]["coding"][0]["code"] == "HRESCH"
+    assert len(settled["entity"]) == 2
+    assert [each["requestor"] for each in settled["agent"]] == [True, False]
+    assert errors_in([bundle]) == [[]]
 
 
 # The command, and the way back.

@@ -130,6 +130,10 @@ EVENTS = [
         "GlassReviewed", 13, recordId=RECORD, clinician=CLINIC, reviewer=GUARDIAN, epoch=2,
         justified=True, finding=bytes(32),
     ),
+    event(
+        "Settled", 14, orderId=bytes(32), listing=bytes(32), secret=1, buyer=CLINIC,
+        steward=HOSPITAL, purpose=purpose.DS | purpose.DISEASE_COVERED,
+    ),
 ]  # fmt: skip
 
 
@@ -176,6 +180,7 @@ def research() -> list[Resource]:
             profile="DICOM PS3.15 Annex E, basic", tool="medibloc 0.3.0",
             digest=bytes(range(32)), receipt=b'{"medibloc": "deidentification-receipt"}',
         ),
+        fhir.audit_event(PLACE, EVENTS[-1], NOW, None, HOSPITAL, {RECORD: studies}),
     ]  # fmt: skip
 
 
@@ -188,7 +193,7 @@ def history() -> list[Resource]:
         patient,
         fhir.duo_consent(PLACE, patient, consent(purpose.GRU), by_guardian, (), (BARRED,)),
         fhir.barred_consent(PLACE, patient, consent(0, BARRED, barred=True), by_alice),
-        *(fhir.audit_event(PLACE, each, NOW, patient, ALICE, {}) for each in EVENTS),
+        *(fhir.audit_event(PLACE, each, NOW, patient, ALICE, {}) for each in EVENTS[:-1]),
     ]
 
 
