@@ -40,7 +40,7 @@ from medibloc_py.flows.transfer_words import (
     signer_of,
     transfer_id,
 )
-from medibloc_py.model import Address, Scope
+from medibloc_py.model import Address, RecordId, Scope
 
 PREFIX: Final = "transfer-"
 """What the names of kept papers begin with."""
@@ -146,9 +146,10 @@ def roles_of(transfer: Transfer, account: Address) -> tuple[str, ...]:
     return tuple(roles)
 
 
-def kept_transfers(party: Identity) -> list[TransferPaper]:
-    """The papers that an account keeps, the oldest first."""
-    papers = [read_paper(party.recall(name), name) for name in party.kept(PREFIX)]
+def kept_transfers(party: Identity, record: RecordId | None = None) -> list[TransferPaper]:
+    """The papers that an account keeps, or those of a record, the oldest first."""
+    prefix = PREFIX if record is None else _prefix_of(record)
+    papers = [read_paper(party.recall(name), name) for name in party.kept(prefix)]
     return sorted(papers, key=lambda paper: (paper.transfer.sent_at, paper.transfer.nonce))
 
 
@@ -213,4 +214,8 @@ def _with_kept(party: Identity, paper: TransferPaper, path: object) -> TransferP
 
 
 def _name(transfer: Transfer) -> str:
-    return PREFIX + transfer_id(transfer).hex()
+    return _prefix_of(transfer.record) + transfer_id(transfer).hex()
+
+
+def _prefix_of(record: RecordId) -> str:
+    return f"{PREFIX}{record.hex()}-"

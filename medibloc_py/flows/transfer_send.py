@@ -58,10 +58,10 @@ def send_record(
     held = held_record(sender, record)
     speaker = speaker or held.patient
     _require_sendable(exchange, sender, record, held, receiver, purpose, speaker)
-    wanted = (sender.address, receiver, record, purpose, speaker)
-    for paper in () if again else reversed(kept_transfers(sender)):
+    wanted = (sender.address, receiver, purpose, speaker)
+    for paper in () if again else reversed(kept_transfers(sender, record)):
         sent = paper.transfer
-        if (sent.sender, sent.receiver, sent.record, sent.purpose, sent.speaker) == wanted:
+        if (sent.sender, sent.receiver, sent.purpose, sent.speaker) == wanted:
             return paper
     opened = open_held(exchange, sender, held)
     digest = digest_of_record(opened, held.salt, progress)
