@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 
 from medibloc_py import cli
 from medibloc_py.chain.transactions import Outbox
-from medibloc_py.cli import record, saving
+from medibloc_py.cli import publishing, saving
 from medibloc_py.cli.output import Output
 from medibloc_py.flows import kept, publish
 from medibloc_py.flows.drafts import Drafts
@@ -88,9 +88,9 @@ PUBLISH: dict[str, Step] = {
     "registration about to be sent": (RecordsService, "register", before),
     "registration sent": (Outbox, "_hand_over", after),
     "registered": (RecordsService, "register", after),
-    "before a file is handed over": (record, "_hand_over", before),
+    "before a file is handed over": (publishing, "hand_over_file", before),
     "half a handed file": (files, "write_all", at_call(7, half)),
-    "first file handed over": (record, "_hand_over", at_call(1, after)),
+    "first file handed over": (publishing, "hand_over_file", at_call(1, after)),
     "told": (Output, "table", after),
     "before drafts are forgotten": (Drafts, "forget", before),
 }

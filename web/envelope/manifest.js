@@ -26,7 +26,7 @@ const MOST_META = 64;
 
 /**
  * @typedef {object} Manifest
- * @property {number} kind kind of record; 1 is a DICOM study
+ * @property {number} kind kind of record: 1 a DICOM study without its patient, 2 one as it came
  * @property {readonly ManifestEntry[]} files
  * @property {Meta} meta
  */

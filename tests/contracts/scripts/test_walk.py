@@ -11,7 +11,10 @@ from pydicom.data import get_testdata_file
 
 from medibloc_py.chain import Network, dev_accounts
 from medibloc_py.flows import keyring
+from medibloc_py.flows.deidentified import pseudonym_key
 from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.imaging.deidentify import Pseudonyms
+from medibloc_py.imaging.release import release
 from medibloc_py.model import OrderState, Role
 from medibloc_py.services import AccountsService, TokenService
 from support.workshop import said, succeeded
@@ -54,6 +57,12 @@ def record(exchange: Any) -> Any:
     return alice.import_record(paper, "alice.record")
 
 
+def released(exchange: Any) -> bytes:
+    """What the hospital made of the study before it was sealed."""
+    key = pseudonym_key(exchange.client("hospital", PASSWORD).me)
+    return release(Path(get_testdata_file("CT_small.dcm")), Pseudonyms(key)).data
+
+
 def person(exchange: Any, name: str) -> Any:
     return keyring.known_account(exchange.home / ".medibloc", name).address
 
@@ -73,7 +82,7 @@ def test_grant_access_lets_the_reader_open(exchange: Any, record: Any) -> None:
     assert f"may read 0x{record.hex()} for TREATMENT until" in told
     doctor = exchange.client("doctor", PASSWORD)
     opened = doctor.open_granted(record)
-    assert opened.read(0) == Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    assert opened.read(0) == released(exchange)
     granted = doctor.exchange.access.grant_of(record, doctor.me.address)
     assert granted.expires_at <= doctor.exchange.network.now() + 2 * 86_400
 
@@ -133,4 +142,4 @@ def test_purchase_dataset_locks_the_price(exchange: Any, record: Any) -> None:
     assert (order.buyer, market.order_state(order_id)) == (lab, OrderState.OPEN)
     hospital.settle(order_id)
     opened = exchange.client("lab", PASSWORD).open_dataset(order_id)
-    assert opened.record(0).read(0) == Path(get_testdata_file("CT_small.dcm")).read_bytes()
+    assert opened.record(0).read(0) == released(exchange)
