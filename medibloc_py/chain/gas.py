@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import revert_data
 from medibloc_py.chain.reverts import refusal
-from medibloc_py.chain.rpc import Block, Rpc, RpcRefusal
+from medibloc_py.chain.rpc import Block, Rpc
 
 GAS_MAX = 1 << 24
 """Most gas one transaction may take since EIP-7825."""

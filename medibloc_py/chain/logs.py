@@ -8,7 +8,8 @@ from typing import Any
 
 from medibloc_py.chain import abi
 from medibloc_py.chain.artifacts import Contract
-from medibloc_py.chain.rpc import Rpc, RpcRefusal
+from medibloc_py.chain.line import RpcRefusal
+from medibloc_py.chain.rpc import Rpc
 from medibloc_py.errors import InvalidValue
 from medibloc_py.model import Address, Event
 

@@ -11,9 +11,10 @@ from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.gas import GAS_MAX
+from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined, revert_data
 from medibloc_py.chain.reverts import refusal
-from medibloc_py.chain.rpc import Rpc, RpcRefusal
+from medibloc_py.chain.rpc import Rpc
 from medibloc_py.chain.transactions import Outbox
 from medibloc_py.errors import (
     ChainMismatch,
@@ -39,15 +40,18 @@ class Network:
     """A chain as one node shows it.
 
     Attributes:
-        url: the node, without what its URL may hide of keys.
         chain_id: the chain, as asked at the start; every transaction is signed for it.
     """
 
     def __init__(self, rpc: Rpc, chain_id: int, outbox: Outbox) -> None:
-        self.url = rpc.url
         self.chain_id = chain_id
         self.rpc = rpc
         self.outbox = outbox
+
+    @property
+    def url(self) -> str:
+        """The node that is asked, without what its URL may hide of keys."""
+        return self.rpc.url
 
     @classmethod
     def connect(
@@ -63,7 +67,8 @@ class Network:
         """Asks a node for its chain.
 
         Args:
-            url: http or https.
+            url: http or https; several with commas between, of which the first that answers
+                is asked.
             expected_chain_id: the only chain that will do, if given.
             timeout_s: longest wait for one answer.
             receipt_timeout_s: longest wait for a transaction to be mined.
@@ -82,6 +87,7 @@ class Network:
         chain_id = rpc.quantity(rpc.ask("eth_chainId"), "the chain id")
         if expected_chain_id is not None and chain_id != expected_chain_id:
             raise ChainMismatch(url=rpc.url, actual=chain_id, expected=expected_chain_id)
+        rpc.stay_on(chain_id)
         return cls(rpc, chain_id, Outbox(rpc, chain_id, receipt_timeout_s, max_fee_wei, journal))
 
     def now(self) -> int:

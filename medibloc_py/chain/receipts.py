@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from medibloc_py.chain import logs
-from medibloc_py.chain.rpc import Block, Rpc, RpcRefusal
+from medibloc_py.chain.line import RpcRefusal
+from medibloc_py.chain.rpc import Block, Rpc
 from medibloc_py.model import Address, Event, Receipt
 
 _HEX_TAIL = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")

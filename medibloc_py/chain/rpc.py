@@ -1,40 +1,29 @@
-"""JSON-RPC with a node that is not trusted to answer well.
+"""JSON-RPC with nodes that are not trusted to answer well.
 
-web3 carries the bytes; what comes back is taken as text from a stranger. Every
-number and every hex string is parsed here strictly, and whatever the transport
-raises becomes `NodeUnreachable` or `NodeAnsweredWrong`.
+What comes back is taken as text from a stranger: every number and every hex string is parsed
+here strictly, and whatever the transport raises becomes `NodeUnreachable` or
+`NodeAnsweredWrong`.
 """
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from medibloc_py.chain.address import checksummed
-from medibloc_py.chain.foreign import http_provider
-from medibloc_py.errors import InvalidValue, NodeAnsweredWrong, NodeUnreachable
+from medibloc_py.chain.line import Line, Nonsense, RpcRefusal, Silence, one_line
+from medibloc_py.errors import ChainMismatch, NodeAnsweredWrong, NodeUnreachable
 from medibloc_py.model import Address
-from medibloc_py.nesting import require_shallow_json
-
-if TYPE_CHECKING:
-    from web3 import HTTPProvider
-    from web3.types import RPCResponse
 
 _QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_SEND = "eth_sendRawTransaction"
+_PAUSES_S = (0.1, 0.4)
+_MINING = re.compile("BlockOutOfRange")
+"""What Anvil says when it mines while it is asked about the block before."""
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
-
-
-class RpcRefusal(Exception):
-    """The node answered with a JSON-RPC error object; never leaves this room."""
-
-    def __init__(self, method: str, code: object, message: str, data: object) -> None:
-        super().__init__(f"{method} was refused: {message} (code {code})")
-        self.message = message
-        self.data = data
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,54 +37,85 @@ class Block:
 
 
 class Rpc:
-    """One node.
+    """One chain, through the first of one or more nodes that answers.
 
     Attributes:
         url: scheme, host and port only: paths and user names of RPC URLs carry API keys.
     """
 
-    def __init__(self, url: str, timeout_s: float) -> None:
+    def __init__(self, urls: str, timeout_s: float) -> None:
         """Prepares the transport; nothing is sent yet.
+
+        Args:
+            urls: http or https; several with commas between, the best first.
+            timeout_s: longest wait for one answer.
 
         Raises:
             InvalidValue: not an http or https URL.
         """
-        self.url = public_url(url)
-        self._timeout_s = timeout_s
-        # No silent repetition: a repeated `eth_sendRawTransaction` hides what happened.
-        self._provider = _guarded_provider()(
-            url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None
-        )
+        self._lines = [Line(url.strip(), timeout_s) for url in urls.split(",")]
+        self._chain_id: int | None = None
+
+    @property
+    def url(self) -> str:
+        """The node that is asked first."""
+        return self._lines[0].url
+
+    def stay_on(self, chain_id: int) -> None:
+        """Asks no other node from now on that does not serve this chain."""
+        self._chain_id = chain_id
+        self._lines[0].chain_id = chain_id
 
     def request(self, method: str, *params: object) -> Any:
-        """Asks the node.
+        """Asks the node; one that does not answer gives its place to the next.
+
+        What changes nothing is asked again, a moment later, where that can help. A
+        transaction is offered once to each: it is signed, so it is the same everywhere.
 
         Returns:
             The `result` as JSON gave it.
 
         Raises:
             RpcRefusal: the node answered with an error object.
-            NodeUnreachable: no answer in time, or an HTTP error.
+            NodeUnreachable: no answer in time, or an HTTP error, by any of the nodes.
             NodeAnsweredWrong: an answer that is not JSON-RPC.
+            ChainMismatch: the node whose turn it is serves another chain.
         """
-        from web3.types import RPCEndpoint
+        pauses = () if method == _SEND else _PAUSES_S
+        for pause in (*pauses, None):
+            try:
+                return self._request_any(method, params)
+            except Silence as silence:
+                if pause is None or not silence.passes:
+                    raise self.unreachable(silence.reason) from silence
+            except RpcRefusal as refused:
+                if pause is None or not _MINING.search(refused.message):
+                    raise
+            time.sleep(pause)
+        raise AssertionError
 
-        try:
-            answer: object = self._provider.make_request(RPCEndpoint(method), list(params))
-        except OSError as error:  # `requests` derives all its exceptions from it
-            raise self.unreachable(f"{method}: {self._transport_reason(error)}") from error
-        except ValueError as error:
-            raise self.wrong(f"{method} was answered with something that is no JSON") from error
-        if not isinstance(answer, dict):
-            raise self.wrong(f"{method} was answered with something that is no JSON-RPC")
-        if (refused := answer.get("error")) is not None:
-            if not isinstance(refused, dict):
-                refused = {"message": refused}
-            message = _one_line(refused.get("message"))
-            raise RpcRefusal(method, refused.get("code"), message, refused.get("data"))
-        if "result" not in answer:
-            raise self.wrong(f"{method} was answered with neither a result nor an error")
-        return answer["result"]
+    def _request_any(self, method: str, params: tuple[object, ...]) -> Any:
+        silence = None
+        for _ in self._lines:
+            line = self._lines[0]
+            try:
+                self._require_chain(line)
+                return line.request(method, params)
+            except Silence as heard:
+                silence = silence or heard
+                self._lines = [*self._lines[1:], line]
+            except Nonsense as nonsense:
+                raise self.wrong(str(nonsense)) from nonsense
+        assert silence is not None
+        raise silence
+
+    def _require_chain(self, line: Line) -> None:
+        if self._chain_id is not None and line.chain_id is None:
+            answer = line.request("eth_chainId", ())
+            found = self.quantity(answer, "the chain id")
+            if found != self._chain_id:
+                raise ChainMismatch(url=line.url, actual=found, expected=self._chain_id)
+            line.chain_id = found
 
     def ask(self, method: str, *params: object) -> Any:
         """Asks where a refusal means that the node does not serve us.
@@ -151,7 +171,7 @@ class Rpc:
             NodeAnsweredWrong: anything else.
         """
         if not isinstance(value, dict):
-            raise self.wrong(f"{what} is {_one_line(value)}, not an object")
+            raise self.wrong(f"{what} is {one_line(value)}, not an object")
         return value
 
     def quantity(self, value: object, what: str) -> int:
@@ -161,7 +181,7 @@ class Rpc:
             NodeAnsweredWrong: anything else.
         """
         if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
-            raise self.wrong(f"{what} is {_one_line(value)}, not a number")
+            raise self.wrong(f"{what} is {one_line(value)}, not a number")
         return int(value, 16)
 
     def data(self, value: object, what: str, size: int | None = None) -> bytes:
@@ -171,7 +191,7 @@ class Rpc:
             NodeAnsweredWrong: anything else.
         """
         if not isinstance(value, str) or not _DATA.fullmatch(value):
-            raise self.wrong(f"{what} is {_one_line(value)}, not bytes")
+            raise self.wrong(f"{what} is {one_line(value)}, not bytes")
         found = bytes.fromhex(value[2:])
         if size is not None and len(found) != size:
             raise self.wrong(f"{what} has {len(found)} bytes, not {size}")
@@ -192,47 +212,3 @@ class Rpc:
     def unreachable(self, reason: str) -> NodeUnreachable:
         """The error for no answer."""
         return NodeUnreachable(url=self.url, reason=reason)
-
-    def _transport_reason(self, error: OSError) -> str:
-        status = getattr(getattr(error, "response", None), "status_code", None)
-        if status is not None:
-            return f"HTTP status {status}"
-        if "Timeout" in type(error).__name__:
-            return f"no answer within {self._timeout_s:g} s"
-        return "the connection failed"
-
-
-@cache
-def _guarded_provider() -> type[HTTPProvider]:
-    """web3's provider, but for answers so deep that a parser in C could overflow its stack."""
-
-    class GuardedProvider(http_provider()):  # type: ignore[misc]  # a base class imported late
-        @staticmethod
-        def decode_rpc_response(raw_response: bytes) -> RPCResponse:
-            """Decodes an answer unless it is nested beyond all that nodes say."""
-            require_shallow_json(raw_response)
-            return http_provider().decode_rpc_response(raw_response)
-
-    return GuardedProvider
-
-
-def public_url(url: str) -> str:
-    """Gives the part of an RPC URL that may be shown: scheme, host and port.
-
-    Raises:
-        InvalidValue: not an http or https URL.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise InvalidValue(name="RPC URL", given="another text", allowed="an http or https URL")
-    shown = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
-
-
-def _one_line(value: object) -> str:
-    text = str(value)
-    return "".join(char if char.isprintable() else "?" for char in text[:200])

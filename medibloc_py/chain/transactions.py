@@ -13,8 +13,9 @@ from pathlib import Path
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.gas import Gas, most_of
 from medibloc_py.chain.journal import Attempt, Entry, Journal, State
+from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined, read_receipt
-from medibloc_py.chain.rpc import Rpc, RpcRefusal
+from medibloc_py.chain.rpc import Rpc
 from medibloc_py.errors import (
     InsufficientFunds,
     NodeAnsweredWrong,

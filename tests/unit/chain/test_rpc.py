@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from medibloc_py.chain import Contract, LocalChain, Network
+from medibloc_py.chain import Contract, LocalChain, Network, Signer
 from medibloc_py.errors import (
     ChainMismatch,
     ContractMissing,
@@ -11,9 +13,10 @@ from medibloc_py.errors import (
     MediBlocError,
     NodeAnsweredWrong,
     NodeUnreachable,
+    TransportError,
 )
 from medibloc_py.model import GENERAL, Address
-from tests.fakes.hostile_node import DEAD, TIMESTAMP, Fault, HostileNode, Refuse
+from tests.fakes.hostile_node import DEAD, TIMESTAMP, Fault, HostileNode, Refuse, serve
 
 ALICE = Address("0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf")
 CONSENTS = Contract("Consents", ALICE)
@@ -89,11 +92,78 @@ def test_a_bad_answer_is_told(node: HostileNode, fault, error, reason):
         Network.connect(node.url, timeout_s=0.2)
 
 
-def test_no_request_is_repeated_silently(node: HostileNode):
-    node.on("eth_chainId", Fault(503))
-    with pytest.raises(NodeUnreachable):
+@pytest.mark.parametrize("trouble", [Fault(429), Fault(502), Fault(503), Fault(504), DEAD])
+def test_what_changes_nothing_is_asked_again_where_that_can_help(node: HostileNode, trouble):
+    node.then("eth_chainId", trouble, trouble, hex(31337))
+    assert Network.connect(node.url).chain_id == 31337
+    assert node.count("eth_chainId") == 3
+
+
+@pytest.mark.parametrize("trouble", [Fault(500), Fault(401), Refuse("no"), Fault(body=b"gone")])
+def test_what_will_not_pass_is_asked_once(node: HostileNode, trouble):
+    node.on("eth_chainId", trouble)
+    with pytest.raises(TransportError):
         Network.connect(node.url)
     assert node.count("eth_chainId") == 1
+
+
+def test_a_node_that_mines_meanwhile_is_asked_again(node: HostileNode, network: Network):
+    mining = Refuse("BlockOutOfRangeError: block height is 4 but requested was 3")
+    node.then("eth_getBalance", mining, hex(7))
+    assert network.balance(ALICE) == 7
+
+
+def test_a_transaction_is_offered_once(node: HostileNode, network: Network, signer: Signer):
+    node.on("eth_sendRawTransaction", Fault(503))
+    with pytest.raises(NodeUnreachable):
+        network.transfer(signer, ALICE, 1)
+    assert node.count("eth_sendRawTransaction") == 1
+
+
+# Several nodes
+
+
+@pytest.fixture
+def other() -> Iterator[HostileNode]:
+    with serve() as other:
+        yield other
+
+
+def test_the_next_node_is_asked_when_one_falls_silent(
+    node: HostileNode, other: HostileNode, signer: Signer
+):
+    network = Network.connect(f"{node.url}, {other.url}", timeout_s=1.0)
+    for method in ("eth_getBalance", "eth_sendRawTransaction"):
+        node.on(method, DEAD)
+    receipt = network.transfer(signer, ALICE, 1)
+    assert list(other.sent) == [receipt.transaction]
+    assert network.url == other.url
+    assert other.asked[0] == ("eth_chainId", [])
+
+
+def test_a_transaction_goes_to_the_next_node_as_it_is(
+    node: HostileNode, other: HostileNode, signer: Signer
+):
+    network = Network.connect(f"{node.url},{other.url}", timeout_s=1.0)
+    node.on("eth_sendRawTransaction", lambda params, good: DEAD)  # taken, and not told
+    receipt = network.transfer(signer, ALICE, 1)
+    assert list(node.sent) == list(other.sent) == [receipt.transaction]
+
+
+def test_a_next_node_of_another_chain_is_not_asked(node: HostileNode, other: HostileNode):
+    network = Network.connect(f"{node.url},{other.url}", timeout_s=1.0)
+    other.chain_id = 1
+    node.on("eth_getBalance", DEAD)
+    with pytest.raises(ChainMismatch):
+        network.balance(ALICE)
+    assert other.count("eth_getBalance") == 0
+
+
+def test_silence_of_all_nodes_is_told(node: HostileNode, other: HostileNode):
+    node.on("eth_chainId", DEAD)
+    other.on("eth_chainId", DEAD)
+    with pytest.raises(NodeUnreachable):
+        Network.connect(f"{node.url},{other.url}")
 
 
 def test_reads(network: Network):
