@@ -55,7 +55,8 @@ class Header:
     """What is read of one file.
 
     Attributes:
-        meta: what may be told of it, see `StudyFile.meta`; without its place in the study.
+        meta: what is told of any file, see `StudyFile.meta`; without its place in the study.
+        shown: how its pixels are to be shown.
         frames: where its frames lie, as facts of a manifest; empty where that cannot be told.
         series: UID of its series, or empty; for numbering, and told to nobody.
         series_number: as the header has it; 0 where it has none.
@@ -63,6 +64,7 @@ class Header:
     """
 
     meta: Facts
+    shown: Facts
     frames: Facts
     series: str
     series_number: int
@@ -107,12 +109,12 @@ def _header(file: BinaryIO, path: str) -> Header:
         "sop_class": sop_class,
         "has_pixels": int(has_pixels),
     }
-    if pixels is not None:
-        meta |= _of_pixels(header)
-        if pixels.keyword != "PixelData":
-            meta["floats"] = 1
+    shown: Facts = _of_pixels(header) if has_pixels else {}
+    if pixels is not None and pixels.keyword != "PixelData":
+        shown["floats"] = 1
     return Header(
         meta,
+        shown,
         _layout(file, path) if has_pixels else {},
         _fact(_UID, header, "SeriesInstanceUID"),
         int(_fact(_NUMBER, header, "SeriesNumber") or 0),

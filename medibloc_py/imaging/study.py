@@ -17,10 +17,10 @@ from typing import BinaryIO, Final
 from medibloc_py.errors import NotDicom, StudyEmpty, StudyUnreadable
 from medibloc_py.imaging.header import Header, read_header
 
-_MOST_PLACED: Final = 16_384
+_MOST_SHOWN: Final = 16_384
 _MOST_PLACE_CHARS: Final = 4 << 20
-"""How many files of a study, and how many characters in all, may tell where frames lie: a
-manifest has at most 16 MiB."""
+"""How many files a study may have whose manifest says how to show them, and how many characters
+may say where frames lie: a manifest has at most 16 MiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ def facts_of_study(headers: Sequence[Header]) -> list[dict[str, str | int]]:
     """What a manifest tells of each file of a study, in the order given.
 
     Series are numbered from 1, by their numbers and then by their first file, and so are the
-    files of each; no UID is told. Where frames lie is told as long as there is room for it.
+    files of each; no UID is told. Of a study of very many files that is all; else it is told how
+    to show pixels, and where frames lie as long as there is room for it.
     """
     metas = [dict(each.meta) for each in headers]
     series: dict[str, list[int]] = defaultdict(list)
@@ -124,8 +125,11 @@ def facts_of_study(headers: Sequence[Header]) -> list[dict[str, str | int]]:
         places.sort(key=lambda place: headers[place].instance_number)
         for order, place in enumerate(places, 1):
             metas[place] |= {"series": number, "order": order}
-    room = _MOST_PLACE_CHARS if len(headers) <= _MOST_PLACED else 0
+    if len(headers) > _MOST_SHOWN:
+        return metas
+    room = _MOST_PLACE_CHARS
     for meta, each in zip(metas, headers, strict=True):
+        meta |= each.shown
         chars = sum(len(str(value)) for value in each.frames.values())
         if chars <= room:
             meta |= each.frames

@@ -1,8 +1,8 @@
 /**
  * Reads what test_sealed_records.py drew with the reader in JavaScript: a JSON file in, JSON out.
  *
- * A manifest gives the end of its last file, or null. A record gives, for every file and range,
- * the hash of what it opened to, or the name of the error.
+ * A manifest gives the end of its last file, or null. A record gives, for every file, range and
+ * frame, the hash of what it opened to, or the name of the error.
  */
 
 import { createHash } from 'node:crypto';
@@ -36,7 +36,7 @@ async function outcome(opening) {
   }
 }
 
-async function outcomes({ record, cek, salt, ranges }) {
+async function outcomes({ record, cek, salt, ranges, frames }) {
   const bytes = unhex(record);
   const read = async (offset, length) => bytes.slice(offset, offset + length);
   let opened;
@@ -54,7 +54,12 @@ async function outcomes({ record, cek, salt, ranges }) {
   for (const range of ranges) {
     parts.push(await outcome(async () => [await opened.range(...range)]));
   }
-  return { files, ranges: parts };
+  if (!frames) return { files, ranges: parts };
+  const shown = [];
+  for (const frame of frames) {
+    shown.push(await outcome(async () => [await opened.frame(...frame)]));
+  }
+  return { files, ranges: parts, frames: shown };
 }
 
 const { manifests, records } = JSON.parse(readFileSync(process.argv[2], 'utf8'));

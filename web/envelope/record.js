@@ -3,6 +3,7 @@
 import { concat, readU64 } from './bytes.js';
 import { ChunkOpener } from './cobblestone.js';
 import { Corrupted, damaged, InvalidValue, WrongKey } from './errors.js';
+import { contentOf, partOf } from './frames.js';
 import { fileKey, manifestKey } from './keys.js';
 import { decodeManifest, MOST_MANIFEST_BYTES } from './manifest.js';
 import { HEADER_BYTES, LENGTH_BYTES, sealedSize } from './sizes.js';
@@ -94,6 +95,22 @@ export class OpenedRecord {
     if (this.#kept.size >= MOST_KEPT) this.#kept.clear();
     this.#kept.set(index, stream);
     return stream.range(entry.sizeBytes, offset, length);
+  }
+
+  /**
+   * Reads one frame of a DICOM file by one range, with no look at its header. Nothing is decoded:
+   * `transfer_syntax` in the file's `meta` says how, and `rows`, `columns`, `samples`,
+   * `bits_allocated` and others what of.
+   * @param {number} index place of the file in the manifest
+   * @param {number} frame from 0
+   * @returns {Promise<Uint8Array>} the frame as it is encoded, without the heads of its items
+   * @throws {InvalidValue} no such file or frame, or the manifest does not say where it lies
+   * @throws {Corrupted} a chunk in the way was changed, or the frame is not where it should be
+   */
+  async frame(index, frame) {
+    const { meta, name } = this.#entry(index);
+    const { offset, length } = partOf(meta, frame);
+    return contentOf(meta, await this.range(index, offset, length), damaged(name));
   }
 
   /** @param {number} index */
