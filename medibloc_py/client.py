@@ -33,6 +33,7 @@ from medibloc_py.flows import (
     challenge,
     contribute,
     drafts,
+    fhir_export,
     glass,
     handover,
     held,
@@ -395,6 +396,22 @@ class Client:
     def countersign(self, data: bytes, path: object) -> TransferPaper:
         """Signs a transfer for its patient: `flows.transfer.countersign`."""
         return transfer.countersign(self.exchange, self.me, data, path)
+
+    def export_fhir(
+        self, records: Sequence[RecordId], progress: Progress = silent
+    ) -> fhir_export.Exported:
+        """Describes records the account may read as FHIR R4: `flows.fhir_export`."""
+        return fhir_export.export_records(self.exchange, self.me, records, progress)
+
+    def export_fhir_order(
+        self, order: OrderId, progress: Progress = silent
+    ) -> fhir_export.Exported:
+        """Describes what a settled order bought as FHIR R4: `flows.fhir_export`."""
+        return fhir_export.export_order(self.exchange, self.me, order, progress)
+
+    def export_fhir_patient(self, patient: Address) -> fhir_export.Exported:
+        """Describes what the chain tells of a patient as FHIR R4: `flows.fhir_export`."""
+        return fhir_export.export_patient(self.exchange, patient)
 
     # Emergencies
 

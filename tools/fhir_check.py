@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from medibloc_py import fhir, purpose  # noqa: E402
-from medibloc_py.flows import fhir_export  # noqa: E402
+from medibloc_py.flows import fhir_study  # noqa: E402
 from medibloc_py.imaging.attributes import read_attributes  # noqa: E402
 from medibloc_py.model import Address, RecordId  # noqa: E402
 from tests.vectors import fhir_broken, make_fhir  # noqa: E402
@@ -71,11 +71,11 @@ def bundled() -> list[fhir.Resource]:
     found = []
     for path in sorted(file for each in get_testdata_files() if (file := Path(each)).is_file()):
         with path.open("rb") as file:
-            told = read_attributes(file, (*fhir_export.OF_FILE, *fhir_export.OF_PATIENT))
+            told = read_attributes(file, (*fhir_study.OF_FILE, *fhir_study.OF_PATIENT))
         record = RecordId(sha256(str(path.name).encode() + path.read_bytes()).digest())
         instances = fhir.Instances()
         instances.add(path.name, told)
-        person = fhir.Person({key: told.get(key, "") for key in fhir_export.OF_PATIENT}, real=True)
+        person = fhir.Person({key: told.get(key, "") for key in fhir_study.OF_PATIENT}, real=True)
         account = Address("0x" + record[:20].hex())
         patient = fhir.patient(make_fhir.PLACE, account, person)
         studies = fhir.imaging_studies(make_fhir.PLACE, patient, record, instances, real=True)

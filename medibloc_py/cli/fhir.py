@@ -145,9 +145,7 @@ def definitions(
 
 
 def _of_patient(session: Session, patient: str) -> Exported:
-    from medibloc_py.flows.fhir_export import export_patient
-
-    return export_patient(session.client().exchange, session.address(patient))
+    return session.client().export_fhir_patient(session.address(patient))
 
 
 def _opened(
@@ -158,7 +156,6 @@ def _opened(
     order: str | None,
 ) -> Exported:
     from medibloc_py.errors import InvalidValue
-    from medibloc_py.flows.fhir_export import export_order, export_records
     from medibloc_py.model import OrderId, RecordId
 
     if account is None:
@@ -168,8 +165,8 @@ def _opened(
     client = session.acting_as(account)
     with console.progress() as progress:
         if bought is not None:
-            return export_order(client.exchange, client.me, bought, progress)
-        return export_records(client.exchange, client.me, ids, progress)
+            return client.export_fhir_order(bought, progress)
+        return client.export_fhir(ids, progress)
 
 
 def _write(path: Path, pieces: Iterator[str]) -> None:

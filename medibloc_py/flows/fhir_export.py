@@ -8,37 +8,25 @@ stands in none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Final
+from dataclasses import dataclass, replace
 
-from medibloc_py import fhir, purpose
+from medibloc_py import fhir
 from medibloc_py.crypto.ids import keccak256
-from medibloc_py.crypto.merkle import root_of
 from medibloc_py.errors import InvalidValue
-from medibloc_py.fhir import Person, Place, Resource, Validity
+from medibloc_py.fhir import Place, Resource, Validity
 from medibloc_py.flows import deid_receipts, papers
-from medibloc_py.flows.access import (
-    OpenedRecord,
-    find_access,
-    open_granted,
-    open_held,
-    open_object,
-)
 from medibloc_py.flows.buyer import open_dataset
 from medibloc_py.flows.deid_receipts import DeidentificationReceipt
-from medibloc_py.flows.held import held_record, holds_record
+from medibloc_py.flows.fhir_study import OpenedStudy, open_study, read_files
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.imaging.attributes import read_attributes
 from medibloc_py.model import (
     GENERAL,
     KIND_DICOM_STUDY,
-    KIND_TREATMENT_STUDY,
     Address,
     Event,
     GrantEvent,
     OrderId,
     RecordId,
-    Root,
 )
 from medibloc_py.services.history import (
     AccessHistory,
@@ -47,20 +35,6 @@ from medibloc_py.services.history import (
     SalesHistory,
     in_order,
 )
-
-_UIDS: Final = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
-_TECHNICAL: Final = (*_UIDS, "Modality", "SeriesNumber", "InstanceNumber", "BodyPartExamined")
-_TOLD: Final = (
-    "StudyDate", "StudyTime", "SeriesDate", "SeriesTime", "TimezoneOffsetFromUTC",
-    "StudyDescription", "SeriesDescription", "AccessionNumber",
-)  # fmt: skip
-_REMOVED: Final = "PatientIdentityRemoved"
-OF_FILE: Final = (*_TECHNICAL, *_TOLD, _REMOVED)
-"""What is read of each file, by DICOM keyword."""
-OF_PATIENT: Final = (
-    "PatientName", "PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex",
-)  # fmt: skip
-"""What is read of the patient."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +80,7 @@ def export_records(
     """
     if not records:
         raise InvalidValue(name="records", given="none", allowed="at least one")
-    opened = [_open(exchange, reader, record) for record in dict.fromkeys(records)]
+    opened = [open_study(exchange, reader, record) for record in dict.fromkeys(records)]
     if len({each.real for each in opened}) > 1:
         raise InvalidValue(
             name="records", given="with identity and without", allowed="exported apart"
@@ -136,7 +110,7 @@ def export_order(
     for index in range(len(bought)):
         patient, issuer, root = bought.batch_of(index)
         opened = bought.record(index)
-        one = _Opened(opened, patient, issuer, root, KIND_DICOM_STUDY, False, buyer.address)
+        one = OpenedStudy(opened, patient, issuer, root, KIND_DICOM_STUDY, False, buyer.address)
         export.record(one, f"read record {index + 1} of {len(bought)}", progress)
     export.sale(order)
     return export.done()
@@ -152,53 +126,6 @@ def export_patient(exchange: Exchange, patient: Address) -> Exported:
     export = _Export(exchange)
     export.patient(patient)
     return export.done()
-
-
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A record that was opened, and what its export rests on.
-
-    Attributes:
-        real: whether who the patient is may stand in the export.
-        reader: whose grant opened it; None where the account holds its record file.
-    """
-
-    record: OpenedRecord
-    patient: Address
-    issuer: Address
-    root: Root
-    kind: int
-    real: bool
-    reader: Address | None
-
-
-def _open(exchange: Exchange, reader: Identity, record: RecordId) -> _Opened:
-    if holds_record(reader, record):
-        file = held_record(reader, record)
-        opened = open_held(exchange, reader, file)
-        real = file.kind == KIND_TREATMENT_STUDY
-        return _Opened(opened, file.patient, file.issuer, file.root, file.kind, real, None)
-    opened = open_granted(exchange, reader, record)
-    body = open_object(exchange, reader, record)
-    standing = find_access(exchange, reader.address, record)
-    cares = standing.purpose == purpose.TREATMENT
-    return _Opened(
-        opened,
-        body.patient,
-        body.issuer,
-        root_of(record, body.proof),
-        body.kind,
-        cares and body.kind == KIND_TREATMENT_STUDY,
-        reader.address,
-    )
-
-
-@dataclass(slots=True)
-class _Read:
-    """What the files of a record tell."""
-
-    person: Person | None = None
-    instances: fhir.Instances = field(default_factory=fhir.Instances)
 
 
 class _Export:
@@ -224,11 +151,12 @@ class _Export:
         resources = tuple(self._found.values())
         return Exported(self._place, self._now, resources, tuple(self._left_out))
 
-    def record(self, opened: _Opened, step: str, progress: Progress) -> None:
+    def record(self, opened: OpenedStudy, step: str, progress: Progress) -> None:
         """Gathers a record, its consents, its grants, its origin and its events."""
         record = opened.record.record
-        read = self._read(opened, step, progress)
-        patient = self._keep(fhir.patient(self._place, opened.patient, read.person))
+        read = read_files(opened, step, progress)
+        self._left_out += read.instances.left_out
+        patient = self._patient(fhir.patient(self._place, opened.patient, read.person))
         studies = [
             self._keep(each)
             for each in fhir.imaging_studies(
@@ -274,17 +202,13 @@ class _Export:
     def _keep(self, resource: Resource) -> Resource:
         return self._found.setdefault(resource["id"], resource)
 
-    def _read(self, opened: _Opened, step: str, progress: Progress) -> _Read:
-        read = _Read()
-        files = opened.record.manifest.files
-        for index, file in enumerate(files):
-            with opened.record.open_file(index) as source:
-                told = read_attributes(source, (*OF_FILE, *OF_PATIENT))
-            read.instances.add(file.name, _shown(told, opened))
-            read.person = read.person or _person(told, opened)
-            progress(step, index + 1, len(files))
-        self._left_out += read.instances.left_out
-        return read
+    def _patient(self, found: Resource) -> Resource:
+        """Keeps a patient once, under the numbers of all records: each issuer gives its own."""
+        known = self._keep(found)
+        known["identifier"] += [
+            each for each in found["identifier"] if each not in known["identifier"]
+        ]
+        return known
 
     def _consent(
         self, account: Address, patient: Resource, record: RecordId, studies: Sequence[Resource]
@@ -316,7 +240,7 @@ class _Export:
                 )
             )
 
-    def _provenance(self, opened: _Opened, studies: Sequence[Resource]) -> None:
+    def _provenance(self, opened: OpenedStudy, studies: Sequence[Resource]) -> None:
         record = opened.record.record
         batch = self._exchange.records.batch(opened.issuer, opened.root)
         self._keep(fhir.registered(self._place, record, batch, studies))
@@ -361,18 +285,3 @@ class _Export:
 def _seen_by(reader: Address | None, events: Sequence[Event]) -> list[Event]:
     """The events of a record that are a reader's to pass on: those it took part in."""
     return [each for each in events if reader is None or reader in each.args.values()]
-
-
-def _shown(told: Mapping[str, str], opened: _Opened) -> dict[str, str]:
-    """What may be told of a file: dates and texts only where they are its reader's to know."""
-    clean = opened.kind == KIND_DICOM_STUDY and told.get(_REMOVED) == "YES"
-    keywords = (*_TECHNICAL, *_TOLD) if opened.real or clean else _TECHNICAL
-    return {keyword: told[keyword] for keyword in keywords if keyword in told}
-
-
-def _person(told: Mapping[str, str], opened: _Opened) -> Person | None:
-    if opened.real and told:
-        return Person({each: told[each] for each in OF_PATIENT if each in told}, real=True)
-    if opened.kind == KIND_DICOM_STUDY and told.get(_REMOVED) == "YES" and "PatientID" in told:
-        return Person({"PatientID": told["PatientID"]}, real=False)
-    return None

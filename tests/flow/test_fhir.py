@@ -125,6 +125,19 @@ def test_identity_is_not_carried_to_a_record_without(world: World, treatment: Re
         export_records(world.exchange, world.me("alice"), [])
 
 
+def test_a_patient_of_two_hospitals_is_one_under_both_pseudonyms(world: World) -> None:
+    world.accredit("clinic", Role.ISSUER, world.in_days(7))
+    (published,) = world["clinic"].publish([StudyToPublish(CT, world.address("alice"))]).records
+    paper = world["clinic"].hand_over(id_of(published))
+    records = [world.records["alice"], world["alice"].import_record(paper, "record file")]
+    done = world["alice"].export_fhir(records)
+    assert len(of_kind(done, "ImagingStudy")) == 2
+    account, *pseudonyms = only(done, "Patient")["identifier"]
+    assert account["value"].endswith(world.address("alice"))
+    assert len({each["value"] for each in pseudonyms}) == 2
+    assert len({each["id"] for each in done.resources}) == len(done.resources)
+
+
 def test_a_patients_history_is_exported_from_the_chain_alone(world: World) -> None:
     record, alice = world.records["alice"], world["alice"]
     alice.grant(record, world.address("clinic"), "TREATMENT", world.in_days(7))
