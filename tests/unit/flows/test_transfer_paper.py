@@ -17,6 +17,7 @@ from medibloc_py.errors import MediBlocError, TransferInvalid
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.transfer_digest import digest_of_files
 from medibloc_py.flows.transfer_paper import TransferPaper, joined, read_receipt, write_paper
+from medibloc_py.flows.transfer_words import RECEIVER as RECEIVED
 from medibloc_py.flows.transfer_words import SAYS, Transfer, sign_word, transfer_id
 from medibloc_py.model import KIND_TREATMENT_STUDY, Address, RecordId, Root
 from medibloc_py.purpose import TREATMENT
@@ -136,6 +137,10 @@ def test_joining_is_of_one_mind() -> None:
     parts = [TransferPaper(whole.transfer, whole.proof, (first, each)) for each in others]
     assert joined(parts[0], parts[1], "") == joined(parts[1], parts[0], "") == whole
     assert joined(whole, whole, "") == joined(whole, parts[0], "") == whole
+    signed_again = sign_word(SIGNERS[1], whole.transfer, RECEIVED, others[0].at + 9, 200)
+    later = TransferPaper(whole.transfer, whole.proof, (first, signed_again))
+    assert read_receipt(write_paper(joined(whole, later, "")), "") == whole
+    assert joined(later, whole, "") == whole
 
 
 NONSENSE = st.recursive(
