@@ -49,6 +49,11 @@ class Gateway:
         ]  # fmt: skip
         self._process: subprocess.Popen[str] | None = None
 
+    def with_options(self, *options: str) -> Self:
+        """Options of its further runs, which count more than those before."""
+        self._words += options
+        return self
+
     def start(self) -> Self:
         words = [sys.executable, "-m", "medibloc_py", *self._global(), *self._of(*self._words)]
         self._process = subprocess.Popen(

@@ -141,13 +141,10 @@ def test_studies_are_pulled_by_each_way_and_the_same_again_changes_nothing(
     require_published_once(gateway, files)
 
 
-def test_what_others_send_comes_in_byte_for_byte(
-    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_others_send_comes_in_byte_for_byte(gateway: Gateway, tmp_path: Path) -> None:
     """By C-STORE and STOW-RS, in many transfer syntaxes; one is refused, the others are not."""
-    monkeypatch.setattr(gateway, "_words", [*gateway._words, "--treatment"])
     gateway.stop()
-    gateway.start()
+    gateway.with_options("--treatment", "--quiet", "4").start()
     originals = []
     for number, name in enumerate(SYNTAXES):
         dataset = pydicom.dcmread(sample(name))
