@@ -123,6 +123,8 @@ def test_the_same_command_writes_the_same_paper(house: House) -> None:
     assert refused(house.run(*send[:3], "--as", "hospital", "--to", "alice", "--json", code=4)) == (
         "TransferRefused"
     )
+    spoken_for = house.run(*send, "--signed-by", "bob", code=4)
+    assert refused(spoken_for) == "MandateMissing"
     nobodys = house.run("exchange", "sign", first["file"], "--as", "bob", "--json", code=4)
     assert refused(nobodys) == "NotInTransfer"
 
