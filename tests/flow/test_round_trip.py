@@ -1,0 +1,70 @@
+"""A DICOM folder becomes a record and a DICOM folder again: no bit of any bundled file is another."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from medibloc_py.errors import NotDicom
+from medibloc_py.imaging import read_study
+from medibloc_py.model import KIND_TREATMENT_STUDY
+from tests.flow.house import House
+
+LEAST = 150
+
+
+def bundled() -> list[Path]:
+    """Every DICOM file that comes with pydicom, and with pydicom-data where that is there."""
+    roots = [Path(pydicom.__file__).parent / "data" / "test_files"]
+    if more := find_spec("data_store"):
+        roots += [Path(place) / "data" for place in more.submodule_search_locations or ()]
+    found = []
+    for path in sorted(path for root in roots for path in root.rglob("*") if path.is_file()):
+        try:
+            read_study(path)
+        except NotDicom:
+            continue
+        found.append(path)
+    return found
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    folder = tmp_path / "study"
+    for number, path in enumerate(bundled()):
+        below = folder / f"{number % 7}"
+        below.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, below / f"{number:03}")
+    return folder
+
+
+def test_a_folder_comes_back_bit_for_bit(house: House, study: Path) -> None:
+    published = house.run(
+        "record", "publish", f"alice={study}", "--as", "hospital", "--treatment", "--out", "handed",
+        "--json",
+    ).json  # fmt: skip
+    record = published["records"][0]["record"]
+    alice, clinic = house.world["alice"], house.world["clinic"]
+    (handed,) = (house.here / "handed").iterdir()
+    known = alice.import_record(handed.read_bytes(), handed.name)
+    alice.grant(known, clinic.me.address, "TREATMENT", house.world.in_days(1))
+
+    done = house.run("access", "open", record, "--as", "clinic", "--out", "opened", "--json").json
+    assert done["kind"] == KIND_TREATMENT_STUDY
+    originals = [file.path for file in read_study(study).files]
+    opened = sorted(path for path in (house.here / "opened").iterdir() if path.suffix == ".dcm")
+    assert len(opened) == len(originals) >= LEAST
+    differ = [
+        original.name
+        for original, copy in zip(originals, opened, strict=True)
+        if original.read_bytes() != copy.read_bytes()
+    ]
+    assert differ == []
+    # What came back is the same study: the same order, series and places of frames.
+    assert [file.meta for file in read_study(house.here / "opened").files] == [
+        file.meta for file in read_study(study).files
+    ]
