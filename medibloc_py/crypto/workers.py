@@ -1,7 +1,7 @@
-"""Worker processes for pure functions of this room.
+"""Worker processes for pure functions of this room, and of its neighbours.
 
-A worker is a fresh interpreter that imports `medibloc_py.crypto` and nothing of the
-program around it. `multiprocessing` would import the program's `__main__` again in
+A worker is a fresh interpreter that imports `medibloc_py.crypto`, the room of the function,
+and nothing of the program around it. `multiprocessing` would import the program's `__main__` again in
 every worker: a script without a guard would sell or pay twice. Work, and the secrets in
 it, travels through a socket pair that only the two processes hold. Workers end with
 the block that started them, and by themselves should their parent be killed.
@@ -74,7 +74,7 @@ class Crew:
         """Yields the result of each call, in the order of the calls.
 
         Args:
-            function: pure, at the top of a module of this room.
+            function: pure, at the top of a module of a room.
             calls: arguments of each call; they and the results can be pickled.
 
         Raises:

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.metadata import version
 from io import BytesIO
 from typing import BinaryIO, Final
 
+from medibloc_py.cores import usable_cores
 from medibloc_py.crypto import keys
 from medibloc_py.crypto.sealing import SourceFile
+from medibloc_py.crypto.workers import crew
 from medibloc_py.errors import (
     DeidentificationReceiptInvalid,
-    DeidentificationRefused,
     InvalidValue,
     NotIssuer,
     StudyUnreadable,
@@ -31,16 +32,19 @@ from medibloc_py.flows.opened import OpenedRecord
 from medibloc_py.flows.parties import LOCK, Exchange, Identity
 from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
-from medibloc_py.imaging.deidentify import EDITION, Deidentified, Pseudonyms
+from medibloc_py.imaging.deidentify import EDITION
 from medibloc_py.imaging.deidentify.options import chosen
 from medibloc_py.imaging.header import Header, read_header
-from medibloc_py.imaging.release import release
+from medibloc_py.imaging.outgoing import Outgoing, outgoing
 from medibloc_py.imaging.study import facts_of_study
 from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, Address
 from medibloc_py.storage.locks import sole
 
 _KEY: Final = "pseudonyms"
 _KEY_BYTES: Final = 32
+_FILES_OF_A_WORKER: Final = 100
+"""To start a worker takes as long as to do this many."""
+_BATCH_BYTES: Final = 64 << 20
 _TAG_INFO: Final = b"medibloc/pseudonyms/tag/v1"
 
 
@@ -191,15 +195,14 @@ class _Work:
 
     def without_identity(self, exchange: Exchange, scratch: Scratch, made: Made) -> Content:
         """The files without who the patient is, checked, and the receipt of it."""
-        pseudonyms = Pseudonyms(self._key)
         headers, kept, before, after = [], [], [], []
-        for number, each in enumerate(self._originals, 1):
-            data = _bytes_of(each)
-            before.append(sha256(data).digest())
-            done = _released(data, pseudonyms, self._options, each.name)
+        for number, (each, done) in enumerate(
+            zip(self._originals, self._outgoing(), strict=True), 1
+        ):
             name = self._name(number)
-            after.append(FileDigest(name, sha256(done.data).digest()))
-            headers.append(read_header(BytesIO(done.data), each.name))
+            before.append(done.original)
+            after.append(FileDigest(name, done.sha256))
+            headers.append(done.header)
             kept.append((name, len(done.data), scratch.keep(done.data), int(done.said_clean)))
             made(each.size_bytes)
         files = [
@@ -210,6 +213,13 @@ class _Work:
         ]
         receipt = self._receipt(exchange, files, before, after)
         return Content(tuple(files), {deid_receipts.META: receipt})
+
+    def _outgoing(self) -> Iterator[Outgoing]:
+        """What becomes of each original, in their order; on all cores if they are many."""
+        with crew(None, len(self._originals), _FILES_OF_A_WORKER) as hands:
+            for batch in _batches(self._originals):
+                calls = [(_bytes_of(each), self._key, self._options, each.name) for each in batch]
+                yield from hands.map(outgoing, calls)
 
     def _receipt(
         self,
@@ -243,20 +253,17 @@ class _Work:
         return f"{number:0{self._digits}}.dcm"
 
 
-def _released(
-    data: bytes, pseudonyms: Pseudonyms, options: tuple[str, ...], name: str
-) -> Deidentified:
-    """A file without who the patient is, as `release` makes it.
-
-    Raises:
-        NotDicom: it is none.
-        MediBlocError: as `release`.
-    """
-    try:
-        return release(data, pseudonyms, options, name=name)
-    except DeidentificationRefused:
-        read_header(BytesIO(data), name)  # a reason of its own, if it is no DICOM at all
-        raise
+def _batches(originals: Sequence[Original]) -> Iterator[list[Original]]:
+    """Originals that are in memory at the same time: a few for each core, and not too large."""
+    most, size_bytes = 2 * usable_cores(), 0
+    batch: list[Original] = []
+    for each in originals:
+        if batch and (len(batch) == most or size_bytes + each.size_bytes > _BATCH_BYTES):
+            yield batch
+            batch, size_bytes = [], 0
+        batch.append(each)
+        size_bytes += each.size_bytes
+    yield batch
 
 
 def _bytes_of(original: Original) -> bytes:
