@@ -25,8 +25,8 @@ def release(
     """De-identify a file as `deidentify` does, and let it go only if the check finds nothing.
 
     Raises:
-        DeidentificationRefused, InvalidValue, NotDicom, OptionUnavailable, StudyUnreadable: as
-            `deidentify`.
+        DeidentificationRefused, ExtraMissing, InvalidValue, NotDicom, OptionUnavailable,
+            StudyUnreadable: as `deidentify`.
         IdentityLeft: something of the original is still in it.
         StructureChanged: the images are not what they were.
     """
@@ -34,5 +34,6 @@ def release(
     name = name or (str(source) if isinstance(source, Path) else "the data set")
     original = file_bytes(source, name)
     done = deidentify(original, pseudonyms, asked, name=name)
-    verify(original, done.data, [each.value for each in asked], name=name)
+    names = [each.value for each in asked]
+    verify(original, done.data, names, name=name, blanked=done.blanked)
     return done

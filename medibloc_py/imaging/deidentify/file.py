@@ -18,6 +18,7 @@ from medibloc_py.imaging.deidentify.dicomdir import Directory
 from medibloc_py.imaging.deidentify.items import Cleaner
 from medibloc_py.imaging.deidentify.keyed import Pseudonyms
 from medibloc_py.imaging.deidentify.options import BASIC, EDITION, Option, chosen
+from medibloc_py.imaging.deidentify.pixels import Blanked, CleanPixels, clean_pixels
 from medibloc_py.imaging.deidentify.raw import text_of
 from medibloc_py.imaging.deidentify.rules import DIRECTORY
 from medibloc_py.imaging.parsing import parse_failures, plain_syntax, reason_of
@@ -31,6 +32,10 @@ _SOP_CLASS, _SOP_INSTANCE, _BURNED_IN = 0x00080016, 0x00080018, 0x00280301
 _DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
 _PDF: Final = _DOCUMENTS + "1"
 _DOCUMENT, _DOCUMENT_BYTES = 0x00420011, 0x00420015
+_SHOWN: Final = (
+    "it says that its pixels show who the patient is",
+    "it says that its pixels show who the patient is, and no text was found in them",
+)
 _EMPTY_PDF: Final = (
     b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
     b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
@@ -46,13 +51,16 @@ class Deidentified:
     Attributes:
         data: its bytes, a file of PS3.10.
         counts: attributes kept, replaced and removed, by the name of what was done.
-        said_clean: the file itself says that its pixels do not show who the patient is
-            (Burned In Annotation, PS3.3 C.7.6.1), or has none. Nobody looked.
+        said_clean: the pixels do not show the patient's name: every frame was looked at
+            (with `clean-pixel-data`), or the file itself says so (Burned In Annotation, PS3.3
+            C.7.6.1) or has none, and nobody looked.
+        blanked: parts of frames that were made black, for there was text.
     """
 
     data: bytes
     counts: dict[str, int]
     said_clean: bool
+    blanked: tuple[Blanked, ...] = ()
 
 
 def deidentify(
@@ -66,7 +74,8 @@ def deidentify(
 
     The Basic Application Level Confidentiality Profile with the options chosen. What
     table E.1-1 does not name stays only if it is known to be safe. Pixels stay as they
-    are: nothing looks for text or faces in them.
+    are; with the option `clean-pixel-data` every frame is looked at for text, which is
+    blanked.
 
     Args:
         source: a file's bytes, its path, or a data set.
@@ -77,6 +86,7 @@ def deidentify(
 
     Raises:
         DeidentificationRefused: it cannot be done for this file.
+        ExtraMissing: the option `clean-pixel-data` needs the extra `pixels`.
         InvalidValue: an option is unknown or contradicts another.
         NotDicom: the source is not DICOM.
         OptionUnavailable: an option cannot be done yet.
@@ -125,31 +135,38 @@ def _deidentify(
     if not (sop_class or _has_pixels(dataset) or (dataset.preamble and meta)):
         raise NotDicom(path=name, reason="it has neither a SOP class nor pixels")
     _admit(sop_class, name)
-    burned_in = text_of(dataset, _BURNED_IN).upper()
-    if burned_in == "YES":
-        raise DeidentificationRefused(
-            name=name, reason="it says that its pixels show who the patient is"
-        )
-    said_clean = burned_in == "NO" or not _has_pixels(dataset)
+    looked = Option.CLEAN_PIXEL_DATA in options
+    says = text_of(dataset, _BURNED_IN).upper()
     syntax = _uid(meta.get("TransferSyntaxUID")) or plain_syntax(dataset)
+    pixels = clean_pixels(data, syntax, name) if looked else CleanPixels(syntax)
+    if says == "YES" and not pixels.blanked:
+        raise DeidentificationRefused(name=name, reason=_SHOWN[looked])
+    has_pixels = _has_pixels(dataset)
     directory = Directory(dataset) if sop_class == DIRECTORY else None
     cleaner = Cleaner(dataset, pseudonyms, options, sop_class)
     cleaner.clean(dataset)
     counts = cleaner.counts
     if directory is not None:
         counts += directory.clean(pseudonyms, options)
+    pixels.put(dataset)
+    if looked:
+        _empty_inner_pixels(dataset)
+    if looked and has_pixels:
+        dataset.BurnedInAnnotation = "NO"
     if sop_class == _PDF:
         _put_document(dataset)
     _declare(dataset, options)
     medium = _uid(meta.get("MediaStorageSOPInstanceUID"))  # all that a DICOMDIR is known by
     if Option.RETAIN_UIDS not in options:
         medium = cleaner.mapped(medium)
-    dataset.file_meta = _file_meta(sop_class, text_of(dataset, _SOP_INSTANCE) or medium, syntax)
+    instance = text_of(dataset, _SOP_INSTANCE) or medium
+    dataset.file_meta = _file_meta(sop_class, instance, pixels.syntax)
     dataset.preamble = bytes(128)
     return Deidentified(
         directory.linked(lambda: _written(dataset)) if directory else _written(dataset),
         {act.name.lower(): count for act, count in sorted(counts.items(), key=str)},
-        said_clean,
+        looked or says == "NO" or not has_pixels,
+        pixels.blanked,
     )
 
 
@@ -168,6 +185,18 @@ def _uid(value: object) -> str:
 
 def _has_pixels(dataset: Dataset) -> bool:
     return any(tag in dataset for tag in PIXELS)
+
+
+def _empty_inner_pixels(dataset: Dataset) -> None:
+    """Zero images within sequences, such as icons: small copies of what nobody looked at."""
+    for element in dataset:
+        for item in element.value if element.VR == "SQ" else ():
+            for tag in PIXELS:
+                if tag in item and item[tag].is_undefined_length:
+                    del item[tag]
+                elif tag in item:
+                    item[tag].value = bytes(len(item[tag].value))
+            _empty_inner_pixels(item)
 
 
 def _put_document(dataset: Dataset) -> None:

@@ -80,7 +80,7 @@ _METHODS: Final = {
     option: Method(str(code), meaning)
     for option, code, meaning in zip(Option, range(113101, 113113), _MEANINGS, strict=True)
 }
-UNAVAILABLE: Final = frozenset({Option.CLEAN_PIXEL_DATA, Option.CLEAN_VISUAL_FEATURES})
+UNAVAILABLE: Final = frozenset({Option.CLEAN_VISUAL_FEATURES})
 """Options of the standard that nothing here does yet."""
 
 

@@ -6,10 +6,12 @@ It knows the original and the output, and nothing of how one became the other.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 
 from medibloc_py.errors import IdentityLeft, StructureChanged
+from medibloc_py.imaging.verify.blanks import Area, changed_outside, readable_frames
 from medibloc_py.imaging.verify.kept import kept_tags
 from medibloc_py.imaging.verify.needles import (
     DUMMIES,
@@ -28,6 +30,10 @@ _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PIXEL_MODULE: Final = range(0x00280000, 0x00290000)
 _NO_IMAGE: Final = frozenset({0x00280301, 0x00280302, 0x00280303, 0x00281199, 0x00281214})
 _SYNTAX: Final = 0x00020010
+_UNCOMPRESSED: Final = b"1.2.840.10008.1.2.1"
+_COMPRESSED: Final = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
+# Photometric Interpretation and Planar Configuration: decoded colour is RGB, pixel by pixel.
+_LAYOUT: Final = frozenset({0x00280004, 0x00280006})
 _CHARSET: Final = 0x00080005
 _NUMBER_OR_CODE: Final = re.compile(rb"[-+0-9.eE \\]+|[A-Z_][A-Z0-9_ ]*")
 _PLACES_SHOWN: Final = 8
@@ -40,14 +46,24 @@ class Verdict(NamedTuple):
         searched: how many values of the original were searched for.
         left: tags of the original whose values are still there, a tag for each value.
         changed: what is not as it was, or empty.
+        readable: frames, from 0, in whose pixels a text can be read; looked for with the
+            option `clean-pixel-data` only.
     """
 
     searched: int
     left: list[int]
     changed: str
+    readable: list[int]
 
 
-def verify(original: bytes, output: bytes, options: Collection[str] = (), *, name: str = "") -> int:
+def verify(
+    original: bytes,
+    output: bytes,
+    options: Collection[str] = (),
+    *,
+    name: str = "",
+    blanked: Collection[Area] = (),
+) -> int:
     """Prove that a de-identified file holds nothing of its original but the images.
 
     Args:
@@ -55,15 +71,18 @@ def verify(original: bytes, output: bytes, options: Collection[str] = (), *, nam
         output: the file after.
         options: names of the options that were chosen, such as `retain-uids`.
         name: what to call the file in errors.
+        blanked: parts of frames that are said to have been made black; elsewhere pixels must
+            be what they were.
 
     Returns:
         How many values were searched for.
 
     Raises:
         IdentityLeft: something was found. It names attributes, never values.
+        ExtraMissing: with `clean-pixel-data`, rapidocr is not installed.
         StructureChanged: pixels or their description are not what they were.
     """
-    verdict = compare(original, output, options)
+    verdict = compare(original, output, options, blanked)
     if verdict.left:
         tags = sorted(set(verdict.left))
         places = ", ".join(f"({tag >> 16:04x},{tag & 0xFFFF:04x})" for tag in tags[:_PLACES_SHOWN])
@@ -71,10 +90,19 @@ def verify(original: bytes, output: bytes, options: Collection[str] = (), *, nam
         raise IdentityLeft(name=name, count=len(verdict.left), places=places + more)
     if verdict.changed:
         raise StructureChanged(name=name, reason=verdict.changed)
+    if verdict.readable:
+        numbers = ", ".join(str(number + 1) for number in verdict.readable[:_PLACES_SHOWN])
+        places = f"the pixels, in frames such as {numbers}"
+        raise IdentityLeft(name=name, count=len(verdict.readable), places=places)
     return verdict.searched
 
 
-def compare(original: bytes, output: bytes, options: Collection[str] = ()) -> Verdict:
+def compare(
+    original: bytes,
+    output: bytes,
+    options: Collection[str] = (),
+    blanked: Collection[Area] = (),
+) -> Verdict:
     """All that the check finds out, without judging it."""
     before, after = parse(original), parse(output)
     sought = needles(
@@ -92,7 +120,12 @@ def compare(original: bytes, output: bytes, options: Collection[str] = ()) -> Ve
         *search(sought, after, moved_dates="retain-longitudinal-modified-dates" in options),
         *_same_place(before, after, options),
     }
-    return Verdict(len(sought), [tag for tag, _ in left], _changed(before, after))
+    has_pixels = any(each.path[0] in _PIXELS for each in after.values)
+    cleaned = "clean-pixel-data" in options and has_pixels
+    elsewhere = partial(changed_outside, original, output, blanked) if cleaned else None
+    changed = _changed(before, after, elsewhere)
+    readable = readable_frames(output) if cleaned and not changed else []
+    return Verdict(len(sought), [tag for tag, _ in left], changed, readable)
 
 
 def _same_place(
@@ -123,15 +156,20 @@ def _must_change(vr: str, value: bytes, options: Collection[str]) -> bool:
     return not stays and value.strip(b"0") != b""
 
 
-def _changed(before: Parsed, after: Parsed) -> str:
-    """What of the images is another, in words."""
+def _changed(before: Parsed, after: Parsed, elsewhere: Callable[[], str] | None) -> str:
+    """What of the images is another, in words.
+
+    `elsewhere` says it of the pixels that were not blanked; without it all must be the same.
+    """
     then, now = _images(before), _images(after)
-    if not _same_pixels(then.pixels, now.pixels):
-        return "its pixels are others"
-    if then.syntax and then.syntax != now.syntax:
+    same = _same_pixels(then.pixels, now.pixels)
+    if not same and (reason := elsewhere() if elsewhere else "its pixels are others"):
+        return reason
+    unpacked = not same and now.syntax == _UNCOMPRESSED and then.syntax.startswith(_COMPRESSED)
+    if then.syntax and then.syntax != now.syntax and not unpacked:
         return "its transfer syntax is another"
     for path, value in then.described.items():
-        if now.described.get(path) != value:
+        if now.described.get(path) != value and not (unpacked and path[-1] in _LAYOUT):
             return f"({path[-1] >> 16:04x},{path[-1] & 0xFFFF:04x}) is another"
     return ""
 

@@ -1,0 +1,164 @@
+"""Text in pictures: the only room that knows rapidocr, whose models ship in its wheel.
+
+A network finds regions that look like text, a second one reads them. A region counts as text
+if it can be read, or if it has the shape of a line of text: what nobody can read is rather
+blanked than left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from medibloc_py.errors import ExtraMissing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Picture = NDArray[Any]
+
+_TILE: Final = 1536
+"""Most rows or columns that the network gets at once: its memory grows with both."""
+_OVERLAP: Final = 192
+_MOST_ELONGATED: Final = 4
+"""The network enlarges by the shorter side: a strip is given room beside it."""
+_UPRIGHT: Final = 1.5
+"""A region this much taller than wide is read from its side."""
+_FOUND: Final = {"thresh": 0.2, "box_thresh": 0.3}
+_LOCK: Final = Lock()
+
+
+class Box(NamedTuple):
+    """A rectangle of pixels; the end of its rows and columns is not in it."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def moved(self, rows: int, columns: int) -> Box:
+        """The same rectangle from another origin."""
+        return Box(self.top + rows, self.left + columns, self.bottom + rows, self.right + columns)
+
+    def widened(self, above: int, beside: int, rows: int, columns: int) -> Box:
+        """With room above and below, and on both sides, within a picture of this size."""
+        return Box(
+            max(0, self.top - above),
+            max(0, self.left - beside),
+            min(rows, self.bottom + above),
+            min(columns, self.right + beside),
+        )
+
+    @property
+    def elongation(self) -> float:
+        """Its longer side by its shorter one."""
+        return max(self.bottom - self.top, self.right - self.left) / self.shorter
+
+    @property
+    def shorter(self) -> int:
+        """Its shorter side, pixels: how high a line of text is, upright or not."""
+        return min(self.bottom - self.top, self.right - self.left)
+
+
+class Text(NamedTuple):
+    """A region that looks like text.
+
+    Attributes:
+        box: where it is.
+        found: how sure the first network is that it is text, up to 1.
+        read: how sure the second is of what it reads there, up to 1.
+        chars: how many characters it reads.
+    """
+
+    box: Box
+    found: float
+    read: float
+    chars: int
+
+
+def texts(picture: Picture) -> list[Text]:
+    """All regions of a picture that look like text, readable or not.
+
+    Large pictures are looked at in tiles that overlap, and once as a whole, made smaller.
+
+    Args:
+        picture: 8 bit, of shape (rows, columns, 3).
+
+    Raises:
+        ExtraMissing: rapidocr is not installed.
+    """
+    import cv2
+
+    engine = _engine()
+    rows, columns = picture.shape[:2]
+    found: list[Text] = []
+    for top, bottom in _spans(rows):
+        for left, right in _spans(columns):
+            tile = picture[top:bottom, left:right]
+            found += [each._replace(box=each.box.moved(top, left)) for each in _texts(engine, tile)]
+    if max(rows, columns) > _TILE:
+        scale = _TILE / max(rows, columns)
+        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        found += [
+            each._replace(box=Box(*(round(edge / scale) for edge in each.box)))
+            for each in _texts(engine, small)
+        ]
+    return found
+
+
+def _spans(length: int) -> Iterator[tuple[int, int]]:
+    """Where tiles begin and end, all of about one size."""
+    count = max(1, -(-(length - _OVERLAP) // (_TILE - _OVERLAP)))
+    size = -(-(length + (count - 1) * _OVERLAP) // count)
+    for number in range(count):
+        start = number * (size - _OVERLAP)
+        yield start, min(start + size, length)
+
+
+def _texts(engine: Any, picture: Picture) -> Iterator[Text]:
+    import cv2
+    import numpy as np
+
+    rows, columns = picture.shape[:2]
+    shorter = -(-max(rows, columns) // _MOST_ELONGATED)
+    below, beside = max(0, shorter - rows), max(0, shorter - columns)
+    if below or beside:
+        picture = cv2.copyMakeBorder(picture, 0, below, 0, beside, cv2.BORDER_CONSTANT)
+    size = picture.shape[:2]
+    detector = engine.text_det
+    prepared = detector.get_preprocess(max(size))(picture)
+    with _LOCK:  # its readers keep what they work on
+        quads, scores = detector.postprocess_op(detector.infer(prepared)[0], size)
+        for quad, score in zip(quads, scores, strict=True):
+            left, top = np.maximum(quad.min(axis=0), 0)
+            right, bottom = quad.max(axis=0)
+            box = Box(int(top), int(left), min(int(bottom), rows), min(int(right), columns))
+            if box.top < box.bottom and box.left < box.right:
+                yield Text(box, float(score), *_read(engine, picture, box))
+
+
+def _read(engine: Any, picture: Picture, box: Box) -> tuple[float, int]:
+    import numpy as np
+
+    region = picture[box.top : box.bottom, box.left : box.right]
+    if region.shape[0] > _UPRIGHT * region.shape[1]:
+        region = np.rot90(region)
+    ((text, score),) = engine.text_rec([np.ascontiguousarray(region)])[0]
+    return float(score), len(text.strip())
+
+
+@cache
+def _engine() -> Any:
+    """Both networks, on one thread: who looks at many files takes more processes."""
+    try:
+        from rapidocr_onnxruntime import RapidOCR
+    except ImportError:
+        raise ExtraMissing(extra="pixels") from None
+    return RapidOCR(
+        intra_op_num_threads=1,
+        inter_op_num_threads=1,
+        det_thresh=_FOUND["thresh"],
+        det_box_thresh=_FOUND["box_thresh"],
+    )
