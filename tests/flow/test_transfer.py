@@ -53,7 +53,7 @@ from medibloc_py.flows.transfer_words import PATIENT, RECEIVER, SAYS, SENDER, si
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, RecordId, Role, Root, Scope
 from medibloc_py.purpose import HMB, TREATMENT
-from tests.flow.world import World
+from tests.flow.world import DAY, World
 
 PATH = "paper.json"
 
@@ -481,14 +481,16 @@ def test_a_receivers_own_registration_takes_nothing_over(world: World, desk: Des
         )  # fmt: skip
 
 
-def _signed_anew(world: World, paper: TransferPaper, **changed: Any) -> TransferPaper:
+def _signed_anew(
+    world: World, paper: TransferPaper, speaker: str = "alice", /, **changed: Any
+) -> TransferPaper:
     """The receipt that three liars would sign together."""
     at = {word.role: (word.at, word.block) for word in paper.words}
     given = {name: changed.pop(name) for name in SAYS if name in changed}
     transfer = replace(paper.transfer, **changed)
     words = tuple(
         sign_word(world.me(who).signer, transfer, role, *given.get(role, at[role]))
-        for role, who in zip(SAYS, ("hospital", "clinic", "alice"), strict=True)
+        for role, who in zip(SAYS, ("hospital", "clinic", speaker), strict=True)
     )
     return read_receipt(write_paper(replace(paper, transfer=transfer, words=words)), PATH)
 
@@ -531,16 +533,34 @@ def test_a_receipt_outlives_grant_and_accreditation(world: World, desk: Desk) ->
     finished = desk.finished()
     world["alice"].revoke_grant(desk.record, world.address("clinic"))
     check_on_chain(world.exchange, finished, PATH)
-    world.chain.increase_time(40 * 86_400)
-    check_on_chain(world.exchange, finished, PATH)
-
-    revoked_first = world.exchange.network.rpc.block("latest")
-    late = (revoked_first.timestamp, revoked_first.number)
-    with pytest.raises(TransferInvalid, match=r"had expired|had revoked"):
-        check_on_chain(world.exchange, _signed_anew(world, finished, receiver=late), PATH)
+    for days, reason in ((0, "had revoked"), (40, "had expired")):
+        world.chain.increase_time(days * DAY)
+        world.chain.mine()
+        check_on_chain(world.exchange, finished, PATH)
+        newest = world.exchange.network.rpc.block("latest")
+        late = _signed_anew(world, finished, receiver=(newest.timestamp, newest.number))
+        with pytest.raises(TransferInvalid, match=reason):
+            check_on_chain(world.exchange, late, PATH)
     world.accredit("hospital", Role.ISSUER, 0)
     with pytest.raises(TransferInvalid, match="no accredited issuer"):
         check_on_chain(world.exchange, finished, PATH)
+
+
+def test_whose_mandate_was_over_spoke_for_nobody(world: World, desk: Desk) -> None:
+    bob, carol = world.address("bob"), world.address("rival")
+    world["alice"].name_delegate(bob, Scope.GRANT, world.in_days(1))
+    desk.grant()
+    finished = desk.sign(desk.receive(desk.send(speaker=bob)), "bob")
+    world.chain.increase_time(2 * DAY)
+    newest = world.exchange.network.rpc.block("latest")
+    now = (newest.timestamp, newest.number)
+    at = dict.fromkeys(SAYS, now)
+    later = _signed_anew(world, finished, "bob", sent_at=newest.timestamp, **at)
+    with pytest.raises(TransferInvalid, match="mandate was over"):
+        check_on_chain(world.exchange, later, PATH)
+    stranger = _signed_anew(world, finished, "rival", speaker=carol)
+    with pytest.raises(TransferInvalid, match="never let this delegate grant"):
+        check_on_chain(world.exchange, stranger, PATH)
 
 
 def test_a_kept_paper_of_another_is_told(world: World, desk: Desk) -> None:
