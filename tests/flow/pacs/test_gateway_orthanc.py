@@ -19,7 +19,7 @@ from medibloc_py.imaging.samples import sample
 from tests.flow.command import run
 from tests.flow.pacs.dcmtk import echoscu, storescu
 from tests.flow.pacs.gateway import AET, Gateway
-from tests.flow.pacs.instances import NAME, instance
+from tests.flow.instances import NAME, instance
 from tests.flow.pacs.orthanc import Orthanc
 from tests.flow.world import PASSWORD, World
 
