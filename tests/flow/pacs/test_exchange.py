@@ -22,7 +22,7 @@ from medibloc_py.model import RecordId
 from medibloc_py.pacs.intake import read_address
 from medibloc_py.pacs.listener import DicomPlace
 from tests.flow.house import House
-from tests.flow.pacs.instances import NAME, instance
+from tests.flow.instances import NAME, instance
 from tests.flow.pacs.orthanc import Orthanc
 from tests.flow.pacs.programs import free_port
 from tests.flow.world import World
