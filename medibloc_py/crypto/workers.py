@@ -1,10 +1,11 @@
 """Worker processes for pure functions of this room, and of its neighbours.
 
 A worker is a fresh interpreter that imports `medibloc_py.crypto`, the room of the function,
-and nothing of the program around it. `multiprocessing` would import the program's `__main__` again in
-every worker: a script without a guard would sell or pay twice. Work, and the secrets in
-it, travels through a socket pair that only the two processes hold. Workers end with
-the block that started them, and by themselves should their parent be killed.
+and nothing of the program around it. `multiprocessing` would import the program's
+`__main__` again in every worker: a script without a guard would sell or pay twice. Work,
+and the secrets in it, travels through a socket pair that only the two processes hold.
+Workers end with the block that started them, and by themselves should their parent be
+killed.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -163,7 +164,7 @@ def test_options_change_what_is_kept_and_stand_in_the_receipt(world: World) -> N
     ],
 )  # fmt: skip
 def test_options_that_make_no_sense_are_refused(
-    world: World, how: dict[str, object], error: type[Exception]
+    world: World, how: dict[str, Any], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
         published(world, CT, **how)

@@ -119,14 +119,14 @@ def test_a_file_that_changed_or_went_away_is_unreadable(
     content = sample("CT_small.dcm").read_bytes()
     for each in (
         Original("shorter", len(content) + 1, partial(BytesIO, content)),
-        Original("gone", len(content), partial((tmp_path / "gone").open, "rb")),
+        Original("gone", len(content), lambda: (tmp_path / "gone").open("rb")),
     ):
         made = source(issuer, [each])
         with Scratch(tmp_path) as scratch, pytest.raises(StudyUnreadable) as caught:
             made.make(exchange, scratch, lambda _: None)
         assert caught.value.values["path"] == each.name
     made = source(
-        issuer, [Original("gone", 5, partial((tmp_path / "gone").open, "rb"))], treatment=True
+        issuer, [Original("gone", 5, lambda: (tmp_path / "gone").open("rb"))], treatment=True
     )
     with Scratch(tmp_path) as scratch, pytest.raises(StudyUnreadable):
         made.make(exchange, scratch, lambda _: None)
@@ -143,7 +143,7 @@ def test_few_files_and_few_bytes_are_in_memory_at_once(monkeypatch: pytest.Monke
 
 def test_an_edition_changes_with_whatever_changes_the_result(issuer: Identity) -> None:
     files = originals(b"x")
-    common = {"name": "s", "patient": ANYBODY, "label": "", "originals": files}
+    common: dict[str, Any] = {"name": "s", "patient": ANYBODY, "label": "", "originals": files}
     ways: list[dict[str, Any]] = [
         {"edition": bytes(32)},
         {"edition": b"\1" * 32},
@@ -155,6 +155,6 @@ def test_an_edition_changes_with_whatever_changes_the_result(issuer: Identity) -
     issuer.forget("pseudonyms")
     editions.append(source_of(issuer, **common, **ways[0]).edition)
     assert len(set(editions)) == len(editions)
-    swapped = {"edition": bytes(32), "options": ["clean-graphics", "retain-uids"]}
+    swapped: dict[str, Any] = {"edition": bytes(32), "options": ["clean-graphics", "retain-uids"]}
     options = source_of(issuer, **common, **ways[4]).edition
     assert source_of(issuer, **common, **swapped).edition == options
