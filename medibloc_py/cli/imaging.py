@@ -13,7 +13,7 @@ import typer
 from medibloc_py.cli.options import Json, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.provenance import check_receipt
-from medibloc_py.errors import FileExists, MediBlocError, RefusedError
+from medibloc_py.errors import FileExists, InvalidValue, MediBlocError, RefusedError
 from medibloc_py.imaging.deidentify.options import Option, chosen
 from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all, write_atomic
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from medibloc_py.imaging.deidentify import Pseudonyms
 
 app = typer.Typer(no_args_is_help=True, help="Imaging: remove from DICOM files who the patient is.")
+
+
+_SHEETS = {".html": "html", ".htm": "html", ".png": "png"}
 
 
 class Profile(Enum):
@@ -60,8 +63,9 @@ def deidentify(
     What the profile does not name stays only if it is known to be safe. UIDs, the patient's
     id and (with retain-longitudinal-modified-dates) dates are replaced by what the key makes
     of them: the same key keeps studies of a patient together, over any number of runs; keep
-    it as safe as the names. Pixels are not looked at: text burned into them, and faces in
-    volumes of a head, stay.
+    it as safe as the names. Pixels are looked at with clean-pixel-data only: text that is
+    burned into them is found in every frame, blanked, and looked for again (with the extra
+    `pixels`). Faces in volumes of a head stay.
 
     Files of a folder are named by their order, 0001.dcm and on. Nothing is overwritten. A file
     that cannot be done, or in which the check finds something, is not written, and named at the
@@ -94,10 +98,11 @@ def deidentify(
                         "size_bytes": len(file.data),
                         "attributes": file.counts,
                         "said_clean": file.said_clean,
+                        "blanked": [each._asdict() for each in file.blanked],
                     }
                 )
             progress("de-identify", number, len(work))
-    _report(console, done, refused)
+    _report(console, done, refused, looked=Option.CLEAN_PIXEL_DATA in options)
     if refused:
         raise typer.Exit(RefusedError.exit_code)
 
@@ -107,6 +112,18 @@ def _planned(source: Path, out: Path) -> list[tuple[Path, Path]]:
 
     Raises:
         FileExists: something has the name of a new file; nothing was done.
+    """
+    work = _pairs(source, out)
+    for _, target in work:
+        if os.path.lexists(target):
+            raise FileExists(path=target)
+    return work
+
+
+def _pairs(source: Path, out: Path) -> list[tuple[Path, Path]]:
+    """Each file and what is made of it.
+
+    Raises:
         StudyEmpty, StudyUnreadable: there is nothing to read.
     """
     from medibloc_py.errors import StudyEmpty, StudyUnreadable
@@ -122,9 +139,6 @@ def _planned(source: Path, out: Path) -> list[tuple[Path, Path]]:
     targets = [out / f"{number:0{digits}}.dcm" for number in range(1, len(paths) + 1)]
     if not source.is_dir():
         targets = [out]
-    for target in targets:
-        if os.path.lexists(target):
-            raise FileExists(path=target)
     return list(zip(paths, targets, strict=True))
 
 
@@ -148,7 +162,11 @@ def _write_new(path: Path, data: bytes) -> None:
 
 
 def _report(
-    console: Output, done: list[dict[str, Any]], refused: list[tuple[Path, MediBlocError]]
+    console: Output,
+    done: list[dict[str, Any]],
+    refused: list[tuple[Path, MediBlocError]],
+    *,
+    looked: bool,
 ) -> None:
     console.table(
         {
@@ -162,7 +180,7 @@ def _report(
                 (
                     each["source"],
                     each["path"],
-                    "said to show nobody" if each["said_clean"] else "not looked at",
+                    _of_pixels(each, looked),
                 )
                 for each in done
             ),
@@ -172,3 +190,62 @@ def _report(
 
 
 app.command("check-receipt")(check_receipt)
+
+
+def _of_pixels(file: dict[str, Any], looked: bool) -> str:
+    """What is known of a file's pixels, in words."""
+    if looked:
+        return f"looked at, texts blanked: {len(file['blanked'])}"
+    return "said to show nobody" if file["said_clean"] else "not looked at"
+
+
+@app.command("review")
+def review(
+    original: Annotated[
+        Path, typer.Argument(metavar="ORIGINAL", help="The file or folder before.")
+    ],
+    released: Annotated[
+        Path,
+        typer.Argument(metavar="RELEASED", help="What `deidentify` made of it."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", help="The sheet to write: .html, or .png for one picture.")
+    ],
+    most: Annotated[int, typer.Option(min=1, help="Files to show, from the first.")] = 100,
+    skip: Annotated[int, typer.Option(min=0, help="Files to leave out before them.")] = 0,
+    all_frames: Annotated[
+        bool, typer.Option("--all-frames", help="Every frame, not only the middle one.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Make a contact sheet: each image before and after, what was blanked outlined in red.
+
+    For a person to look at before anything leaves the house. A folder's files are paired by
+    their order, as `deidentify` names them. The sheet is one file that needs nothing else. It
+    names new files only, but **its left pictures are of the originals: keep it like them**.
+    Needs the extra `pixels`. Example: `medibloc imaging review study clean --out review.html`.
+    """
+    from medibloc_py.imaging import review as sheet
+
+    console = Output(json)
+    kind = _SHEETS.get(out.suffix.lower())
+    if kind is None:
+        raise InvalidValue(name="--out", given=out.name, allowed="a name with .html or .png")
+    if os.path.lexists(out):
+        raise FileExists(path=out)
+    work = _pairs(original, released)
+    shown = work[skip : skip + most]
+    rows: list[Any] = []
+    with console.progress() as progress:
+        for number, (before, after) in enumerate(shown, 1):
+            there = read_bytes(after) if after.exists() else None
+            pair = sheet.Pair(after.name, read_bytes(before), there)
+            rows += sheet.rows_of(pair, all_frames=all_frames)
+            progress("review", number, len(shown))
+    data = sheet.png(rows) if kind == "png" else sheet.html(rows, len(work) - len(shown)).encode()
+    make_folder(out.parent)
+    _write_new(out, data)
+    console.result(
+        {"path": str(out), "files": len(shown), "pictures": len(rows), "size_bytes": len(data)},
+        [f"Wrote {out}: {len(shown)} of {len(work)} files. Its left pictures show the originals."],
+    )

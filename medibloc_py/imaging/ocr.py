@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -78,6 +79,16 @@ class Text(NamedTuple):
     chars: int
 
 
+def require() -> None:
+    """Make sure that pictures can be looked at, before any work is done.
+
+    Raises:
+        ExtraMissing: rapidocr, with which OpenCV comes, is not installed.
+    """
+    if find_spec("rapidocr_onnxruntime") is None:
+        raise ExtraMissing(extra="pixels")
+
+
 def texts(picture: Picture) -> list[Text]:
     """All regions of a picture that look like text, readable or not.
 
@@ -89,9 +100,9 @@ def texts(picture: Picture) -> list[Text]:
     Raises:
         ExtraMissing: rapidocr is not installed.
     """
+    engine = _engine()
     import cv2
 
-    engine = _engine()
     rows, columns = picture.shape[:2]
     found: list[Text] = []
     for top, bottom in _spans(rows):
@@ -152,10 +163,9 @@ def _read(engine: Any, picture: Picture, box: Box) -> tuple[float, int]:
 @cache
 def _engine() -> Any:
     """Both networks, on one thread: who looks at many files takes more processes."""
-    try:
-        from rapidocr_onnxruntime import RapidOCR
-    except ImportError:
-        raise ExtraMissing(extra="pixels") from None
+    require()
+    from rapidocr_onnxruntime import RapidOCR
+
     return RapidOCR(
         intra_op_num_threads=1,
         inter_op_num_threads=1,

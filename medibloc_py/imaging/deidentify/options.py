@@ -7,6 +7,7 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 from medibloc_py.errors import InvalidValue, OptionUnavailable
+from medibloc_py.imaging import ocr
 
 EDITION: Final = "2026d"
 """The edition of PS3.15 that the tables are of."""
@@ -88,12 +89,15 @@ def chosen(options: Iterable[Option | str]) -> frozenset[Option]:
     """The options asked for, if they can be done and go together.
 
     Raises:
+        ExtraMissing: `clean-pixel-data` needs the extra `pixels`.
         InvalidValue: one is unknown, or two contradict each other.
         OptionUnavailable: one is of the standard and cannot be done yet.
     """
     asked = frozenset(_known(each) for each in options)
     for each in sorted(asked & UNAVAILABLE, key=lambda option: option.name):
         raise OptionUnavailable(option=each.value)
+    if Option.CLEAN_PIXEL_DATA in asked:
+        ocr.require()
     dates = {Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES}
     if dates <= asked:
         raise InvalidValue(
