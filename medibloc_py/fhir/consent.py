@@ -150,11 +150,9 @@ def grant_consent(
     words = purpose.render(grant.purpose, purpose.REQUEST_NAMES)
     until = instant(grant.expires_at)
     reader = place.who(grant.grantee)
-    purposes = [each["coding"][0] for each in uses.requested(grant.purpose)]
     rule = {
-        "type": "permit",
+        **_granted(grant.purpose),
         "actor": [{"role": concept(_RECIPIENT), "reference": reader}],
-        "purpose": list({each["code"]: each for each in purposes}.values()),
         "data": _record_data(grant.record, studies),
     }
     return resource(
@@ -175,10 +173,20 @@ def grant_consent(
             "policyRule": concept(OPT_OUT),
             "provision": {
                 "period": {"start": instant(since), "end": until},
-                "provision": [filled(rule)],
+                "provision": [rule],
             },
         },
     )
+
+
+def _granted(request: int) -> Resource:
+    """What a grant permits: no more than the request that was granted says of itself."""
+    if request & purpose.TREATMENT:
+        return {"type": "permit", "purpose": [coding(uses.PURPOSES, "TREAT", "treatment")]}
+    (rule,) = provisions(uses.promised(request))
+    if request & purpose.MDS and not request & (purpose.GRU | purpose.HMB):
+        rule.setdefault("provision", []).append(_unless(uses.METHODS))
+    return rule if "purpose" in rule else {"type": "deny"}
 
 
 def provisions(terms: int) -> list[Resource]:
@@ -198,12 +206,16 @@ def provisions(terms: int) -> list[Resource]:
         *_denied_purposes(terms),
         *({"type": "deny", "action": [concept(each)]} for each in _denied_actions(terms)),
         *(
-            {"type": "deny", "modifierExtension": [{"url": UNLESS, "valueCoding": term.coding}]}
+            _unless(term.coding)
             for bit, term in uses.terms().items()
             if terms & bit & (purpose.RESTRICTIONS & ~purpose.NPOA | purpose.DS)
         ),
     ]
     return [filled({"type": "permit", "purpose": list(unique.values()), "provision": denied})]
+
+
+def _unless(condition: Resource) -> Resource:
+    return {"type": "deny", "modifierExtension": [{"url": UNLESS, "valueCoding": condition}]}
 
 
 def _denied_purposes(terms: int) -> list[Resource]:

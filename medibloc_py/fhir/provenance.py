@@ -85,7 +85,7 @@ def deidentified(
         profile: the profile and options, in words.
         tool: what did it, with its version.
         digest: keccak256 of what the receipt says, which its signature stands over.
-        receipt: the paper, with the signature in it, for `medibloc record check-receipt`.
+        receipt: the paper, with the signature in it, for `medibloc imaging check-receipt`.
     """
     return resource(
         "Provenance",

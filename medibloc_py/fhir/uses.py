@@ -21,6 +21,19 @@ DATA_USE: Final = f"{BASE}/CodeSystem/data-use"
 PURPOSES: Final = f"{CODES}/v3-ActReason"
 BREAK_THE_GLASS: Final = "BTG"
 _LAST_OF_DUO: Final = purpose.NCU
+_PROMISES: Final = {
+    purpose.NONCOMMERCIAL: purpose.NCU,
+    purpose.NONPROFIT: purpose.NPU,
+    purpose.GENETIC: purpose.GSO,
+    purpose.HAS_IRB: purpose.IRB,
+    purpose.HAS_PUB: purpose.PUB,
+    purpose.HAS_COL: purpose.COL,
+    purpose.HAS_RTN: purpose.RTN,
+    purpose.HAS_MOR: purpose.MOR,
+    purpose.HAS_RS: purpose.RS,
+}
+_SAME: Final = (purpose.TYPES & purpose.TERMS) | purpose.PLACES | purpose.NRI | purpose.ALLOWANCES
+METHODS: Final = coding(DATA_USE, "MDS", "methods development")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +108,23 @@ def requested(word: int) -> list[Resource]:
         found.append(
             concept(
                 coding(PURPOSES, "HRESCH", "healthcare research"),
-                coding(DATA_USE, "MDS", "methods development"),
+                METHODS,
             )
         )
     return found
+
+
+def promised(word: int) -> int:
+    """The terms under which a request is granted: what it is for, and what it says it keeps to.
+
+    Whoever grants a request that says it is not commercial grants no commercial use; and the
+    study of ancestry only to one that says so, because some terms prohibit that alone.
+    """
+    kept = sum(term for bit, term in _PROMISES.items() if word & bit)
+    if not word & purpose.POA:
+        kept |= purpose.NPOA
+    methods_alone = word & purpose.MDS and not word & (purpose.GRU | purpose.HMB)
+    return word & _SAME | kept | (purpose.HMB if methods_alone else 0)
 
 
 def emergency() -> list[Resource]:

@@ -113,6 +113,19 @@ def test_an_export_tells_neither_key_nor_place(world: World, treatment: RecordId
     assert told.hex() not in said
 
 
+def test_an_emergency_is_for_treatment(world: World, treatment: RecordId) -> None:
+    world["hospital"].publish_key()
+    world["alice"].grant(treatment, world.address("hospital"), "TREATMENT", world.in_days(7))
+    world["alice"].name_custodian(world.address("hospital"), world.in_days(7))
+    world.accredit("clinic", Role.CLINICIAN, world.in_days(7))
+    world["clinic"].break_glass(world["alice"].card_of(treatment), "card", "Unconscious.")
+    world["hospital"].deliver(treatment, world.address("clinic"))
+    done = world["clinic"].export_fhir([treatment])
+    assert only(done, "Patient")["name"][0]["family"] == "CompressedSamples"
+    assert [each["subtype"][0]["code"] for each in of_kind(done, "AuditEvent")
+            if "subtype" in each] == ["110127", "110127"]  # fmt: skip
+
+
 def test_who_may_not_read_exports_nothing(world: World, treatment: RecordId) -> None:
     with pytest.raises(GrantNotFound):
         export_records(world.exchange, world.me("stranger"), [treatment])

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from medibloc_py import fhir, purpose
 from medibloc_py.fhir import consent, uses
-from medibloc_py.model import GENERAL, RecordId
+from medibloc_py.model import GENERAL, GrantEvent, RecordId
 from medibloc_py.purpose import CC, DS, HMB, POA, TERM_NAMES
 from tests.unit.fhir.validator import errors_in
 from tests.vectors import make_fhir
@@ -117,14 +117,13 @@ def permits(rule: dict[str, Any], code: str) -> bool:
     parents = {"DSRCH": "HRESCH", "POARCH": "HRESCH"}
 
     def covers(nested: dict[str, Any]) -> bool:
-        if "action" in nested or "data" in nested:
-            return False
         codes = {each["code"] for each in nested.get("purpose", [])}
         return not codes or bool(codes & {code, parents.get(code)})
 
     if not covers(rule):
         return False
-    return not any(covers(nested) for nested in rule.get("provision", []))
+    denials = [each for each in rule.get("provision", []) if not each.keys() & {"action", "data"}]
+    return not any(covers(nested) for nested in denials)
 
 
 @given(WORDS)
@@ -161,6 +160,62 @@ def test_what_is_not_allowed_by_name_is_denied() -> None:
     assert denied(purpose.GRU) == ["COMMERCIAL", "AI"]
     assert denied(purpose.GRU | purpose.AI) == ["COMMERCIAL"]
     assert denied(purpose.GRU | purpose.AI | purpose.COMMERCIAL) == []
+
+
+TYPES = [bit for bit in purpose.REQUEST_NAMES.values() if bit & purpose.TYPES]
+NO_PROMISE = purpose.TYPES | purpose.ALLOWANCES | purpose.SENSITIVE | purpose.OTHER
+PROMISES = [bit for bit in purpose.REQUEST_NAMES.values() if bit & purpose.REQUEST & ~NO_PROMISE]
+
+
+def granted(request: int) -> dict[str, Any]:
+    told = GrantEvent(RECORD, ALICE, make_fhir.CLINIC, request, NOW + 9, 1, b"", ALICE, 1)
+    found = fhir.grant_consent(PLACE, PATIENT, told, NOW, True)
+    (rule,) = found["provision"]["provision"]
+    assert rule["actor"]
+    assert rule["data"][0]["reference"]["identifier"]["value"] == "0x" + RECORD.hex()
+    return rule
+
+
+@example(purpose.NRES | purpose.NPOA, {purpose.GRU}, set(PROMISES))
+@given(WORDS, st.sets(st.sampled_from(TYPES), min_size=1), st.sets(st.sampled_from(PROMISES)))
+@settings(max_examples=300)
+def test_a_grant_permits_no_more_than_the_consent_it_rests_on(
+    terms: int, types: set[int], left_out: set[int]
+) -> None:
+    """What a plain system reads of a grant, the consent permits, too, without any promise."""
+    request = sum(types) | sum(PROMISES) & ~sum(left_out)
+    if purpose.matches(terms, request).answer is not purpose.Answer.PERMIT:
+        request = sum(types)
+    if purpose.matches(terms, request).answer is not purpose.Answer.PERMIT:
+        return
+    rule = granted(request)
+    for code, kind in (("HRESCH", HMB), ("POARCH", POA), ("TREAT", CC)):
+        if rule["type"] == "permit" and permits(rule, code):
+            assert purpose.matches(terms, kind).answer is purpose.Answer.PERMIT
+
+
+@pytest.mark.parametrize(
+    ("request_word", "code", "answer"),
+    [
+        (HMB, "HRESCH", True), (HMB, "POARCH", False), (purpose.GRU, "POARCH", False),
+        (POA, "POARCH", True), (purpose.GRU | POA, "POARCH", True),
+        (HMB | purpose.NONCOMMERCIAL, "HRESCH", False), (purpose.MDS, "HRESCH", False),
+        (HMB | purpose.MDS, "HRESCH", True), (DS | purpose.DISEASE_COVERED, "DSRCH", False),
+        (purpose.TREATMENT, "TREAT", True), (purpose.TREATMENT, "HRESCH", False),
+    ],
+)  # fmt: skip
+def test_what_plain_systems_read_of_a_grant(request_word: int, code: str, answer: bool) -> None:
+    assert permits(granted(request_word), code) is answer
+
+
+def test_a_grant_for_nothing_permits_nothing() -> None:
+    assert granted(purpose.SENSITIVE)["type"] == "deny"
+
+
+def test_a_grant_for_methods_is_for_methods_alone() -> None:
+    nested = granted(purpose.MDS)["provision"]
+    conditions = [e["valueCoding"]["code"] for n in nested for e in n.get("modifierExtension", [])]
+    assert conditions == ["MDS"]
 
 
 def test_a_consent_that_ended_is_inactive() -> None:
