@@ -131,7 +131,8 @@ def record_of(draw: random.Random) -> dict[str, Any]:
         for index, size in enumerate(sizes)
     ]
     cek, salt = draw.randbytes(32), draw.randbytes(32)
-    record = b"".join(seal_record(files, cek, salt))
+    meta: dict[str, str | int] = {"deidentification": "x" * draw.randint(0, 4096)}
+    record = b"".join(seal_record(files, cek, salt, draw.choice((1, 2)), meta))
     if draw.random() < 0.66:
         record = changed(record, draw)
     if draw.random() < 0.1:

@@ -77,8 +77,9 @@ def test_lengths_around_whole_chunks_and_buffers_go_round(chunks, over):
 
 def test_the_manifest_tells_what_was_sealed():
     file = SourceFile("a/b.dcm", 3, partial(io.BytesIO, b"abc"), {"modality": "CT", "rows": 512})
-    held = reader(b"".join(seal_record([file], CEK, SALT, kind=7))).manifest
-    assert held.kind == 7
+    told = {"deidentification": "a receipt", "answer": 42}
+    held = reader(b"".join(seal_record([file], CEK, SALT, kind=7, meta=told))).manifest
+    assert (held.kind, dict(held.meta)) == (7, told)
     entry = held.files[0]
     assert (entry.name, entry.size_bytes, entry.offset) == ("a/b.dcm", 3, 0)
     assert dict(entry.meta) == {"modality": "CT", "rows": 512}
