@@ -76,6 +76,7 @@ def run_gateway(
     places: Places,
     note: Note,
     stop: threading.Event,
+    reserve_bytes: int = RESERVE_BYTES,
 ) -> None:
     """Receives and publishes until it is told to stop.
 
@@ -87,6 +88,7 @@ def run_gateway(
         places: where to listen.
         note: told what happens.
         stop: ends it, when it is set. What is acknowledged is on the disk by then.
+        reserve_bytes: room on the disk that no instance takes.
 
     Raises:
         InvalidValue: options contradict each other, or a place is open to more than it may be.
@@ -98,7 +100,7 @@ def run_gateway(
     _check(rules, places)
     with ExitStack() as work:
         work.enter_context(sole(folder / "running", "run the gateway"))
-        stages = work.enter_context(open_stages(folder, hospital))
+        stages = work.enter_context(open_stages(folder, hospital, reserve_bytes))
         receive = receiver(stages.spool, note)
         listeners: list[tuple[str, DicomListener | WebListener]] = []
         if places.dicom is not None:
