@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from medibloc_py.errors import InvalidValue
 
@@ -69,7 +69,7 @@ class DicomPeer:
     def url(self) -> str:
         """As it is written for `read_peer`."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{_DICOM_TLS if self.tls else _DICOM}://{self.aet}@{host}:{self.port}"
+        return f"{_DICOM_TLS if self.tls else _DICOM}://{quote(self.aet)}@{host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ def _dicom_peer(
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise _no_peer(text)
     return DicomPeer(
-        require_aet(parts.username),
+        require_aet(unquote(parts.username)),
         parts.hostname,
         port or _PORTS[parts.scheme],
         require_aet(calling),
