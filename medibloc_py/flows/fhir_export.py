@@ -80,14 +80,17 @@ def export_records(
     """
     if not records:
         raise InvalidValue(name="records", given="none", allowed="at least one")
-    opened = [open_study(exchange, reader, record) for record in dict.fromkeys(records)]
-    if len({each.real for each in opened}) > 1:
-        raise InvalidValue(
-            name="records", given="with identity and without", allowed="exported apart"
-        )
     export = _Export(exchange)
-    for number, each in enumerate(opened, 1):
-        export.record(each, f"read record {number} of {len(opened)}", progress)
+    wanted = tuple(dict.fromkeys(records))
+    first: bool | None = None
+    for number, record in enumerate(wanted, 1):
+        opened = open_study(exchange, reader, record)  # one at a time: each keeps parts of its own
+        if first not in (None, opened.real):
+            raise InvalidValue(
+                name="records", given="with identity and without", allowed="exported apart"
+            )
+        first = opened.real
+        export.record(opened, f"read record {number} of {len(wanted)}", progress)
     return export.done()
 
 

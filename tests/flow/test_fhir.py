@@ -225,6 +225,7 @@ def record(world: World) -> str:
 def test_the_command_writes_a_bundle_or_lines(house: House, record: str) -> None:
     done = house.run("fhir", "export", record, "--as", "alice", "--out", "b.json", "--json")
     bundle = json.loads(Path("b.json").read_text())
+    assert Path("b.json").stat().st_mode & 0o777 == 0o600
     assert done.json["resources"]["ImagingStudy"] == 1
     assert sum(done.json["resources"].values()) == len(bundle["entry"])
     assert house.run("fhir", "export", record, "--as", "alice").out == Path("b.json").read_text()
