@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -116,18 +118,29 @@ def run(
         dicom, aet, callers or [], web, token_file, _certificates(tls_cert, tls_key, tls_ca)
     )
     hospital = session.identity(account)
+    with _told_to_stop() as stop:
+        run_gateway(
+            spool_folder(session.settings().home, hospital.address),
+            hospital,
+            lambda: session.client().exchange,
+            rules,
+            places,
+            Output(json).log,
+            stop,
+        )
+
+
+@contextmanager
+def _told_to_stop() -> Iterator[threading.Event]:
+    """An event that is set by what ends a service."""
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    run_gateway(
-        spool_folder(session.settings().home, hospital.address),
-        hospital,
-        lambda: session.client().exchange,
-        rules,
-        places,
-        Output(json).log,
-        stop,
-    )
+    numbers = signal.SIGTERM, signal.SIGINT
+    before = [signal.signal(number, lambda *_: stop.set()) for number in numbers]
+    try:
+        yield stop
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _certificates(own: Path | None, key: Path | None, ca: Path | None) -> Certificates | None:
