@@ -41,14 +41,14 @@ def find(
     headers: Headers = None,
     authorities: TlsAuthorities = None,
     certificate: TlsCertificate = None,
-    key: TlsKey = None,
+    key_file: TlsKey = None,
     json: Json = False,
 ) -> None:
     """List studies that a PACS has: by C-FIND of dicom://, by QIDO-RS of https://.
 
     This shows who the patients are.
     """
-    peer = read_peer(source, calling, headers, authorities, certificate, key)
+    peer = read_peer(source, calling, headers, authorities, certificate, key_file)
     found = _found(peer, patient_id, accession, date, modality)
     Output(json).table(
         found,
@@ -82,7 +82,7 @@ def pull(
     headers: Headers = None,
     authorities: TlsAuthorities = None,
     certificate: TlsCertificate = None,
-    key: TlsKey = None,
+    key_file: TlsKey = None,
     json: Json = False,
 ) -> None:
     """Get studies of a PACS into the queue: those named, or all that a search finds.
@@ -99,7 +99,7 @@ def pull(
     from medibloc_py.flows.gateway.service import open_stages, spool_folder
 
     session: Session = context.obj
-    peer = read_peer(source, calling, headers, authorities, certificate, key)
+    peer = read_peer(source, calling, headers, authorities, certificate, key_file)
     asked = (patient_id, accession, date, modality)
     if not study and not any(asked):
         raise InvalidValue(name="--study", given="not set", allowed="set, or what to search for")

@@ -226,7 +226,10 @@ def test_with_the_gate_a_study_waits_until_its_patient_consents(
     with desk.stages() as stages:
         worker = Worker(desk.me, stages, gated, desk.note)
         assert worker.work(desk.world.exchange) == 0
-        assert [each.waits for each in list_studies(stages.spool.database)] == ["consent", "consent"]
+        assert [each.waits for each in list_studies(stages.spool.database)] == [
+            "consent",
+            "consent",
+        ]
         desk.world["alice"].set_consent("GRU", desk.world.in_days(1), "en: again")
         assert worker.work(desk.world.exchange) == 2
     desk.require_done(*FILES, records=2)
