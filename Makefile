@@ -244,6 +244,10 @@ bench-keys: setup ## Measure wrapping under the post-quantum hybrid beside X2551
 bench-kubo: setup kubo ## Measure publishing to a real IPFS daemon against `ipfs add`
 	$(VENV)/bin/python benchmarks/kubo.py
 
+.PHONY: bench-pacs
+bench-pacs: setup pacs ## Measure receiving from hospital systems, and restoring, beside Orthanc and dcmtk
+	$(VENV)/bin/python -m benchmarks.pacs --write
+
 .PHONY: bench-gas bench-gas-check
 bench-gas: setup ## Measure the gas of every act on a real chain
 	$(VENV)/bin/python benchmarks/gas.py
