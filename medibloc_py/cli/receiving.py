@@ -42,7 +42,7 @@ def receive(
     headers: Headers = None,
     authorities: TlsAuthorities = None,
     certificate: TlsCertificate = None,
-    key: TlsKey = None,
+    key_file: TlsKey = None,
     written: PaperOut = None,
     json: Json = False,
 ) -> None:
@@ -66,7 +66,7 @@ def receive(
     session: Session = context.obj
     data = read_bytes(paper)
     record = read_paper(data, paper).transfer.record
-    peer = read_peer(to, calling, headers, authorities, certificate, key) if to else None
+    peer = read_peer(to, calling, headers, authorities, certificate, key_file) if to else None
     client, console = session.acting_as(account), Output(json)
     target = written or paper
     require_writable(target.absolute().parent)

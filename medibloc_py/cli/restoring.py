@@ -29,7 +29,7 @@ def restore(
     headers: Headers = None,
     authorities: TlsAuthorities = None,
     certificate: TlsCertificate = None,
-    key: TlsKey = None,
+    key_file: TlsKey = None,
     skip_present: Annotated[
         bool,
         typer.Option("--skip-present", help="Ask the PACS what it has, and send what it lacks."),
@@ -54,7 +54,7 @@ def restore(
 
     session: Session = context.obj
     record_id = RecordId(read_bytes32(record, "record"))
-    peer = read_peer(to, calling, headers, authorities, certificate, key)
+    peer = read_peer(to, calling, headers, authorities, certificate, key_file)
     client, console = session.acting_as(account), Output(json)
     with console.progress() as progress:
         done = client.restore(record_id, peer, skip_present=skip_present, progress=progress)
