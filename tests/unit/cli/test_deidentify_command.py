@@ -114,7 +114,7 @@ def test_what_the_check_refuses_is_not_written(
 @pytest.mark.parametrize(
     ("argv", "code"),
     [
-        (["--option", "clean-pixel-data"], OptionUnavailable.exit_code),
+        (["--option", "clean-recognizable-visual-features"], OptionUnavailable.exit_code),
         (["--option", "retain-everything"], 2),
         (["--profile", "none"], 2),
         (["--option", DATED, "--option", "retain-longitudinal-full-dates"], InvalidValue.exit_code),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from medibloc_py.imaging.picture import photometric
@@ -53,11 +54,12 @@ def replace_frames(
         read: decodes any other frame.
     """
     encoder = _encoder(header, syntax)
-    if encoder is None:
-        elements = _uncompressed(header, syntax, lambda n: changed[n] if n in changed else read(n))
-        return Written(EXPLICIT, elements)
-    encoded = {number: encoder(frame) for number, frame in changed.items()}
-    return Written(str(syntax), _encapsulated(header, encoded))
+    if encoder is not None:
+        with suppress(ValueError):  # not every number of bits is allowed in every syntax
+            encoded = {number: encoder(frame) for number, frame in changed.items()}
+            return Written(str(syntax), _encapsulated(header, encoded))
+    elements = _uncompressed(header, syntax, lambda n: changed[n] if n in changed else read(n))
+    return Written(EXPLICIT, elements)
 
 
 def _encoder(dataset: Dataset, syntax: UID) -> Callable[[Values], bytes] | None:
