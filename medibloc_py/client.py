@@ -203,7 +203,7 @@ class Client:
     def publish(
         self, studies: Sequence[publish.StudyToPublish], progress: Progress = silent
     ) -> publish.Publication:
-        """Seals, stores and registers studies: `flows.publish.publish`."""
+        """De-identifies, seals, stores and registers studies: `flows.publish.publish`."""
         return publish.publish(self.exchange, self.me, studies, progress)
 
     def drop_drafts(self) -> list[drafts.Draft]:
