@@ -22,17 +22,21 @@ from medibloc_py.chain.local import LocalChain
 from medibloc_py.chain.network import Network, creation_code
 from medibloc_py.chain.node import LocalNode, dev_accounts, find_anvil, install_anvil
 from medibloc_py.chain.room import Call, Multicall, Room, sends
+from medibloc_py.chain.scan import Header, Scanner, Told
 
 __all__ = [
     "Call",
     "Contract",
     "Deployment",
+    "Header",
     "LocalChain",
     "LocalNode",
     "Multicall",
     "Network",
     "Room",
+    "Scanner",
     "Signer",
+    "Told",
     "TypedData",
     "abi",
     "checksummed",

@@ -22,6 +22,7 @@ from medibloc_py.cli import (
     fhir,
     gateway,
     imaging,
+    index,
     record,
     relay,
     store,
@@ -50,6 +51,7 @@ app.add_typer(store.app, name="store")
 app.add_typer(imaging.app, name="imaging")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(fhir.app, name="fhir")
+app.add_typer(index.app, name="index")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)

@@ -180,6 +180,7 @@ from medibloc_py.errors.imaging import (
     StructureChanged,
     TreatmentOnly,
 )
+from medibloc_py.errors.index import IndexFailed, IndexMismatched, IndexMissing
 from medibloc_py.errors.pacs import (
     PeerAnsweredWrong,
     PeerRefused,
@@ -247,6 +248,9 @@ __all__ = [
     "GranteeInvalid",
     "HandOverRefused",
     "IdentityLeft",
+    "IndexFailed",
+    "IndexMismatched",
+    "IndexMissing",
     "InputError",
     "InstanceConflicts",
     "InstanceMismatched",
