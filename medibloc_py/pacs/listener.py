@@ -5,6 +5,7 @@ Nothing is decoded or transcoded: what is given on is what came, behind a head o
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,6 +33,7 @@ _PDU_BYTES: Final = 128 << 10
 """What we say that a PDU may have."""
 _SILENCE_S: Final = 60.0
 _STOP_S: Final = 10.0
+_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +127,9 @@ class DicomListener:
         connection = event.assoc.dul.socket
         if connection is None or connection.socket is None:
             return
-        socket = connection.socket
-        socket.settimeout(_SILENCE_S)
+        line = connection.socket
+        line.settimeout(_SILENCE_S)
+        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         meter = self._meters.setdefault(event.assoc, _Meter())
         most = self._place.most_instance_bytes + MOST_PDU_BYTES
 
@@ -137,8 +140,9 @@ class DicomListener:
                 raise OSError("the peer sends too much")  # for pynetdicom a broken connection
             data, done = bytearray(nr_bytes), 0
             view = memoryview(data)
-            while done < nr_bytes and (taken := socket.recv_into(view[done:])):
+            while done < nr_bytes and (taken := line.recv_into(view[done:])):
                 done += taken
+            _acknowledge(line)
             view.release()
             return data[:done]
 
@@ -154,6 +158,16 @@ class DicomListener:
             str(request.AffectedSOPClassUID or ""), str(request.AffectedSOPInstanceUID or "")
         )
         return self._receive(event.encoded_dataset(), announced).status
+
+
+def _acknowledge(line: socket.socket) -> None:
+    """Tells a peer at once what came, as far as the system can.
+
+    Many send a command and wait for that before they send its data; a system that waits for
+    an answer to tell it with costs them 40 ms for each instance.
+    """
+    if _QUICK_ACK is not None:
+        line.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 def _printable(text: Sequence[str]) -> str:
