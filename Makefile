@@ -204,7 +204,7 @@ invariants-nightly: setup ## Contracts: a million calls for each suite of invari
 
 # --- assurance ------------------------------------------------------------------------------
 
-.PHONY: assurance slither prove mutants differential
+.PHONY: assurance slither prove mutants differential fuzz-dicom
 assurance: slither prove bench-gas-check ## What a change of the contracts must pass besides the tests
 
 slither: setup $(ASSURANCE_VENV)/.ready ## Static analysis of the contracts: nothing high, nothing medium
@@ -219,6 +219,9 @@ mutants: setup ## Mutation testing of the contracts: what no test notices
 differential: setup ## Python against Solidity and JavaScript on random cases; `DIFFERENTIAL_SEED=...` for the same ones
 	FOUNDRY_PROFILE=differential forge build tests/differential
 	$(VENV)/bin/python -m pytest tests/differential --numprocesses auto
+
+fuzz-dicom: setup ## Mutated DICOM files on the whole way to a record; `CASES=10000`, `FUZZ_SEED=...` for the same ones
+	$(VENV)/bin/python -m tests.fuzz.run --cases $(or $(CASES),10000) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
 # --- benchmarks -----------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from medibloc_py.errors import NotDicom, PixelsUnreadable
 from medibloc_py.imaging.frames import FrameReader
 from medibloc_py.imaging.parsing import (
+    DEFLATED,
     parse_failures,
     plain_syntax,
     read_up_to_pixels,
@@ -115,7 +116,7 @@ def _header(file: BinaryIO, path: str) -> Header:
     return Header(
         meta,
         shown,
-        _layout(file, path) if has_pixels else {},
+        _layout(file, path, syntax) if has_pixels else {},
         _fact(_UID, header, "SeriesInstanceUID"),
         int(_fact(_NUMBER, header, "SeriesNumber") or 0),
         int(_fact(_NUMBER, header, "InstanceNumber") or 0),
@@ -154,7 +155,9 @@ def _slice_um(header: Dataset) -> int | None:
     return round(um) if math.isfinite(um) and abs(um) < _MOST_UM else None
 
 
-def _layout(file: BinaryIO, path: str) -> Facts:
+def _layout(file: BinaryIO, path: str, syntax: str) -> Facts:
+    if syntax == DEFLATED:  # it would be inflated again, to learn that it tells nothing
+        return {}
     try:
         layout = FrameReader(file, path).layout()
     except PixelsUnreadable:

@@ -22,6 +22,8 @@ _PLAIN_SYNTAXES: Final[dict[tuple[bool | None, bool | None], str]] = {
 }
 MOST_ELEMENTS: Final = 1 << 16
 """Most that a data set may hold, those in its sequences not counted."""
+DEFLATED: Final = "1.2.840.10008.1.2.1.99"
+"""The transfer syntax Deflated Explicit VR Little Endian."""
 _PIXEL_GROUP: Final = 0x7FE0
 _PIXELS: Final = {
     0x7FE00008: "FloatPixelData",

@@ -1,4 +1,4 @@
-"""A DICOM folder becomes a record and a DICOM folder again: no bit of any bundled file is another."""
+"""A DICOM folder becomes a record and a DICOM folder again, bit for bit."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Final, TypeGuard
 
 from medibloc_py.errors import DeidentificationRefused
-from medibloc_py.imaging.parsing import UNDEFINED_LENGTH, read_all, read_up_to_pixels
+from medibloc_py.imaging.parsing import DEFLATED, UNDEFINED_LENGTH, read_all, read_up_to_pixels
 
 if TYPE_CHECKING:
     from pydicom.dataelem import DataElement, RawDataElement
@@ -19,7 +19,6 @@ _ROWS: Final = 0x00280010
 _ITEM: Final = struct.pack("<2HL", 0xFFFE, 0xE000, 0)[:4]
 _END: Final = struct.pack("<2HL", 0xFFFE, 0xE0DD, 0)
 _HEAD_BYTES: Final = 8
-_DEFLATED: Final = "1.2.840.10008.1.2.1.99"
 
 
 def read_whole(data: bytes, name: str) -> FileDataset:
@@ -59,7 +58,7 @@ def _ends_in_a_head(dataset: FileDataset, data: bytes) -> bool:
     """Whether the file ends before the length of a value; pydicom passes over these bytes."""
     from pydicom.dataelem import RawDataElement
 
-    if dataset.file_meta.get("TransferSyntaxUID") == _DEFLATED:
+    if dataset.file_meta.get("TransferSyntaxUID") == DEFLATED:
         return False
     last = dataset.get_item(list(dataset.keys())[-1])
     if not isinstance(last, RawDataElement) or last.length == UNDEFINED_LENGTH:
@@ -97,7 +96,7 @@ def _refused(name: str) -> DeidentificationRefused:
 def _closed(data: bytes) -> bytes:
     """The same with its fragments of pixels ended where the file ends (PS3.5 A.4)."""
     header, pixels = read_up_to_pixels(BytesIO(data), ())
-    deflated = header.file_meta.get("TransferSyntaxUID") == _DEFLATED
+    deflated = header.file_meta.get("TransferSyntaxUID") == DEFLATED
     if pixels is None or pixels.length != UNDEFINED_LENGTH or deflated:
         return data
     at = pixels.start

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from io import BytesIO
 
 import numpy as np
@@ -9,9 +11,16 @@ import pytest
 from pydicom import dcmread
 from pydicom.encaps import generate_fragments
 
-from medibloc_py.errors import DeidentificationRefused, PixelsUnreadable, StructureChanged
-from medibloc_py.imaging import FrameReader
+from medibloc_py.errors import (
+    DeidentificationRefused,
+    IdentityLeft,
+    NotDicom,
+    PixelsUnreadable,
+    StructureChanged,
+)
+from medibloc_py.imaging import FrameReader, arrays
 from medibloc_py.imaging.deidentify import Pseudonyms, deidentify
+from medibloc_py.imaging.header import read_header
 from medibloc_py.imaging.release import release
 from medibloc_py.imaging.verify import verify
 from tests.unit.imaging.samples import sample
@@ -94,3 +103,37 @@ def test_a_sequence_that_is_cut_off_keeps_its_whole_values() -> None:
     assert "IsocenterPosition" in kept
     assert "IsocenterPosition" not in last
     assert len(last) == len(kept) - 1
+
+
+def bomb(unit: bytes, times: int) -> bytes:
+    """A few bytes that say they are deflated, and inflate to many."""
+    syntax = b"\x02\x00\x10\x00UI\x16\x001.2.840.10008.1.2.1.99"
+    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    packed = b"".join(packer.compress(unit) for _ in range(times)) + packer.flush()
+    return bytes(128) + b"DICM" + syntax + packed
+
+
+CLASS = b"\x08\x00\x16\x00UI\x02\x001\0"
+
+
+@pytest.mark.parametrize(
+    ("unit", "times"), [(CLASS * 4096, 64), (bytes(1 << 20), 129)], ids=["elements", "bytes"]
+)
+def test_what_a_few_bytes_inflate_to_is_bounded(unit: bytes, times: int) -> None:
+    data = bomb(unit, times)
+    assert len(data) < 1 << 18
+    with pytest.raises(DeidentificationRefused, match="more than"):
+        deidentify(data, PSEUDONYMS)
+    with pytest.raises(NotDicom, match="more than"):
+        read_header(BytesIO(data), "bomb")
+    with pytest.raises(PixelsUnreadable, match="more than"):
+        arrays(data, "bomb")
+
+
+def test_pixels_that_no_header_describes_hide_no_text() -> None:
+    """A tag or a length that is wrong makes pixels of all that stands behind it."""
+    data = sample("CT_small.dcm").read_bytes()
+    at = data.index(b"\x08\x00\x05\x00CS")
+    head = b"\xe0\x7f\x10\x00OW\0\0" + struct.pack("<I", len(data) - at)
+    with pytest.raises(IdentityLeft):
+        release(data[:at] + head + data[at:], PSEUDONYMS)
