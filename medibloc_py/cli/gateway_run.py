@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.peers import private_text
@@ -76,6 +77,10 @@ def run(
         bool,
         typer.Option("--require-consent", help="Publish only while the patient's consent stands."),
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the record files to hand to the patients."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Receive studies and publish them, until SIGTERM or Ctrl-C.
@@ -95,7 +100,10 @@ def run(
     from medibloc_py.flows.gateway.worker import Rules
 
     session: Session = context.obj
-    rules = Rules(quiet, treatment, tuple(each.value for each in option or ()), require_consent)
+    options = tuple(each.value for each in option or ())
+    rules = Rules(quiet, treatment, options, require_consent, out)
+    if out is not None:
+        require_writable(out)
     places = _places(
         dicom,
         aet,

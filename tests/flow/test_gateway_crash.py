@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -302,3 +303,22 @@ def test_the_disk_tells_nobody_who_the_patients_are(desk: Desk) -> None:
         assert word.encode() not in found
     modes = {path.stat().st_mode & 0o077 for path in desk.folder.rglob("*") if path.is_file()}
     assert modes == {0}
+
+
+def test_records_are_handed_over_again_after_a_kill(desk: Desk, tmp_path: Path) -> None:
+    """Alice has a key; the stranger has none, and hers is named."""
+    Patients(desk.me).add(BookedPatient("", "PID-9", desk.world.address("stranger")))
+    desk.take(*FILES, other := instance(9, 1, "PID-9"))
+    out = tmp_path / "out"
+    out.mkdir()
+    rules = replace(AT_ONCE, out=out)
+    desk.kill((Stages, "clear", before), lambda there: there.work(rules))
+    for path in out.iterdir():
+        path.unlink()
+    assert desk.work(rules) == 3
+    papers = sorted(out.iterdir())
+    taken = {desk.world["alice"].import_record(path.read_bytes(), path) for path in papers}
+    assert len(taken) == 2
+    ((_, said),) = [each for each in desk.notes if each[0] == "not handed over"]
+    assert {bytes.fromhex(str(said["record"])[2:])} == desk.records() - taken
+    desk.require_done(*FILES, other, records=3)

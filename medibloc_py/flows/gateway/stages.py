@@ -123,6 +123,11 @@ class Stages:
                     State.PUBLISHED, record, each.number,
                 )  # fmt: skip
 
+    def records_of(self, batch: Batch) -> list[RecordId]:
+        """The records that a published batch became, in the order of its studies."""
+        studies = studies_of(self._database, batch.number)
+        return [each.record for each in studies if each.record is not None]
+
     def clear(self, batch: Batch) -> None:
         """Removes the instances of a published batch from the disk."""
         for each in batch.studies:

@@ -8,30 +8,20 @@ on chain is noted before its drafts go, and its drafts go before its instances d
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
-from medibloc_py.errors import (
-    BlobMissing,
-    Corrupted,
-    DeidentificationRefused,
-    DocumentInvalid,
-    IdentityLeft,
-    InvalidValue,
-    MediBlocError,
-    NotDicom,
-    PixelsUnreadable,
-    StructureChanged,
-    StudyUnreadable,
-)
+from medibloc_py.errors import InputError, RefusedError
 from medibloc_py.flows.deidentified import Original, source_of
 from medibloc_py.flows.drafts import Drafts, publication_name
+from medibloc_py.flows.gateway.blame import OF_A_STUDY, Blamed, blaming
 from medibloc_py.flows.gateway.book import Patients
 from medibloc_py.flows.gateway.rows import Study
 from medibloc_py.flows.gateway.stages import Batch, Plan, Stages
+from medibloc_py.flows.handover import hand_over
 from medibloc_py.flows.held import held_record, id_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.publish import publishing_sources, require_accredited
@@ -39,36 +29,14 @@ from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
 from medibloc_py.model import Address, RecordId, Root
 from medibloc_py.pacs.intake import Note
+from medibloc_py.storage.files import write_atomic
 
 MOST_STUDIES: Final = 64
 """Of a batch: one transaction registers them, and one that is refused delays the others."""
 MOST_BYTES: Final = 1 << 30
 """Of a batch of more than one study, as they came: what is sealed waits on the disk."""
-OF_A_STUDY: Final = (
-    BlobMissing,
-    Corrupted,
-    DeidentificationRefused,
-    DocumentInvalid,
-    IdentityLeft,
-    InvalidValue,
-    NotDicom,
-    PixelsUnreadable,
-    StructureChanged,
-    StudyUnreadable,
-)
-"""What is wrong with one study, while it is made into what is sealed; others go on."""
 _ASK_AGAIN_S: Final = 20.0
 """Consents are asked for once in so many seconds."""
-
-
-class _Blamed(Exception):
-    """One study stops a batch."""
-
-    def __init__(self, study: Study, error: str, reason: str) -> None:
-        super().__init__(error, reason)
-        self.study = study
-        self.error = error
-        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +48,14 @@ class Rules:
         treatment: identity is kept, for treatment only.
         options: of de-identification, by the standard's names.
         require_consent: only of patients whose consent on chain stands.
+        out: folder for the record files, each sealed to its patient; None to write none.
     """
 
     quiet_s: float = 60
     treatment: bool = False
     options: tuple[str, ...] = ()
     require_consent: bool = False
+    out: Path | None = None
 
 
 class Worker:
@@ -166,6 +136,7 @@ class Worker:
             return 0
         with drafts.sole():
             drafts.forget()
+        self._hand_over(exchange, batch)
         self._stages.clear(batch)
         self._note("cleared", batch=batch.number, studies=[each.number for each in batch.studies])
         return len(batch.studies)
@@ -182,7 +153,7 @@ class Worker:
             ]
             with publishing_sources(exchange, self._issuer, sources, self._progress) as done:
                 self._published(batch, [id_of(each) for each in done.records], done.root)
-        except (_Blamed, *OF_A_STUDY) as error:
+        except (Blamed, *OF_A_STUDY) as error:
             if self._stands(exchange, batch, drafts):  # it went wrong after it was registered
                 return True
             self._give_up(exchange, batch, drafts, error)
@@ -216,15 +187,28 @@ class Worker:
 
     def _give_up(self, exchange: Exchange, batch: Batch, drafts: Drafts, error: Exception) -> None:
         """Sets the study aside that stopped a batch; the others are planned again."""
-        if not isinstance(error, _Blamed) and len(batch.studies) == 1:
-            error = _Blamed(batch.studies[0], type(error).__name__, str(error))
+        if not isinstance(error, Blamed) and len(batch.studies) == 1:
+            error = Blamed(batch.studies[0], type(error).__name__, str(error))
         with drafts.sole():
             for place, draft in drafts.read().items():
                 drafts.let_go(exchange.store, place, draft)
-        self._stages.dissolve(batch, alone=not isinstance(error, _Blamed))
-        if isinstance(error, _Blamed):
+        self._stages.dissolve(batch, alone=not isinstance(error, Blamed))
+        if isinstance(error, Blamed):
             self._stages.refuse(error.study.number, error.reason)
             self._note("refused", study=error.study.number, error=error.error, reason=error.reason)
+
+    def _hand_over(self, exchange: Exchange, batch: Batch) -> None:
+        """Writes the files that the patients take their records over with; again is no harm."""
+        if self._rules.out is None:
+            return
+        for record in self._stages.records_of(batch):
+            try:
+                paper = hand_over(exchange, self._issuer, record)
+            except (InputError, RefusedError) as error:  # such as a patient without a key
+                reason = str(error)
+                self._note("not handed over", record="0x" + record.hex(), reason=reason)
+            else:
+                write_atomic(self._rules.out / f"{record.hex()}.record.json", paper)
 
     def _publication(self, exchange: Exchange, batch: Batch) -> str:
         names = map(self._name, batch.studies)
@@ -239,7 +223,7 @@ class Worker:
 
     def _source(self, study: Study, patient: Address, plan: Plan) -> Source:
         """What becomes the study's record; whatever is wrong with it is noted as its own."""
-        with _blaming(study):
+        with blaming(study):
             instances = self._stages.spool.instances(study.number)
             source = source_of(
                 self._issuer,
@@ -253,24 +237,10 @@ class Worker:
             )
 
         def make(exchange: Exchange, scratch: Scratch, made: Made) -> Content:
-            with _blaming(study):
+            with blaming(study):
                 return source.make(exchange, scratch, made)
 
         return replace(source, make=make)
-
-
-@contextmanager
-def _blaming(study: Study) -> Iterator[None]:
-    """Tells what is wrong with one study from what is in the way of all."""
-    try:
-        yield
-    except OF_A_STUDY as error:
-        raise _Blamed(study, type(error).__name__, str(error)) from error
-    except MediBlocError:
-        raise
-    except Exception as error:  # its words could quote a file
-        name = type(error).__name__
-        raise _Blamed(study, name, f"MediBloc has a defect that it shows ({name}).") from error
 
 
 def _batches(ready: Sequence[tuple[Study, Address]]) -> list[list[tuple[Study, Address]]]:
