@@ -91,9 +91,9 @@ def _kind(file: Outgoing) -> tuple[str, str]:
 
 def _store_all(peer: DicomPeer, waiting: deque[Outgoing]) -> Iterator[Sent]:
     """Sends what waits, over as many associations as it takes."""
+    stuck: Outgoing | None = None
     unreached = broken = 0
     while waiting:
-        before = len(waiting)
         try:
             yield from _store_some(peer, waiting)
             unreached = 0
@@ -101,13 +101,13 @@ def _store_all(peer: DicomPeer, waiting: deque[Outgoing]) -> Iterator[Sent]:
             unreached += 1
             if unreached == _TRIES:
                 raise
-        if not waiting:
-            return
-        broken = broken + 1 if len(waiting) == before and not unreached else 0
-        if broken == _TRIES:
-            yield refused(waiting.popleft(), f"it hung up on it {_TRIES} times")
-            broken = 0
-        time.sleep(_PAUSE_S)
+        if waiting and not unreached:
+            broken = broken + 1 if waiting[0] is stuck else 1
+            stuck = waiting[0]
+            if broken == _TRIES:
+                yield refused(waiting.popleft(), f"it hung up on it {_TRIES} times")
+        if waiting:
+            time.sleep(_PAUSE_S)
 
 
 def _store_some(peer: DicomPeer, waiting: deque[Outgoing]) -> Iterator[Sent]:

@@ -59,6 +59,7 @@ class Orthanc:
                     "DicomAlwaysAllowGet": True,
                     "DicomAlwaysAllowMove": True,
                     "DicomWeb": {"Enable": True, "Root": "/dicom-web/"},
+                    "DicomScpTimeout": 2,
                     "DicomScuTimeout": 20,
                     "HttpCompressionEnabled": False,
                     "OverwriteInstances": False,
