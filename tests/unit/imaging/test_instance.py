@@ -38,7 +38,7 @@ def test_the_facts_are_those_of_the_header() -> None:
         CT[128:],
         CT.replace(b"1.3.6.1.4.1.5962.1.2.1.20040119072730.12322", b"x" * 43),
         SMALL.replace(b"registry", b"regis\x00ry" * 1)[:400],
-        sample("DICOMDIR-empty.dcm").read_bytes(),
+        sample("dicomdirtests/DICOMDIR").read_bytes(),
         sample("no_meta.dcm").read_bytes(),
     ],
 )
