@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from medibloc_py import fhir, purpose
 from medibloc_py.fhir import consent, uses
+from medibloc_py.fhir.values import BASE
 from medibloc_py.model import GENERAL, GrantEvent, RecordId
 from medibloc_py.purpose import CC, DS, HMB, POA, TERM_NAMES
 from tests.unit.fhir.validator import errors_in
@@ -251,6 +252,9 @@ def plain(*codes: str, **more: Any) -> dict[str, Any]:
     }
 
 
+KNOWN_RECORD = {"system": f"{BASE}/sid/record", "value": "0x" + RECORD.hex()}
+
+
 def denying(*codes: str) -> dict[str, Any]:
     return {"type": "deny", "purpose": [{"system": V3, "code": code} for code in codes]}
 
@@ -297,6 +301,13 @@ def test_others_consents_are_read_as_what_is_no_wider(found: dict[str, Any], ter
         plain("HRESCH") | {"policyRule": {"coding": [consent.OPT_OUT | {"code": "OPTIN"}]}},
         plain("HRESCH") | {"policyRule": {"text": "anything goes"}},
         plain("HRESCH") | {"verification": [{"verified": False}]},
+        plain("HRESCH") | {"verification": [{"verified": True, "modifierExtension": []}]},
+        plain("HRESCH") | {"provision": {"type": "deny", "provision": [denying("POARCH")]}},
+        plain("HRESCH")
+        | {"provision": {"type": "deny", "provision": [plain("HRESCH")["provision"]]}},
+        plain("HRESCH", data=[{"meaning": "related", "reference": {"identifier": KNOWN_RECORD}}]),
+        plain("HRESCH", data=[{"meaning": "instance", "reference": {
+            "identifier": KNOWN_RECORD | {"system": "urn:other"}}}]),
         plain("HRESCH") | {"meta": {"security": []}}, plain("HRESCH") | {"contained": []},
         plain("HRESCH") | {"provision": {"type": "deny", "purpose": []}},
         plain("HRESCH") | {"provision": {"provision": [plain("HRESCH")["provision"]] * 2}},
