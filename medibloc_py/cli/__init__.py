@@ -14,6 +14,7 @@ import typer
 from medibloc_py.cli import (
     access,
     account,
+    audit,
     chain,
     consent,
     dataset,
@@ -52,6 +53,7 @@ app.add_typer(imaging.app, name="imaging")
 app.add_typer(gateway.app, name="gateway")
 app.add_typer(fhir.app, name="fhir")
 app.add_typer(index.app, name="index")
+app.add_typer(audit.app, name="audit")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)

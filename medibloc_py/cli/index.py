@@ -59,7 +59,7 @@ def run(
     kept apart. A node that does not answer is asked again later.
     """
     console, pause_s = Output(json), read_span(every)
-    log, follower = _following(context.obj, url_file, confirmations, check_rpc)
+    log, follower = following(context.obj, url_file, confirmations, check_rpc)
     if once:
         with console.progress() as progress:
             steps = follower.catch_up(progress)
@@ -142,7 +142,7 @@ def rebuild(
     except (IndexMissing, IndexMismatched):
         pass  # nothing to compare with
     EventLog.drop(place)
-    log, follower = _following(session, url_file, 0, check_rpc)
+    log, follower = following(session, url_file, 0, check_rpc)
     with console.progress() as progress:
         follower.catch_up(progress)
     same = None if before is None else log.digest(before[0]) == before[1]
@@ -203,9 +203,13 @@ def place_of(session: Session, url_file: Path | None, chain_id: int) -> str:
     return os.environ.get(ENVIRON) or str(session.settings().home / f"index-{chain_id}.sqlite")
 
 
-def _following(
-    session: Session, url_file: Path | None, confirmations: int, check_rpc: str | None
+def following(
+    session: Session,
+    url_file: Path | None,
+    confirmations: int = 0,
+    check_rpc: str | None = None,
 ) -> tuple[EventLog, Follower]:
+    """The log of the session's chain, made if need be, and what brings it up to date."""
     from medibloc_py.chain import Network, Scanner
     from medibloc_py.flows.following import Follower, mark_of
     from medibloc_py.index import EventLog
