@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from medibloc_py.errors import PeerAnsweredWrong
+from medibloc_py.errors import ExtraMissing, PeerAnsweredWrong
 from medibloc_py.pacs.http import session, translated
 from medibloc_py.pacs.model import (
     MOST_INSTANCE_BYTES,
@@ -127,9 +127,11 @@ def retrieve_study(peer: WebPeer, study: str) -> Iterator[bytes]:
 @contextmanager
 def _searching(peer: WebPeer) -> Iterator[DICOMwebClient]:
     """The client of the library, over connections of ours."""
-    with session(peer) as opened, translated(peer):
+    try:
         from dicomweb_client.api import DICOMwebClient
-
+    except ImportError:  # `requests` may be there all the same
+        raise ExtraMissing(extra="pacs") from None
+    with session(peer) as opened, translated(peer):
         client = DICOMwebClient(
             peer.url, session=opened, timeout=peer.timeout_s, permissive_uid=True
         )
