@@ -19,7 +19,7 @@ import pydicom
 
 from medibloc_py.flows.access import open_held
 from medibloc_py.flows.gateway.database import Database
-from medibloc_py.flows.gateway.service import spool_folder
+from medibloc_py.flows.gateway.service import open_stages, spool_folder
 from medibloc_py.flows.gateway.stages import Status, status_of
 from medibloc_py.flows.held import held_records
 from medibloc_py.model import RecordId
@@ -127,6 +127,16 @@ class Gateway:
             return int(count)
         finally:
             database.close()
+
+    def left(self) -> list[Path]:
+        """Files of instances, once what killed runs did not finish is swept."""
+        me, folder = self.world.me("hospital"), self.folder / "instances"
+        hours_ago = 1_600_000_000
+        for path in folder.iterdir():
+            os.utime(path, (hours_ago, hours_ago))
+        with open_stages(self.folder, me) as stages:
+            stages.spool.sweep()
+        return list(folder.iterdir())
 
     def records(self) -> set[RecordId]:
         """The records that the hospital holds since the gateway began."""

@@ -79,7 +79,7 @@ def require_published_once(gateway: Gateway, files: list[bytes]) -> None:
     status = gateway.status()
     assert {state for state, count in status.studies.items() if count} == {"cleared"}
     assert (status.instances, status.error) == (0, "")
-    assert list((gateway.folder / "instances").iterdir()) == []
+    assert gateway.left() == []
     assert waiting_drafts(gateway.world.me("hospital")) == []
     registered = gateway.world.exchange.records.batches()
     assert sum(batch.count for batch in registered) == 2 + len(gateway.records())
