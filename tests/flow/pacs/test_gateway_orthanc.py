@@ -17,9 +17,9 @@ from medibloc_py.flows.held import held_records
 from medibloc_py.imaging.instance import read_instance
 from medibloc_py.imaging.samples import sample
 from tests.flow.command import run
+from tests.flow.instances import NAME, instance
 from tests.flow.pacs.dcmtk import echoscu, storescu
 from tests.flow.pacs.gateway import AET, Gateway
-from tests.flow.instances import NAME, instance
 from tests.flow.pacs.orthanc import Orthanc
 from tests.flow.world import PASSWORD, World
 
