@@ -12,14 +12,14 @@ from their names. What a method can raise is documented where it forwards to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from medibloc_py import config, purpose
-from medibloc_py.chain import Deployment, Network
+from medibloc_py.chain import Deployment, Network, Offer
 from medibloc_py.crypto import ids
 from medibloc_py.errors import (
     ContractMissing,
@@ -136,6 +136,24 @@ def _parse(text: str, names: dict[str, int]) -> int:
         raise InvalidPurpose(given=error.args[0], known=", ".join(names)) from None
 
 
+def connect(settings: config.Settings, approve: Callable[[Offer], None] | None = None) -> Network:
+    """Connects to a node of the network that the settings name.
+
+    Raises:
+        NodeUnreachable: none of them answers.
+        ChainMismatch: it serves another chain.
+    """
+    chosen = settings.network
+    return Network.connect(
+        chosen.rpc_url,
+        chosen.chain_id,
+        receipt_timeout_s=chosen.timeout_s,
+        max_fee_wei=chosen.max_fee_wei,
+        journal=settings.journal,
+        approve=approve,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Client:
     """A connection to one deployment and its store, acting for at most one account."""
@@ -145,8 +163,15 @@ class Client:
     identity: Identity | None = None
 
     @classmethod
-    def connect(cls, settings: config.Settings) -> Client:
+    def connect(
+        cls, settings: config.Settings, approve: Callable[[Offer], None] | None = None
+    ) -> Client:
         """Connects to the node, checks chain and contracts, opens the store.
+
+        Args:
+            settings: where things are.
+            approve: told what each transaction costs before it is signed; what it raises,
+                stops it.
 
         Raises:
             NodeUnreachable: the node does not answer.
@@ -155,9 +180,7 @@ class Client:
             DeploymentInvalid: there is one that cannot be used.
             ContractMissing: what is known is not on that chain.
         """
-        network = Network.connect(
-            settings.network.rpc_url, settings.network.chain_id, journal=settings.journal
-        )
+        network = connect(settings, approve)
         deployment = find_deployment(settings, network)
         return cls(Exchange(network, deployment, open_store(settings.store)), settings)
 

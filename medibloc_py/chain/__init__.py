@@ -18,11 +18,13 @@ from medibloc_py.chain.keyfile import (
     new_key_file,
     save_key_file,
 )
+from medibloc_py.chain.line import public_url
 from medibloc_py.chain.local import LocalChain
 from medibloc_py.chain.network import Network, creation_code
 from medibloc_py.chain.node import LocalNode, dev_accounts, find_anvil, install_anvil
 from medibloc_py.chain.room import Call, Multicall, Room, sends
 from medibloc_py.chain.scan import Header, Scanner, Told
+from medibloc_py.chain.transactions import Offer
 
 __all__ = [
     "Call",
@@ -33,6 +35,7 @@ __all__ = [
     "LocalNode",
     "Multicall",
     "Network",
+    "Offer",
     "Room",
     "Scanner",
     "Signer",
@@ -51,6 +54,7 @@ __all__ = [
     "load_key_file",
     "new_key_file",
     "parse_address",
+    "public_url",
     "recover_typed",
     "save_key_file",
     "sends",

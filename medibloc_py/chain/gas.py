@@ -72,6 +72,13 @@ class Gas:
             )
         return fees
 
+    def price(self, fees: Mapping[str, int]) -> int:
+        """What one gas costs by these fees in a block like the last one, in wei."""
+        latest = self._rpc.block("latest")
+        if latest.base_fee is None:
+            return most_of(fees)
+        return min(latest.base_fee + fees["maxPriorityFeePerGas"], most_of(fees))
+
     def dearer(self, gas: int, old: int) -> dict[str, int] | None:
         """Fees that a node takes in place of older ones (an eighth more); None above the limit."""
         fees = self._suggested()

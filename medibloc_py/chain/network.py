@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined, revert_data
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.rpc import Rpc
-from medibloc_py.chain.transactions import Outbox
+from medibloc_py.chain.transactions import Offer, Outbox
 from medibloc_py.errors import (
     ChainMismatch,
     ContractMissing,
@@ -63,6 +63,7 @@ class Network:
         receipt_timeout_s: float = 180.0,
         max_fee_wei: int = MAX_FEE_WEI,
         journal: Path | None = None,
+        approve: Callable[[Offer], None] | None = None,
     ) -> Network:
         """Asks a node for its chain.
 
@@ -76,6 +77,8 @@ class Network:
             journal: file where each transaction is written down before it is sent, so that a
                 process that is killed leaves none in doubt; None for one that ends with this
                 process.
+            approve: told what each transaction costs before it is signed; what it raises,
+                stops it.
 
         Raises:
             InvalidValue: not a URL.
@@ -88,7 +91,8 @@ class Network:
         if expected_chain_id is not None and chain_id != expected_chain_id:
             raise ChainMismatch(url=rpc.url, actual=chain_id, expected=expected_chain_id)
         rpc.stay_on(chain_id)
-        return cls(rpc, chain_id, Outbox(rpc, chain_id, receipt_timeout_s, max_fee_wei, journal))
+        outbox = Outbox(rpc, chain_id, receipt_timeout_s, max_fee_wei, journal, approve)
+        return cls(rpc, chain_id, outbox)
 
     def now(self) -> int:
         """Reads the time of the latest block: the chain's clock, unix seconds."""
@@ -197,7 +201,8 @@ class Network:
         data = _calldata(contract, _function(contract, function), args)
         if not self.code(contract.address):
             raise self._missing(contract)
-        mined = self._transact(signer, contract.address, data, value, f"{contract.name}.{function}")
+        what = f"{contract.name}.{function}"
+        mined = self._transact(signer, contract.address, data, value, what, contract=contract)
         return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
 
     def simulate(self, sender: Address, contract: Contract, data: bytes) -> None:
@@ -257,9 +262,8 @@ class Network:
         whole = "0x" + _calldata(contract, multicall, (good, True)).hex()
         gas = self.outbox.gas.estimate(question | {"data": whole})
         gas += sum(_REFUSED_GAS + _DEAREST_BYTE_GAS * len(part) for part in refused)
-        mined = self._transact(
-            signer, contract.address, data, 0, f"{contract.name}.multicall", min(gas, GAS_MAX)
-        )
+        what, gas = f"{contract.name}.multicall", min(gas, GAS_MAX)
+        mined = self._transact(signer, contract.address, data, 0, what, gas, contract)
         return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
 
     def deploy(self, signer: Signer, name: str, *args: object) -> tuple[Address, Receipt]:
@@ -348,6 +352,7 @@ class Network:
         value: int,
         meaning: str,
         gas: int | None = None,
+        contract: Contract | None = None,
     ) -> Mined:
         if value < 0:
             raise InvalidValue(name="value", given=value, allowed="0 or more wei")
@@ -363,12 +368,35 @@ class Network:
             )
         # The latest block of an idle local chain may be hours old; the next one is what counts.
         self._execute(call, "pending")
-        return self._succeeded(call, self.outbox.send(signer, call, balance, gas, meaning))
+        return self._succeeded(
+            call,
+            self.outbox.send(
+                signer, call, balance, gas, meaning, lambda: self._foreseen(call, contract)
+            ),
+        )
 
     def _succeeded(self, call: Mapping[str, object], mined: Mined) -> Mined:
         if not mined.succeeded:
             raise self._why(call, mined)
         return mined
+
+    def _foreseen(
+        self, call: Mapping[str, str], contract: Contract | None
+    ) -> tuple[Event, ...] | None:
+        """The contract's events that a call would leave in the next block, if the node can tell."""
+        question = {("input" if name == "data" else name): value for name, value in call.items()}
+        try:
+            answer = self.rpc.request(
+                "eth_simulateV1", {"blockStateCalls": [{"calls": [question]}]}, "latest"
+            )
+        except RpcRefusal:
+            return None
+        try:
+            entries = list(answer[0]["calls"][0]["logs"])
+        except (KeyError, IndexError, TypeError):
+            raise self.rpc.wrong("a simulation has no logs") from None
+        found = tuple(logs.parse(self.rpc, entry) for entry in entries)
+        return () if contract is None else logs.events_of(self.rpc, contract, found)
 
     def _why(self, call: Mapping[str, object], mined: Mined) -> MediBlocError:
         """Runs a failed call again on the state its block left, to learn the reason."""

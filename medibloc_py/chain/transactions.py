@@ -7,7 +7,8 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from medibloc_py.chain.accounts import Signer
@@ -23,7 +24,7 @@ from medibloc_py.errors import (
     TransactionFailed,
     TransactionPending,
 )
-from medibloc_py.model import Address
+from medibloc_py.model import Address, Event
 
 _POLL_FIRST_S = 0.02
 _POLL_LAST_S = 2.0
@@ -35,6 +36,27 @@ _RAISE_AFTER_S = 45.0
 _RESUME_S = 3_600.0
 """How long the same call counts as the one that was mined when its sender was killed."""
 _KNOWN = ("already known", "already imported", "known transaction")
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a transaction would cost, before it is signed.
+
+    Attributes:
+        meaning: what it does.
+        call: as it was simulated.
+        gas: as much as it was estimated to take, with room to spare.
+        price_wei: of one gas, in a block like the last one.
+        most_wei: the largest fee that it allows, at all.
+        changes: gives the events it would leave behind; None where the node cannot tell.
+    """
+
+    meaning: str
+    call: Mapping[str, str]
+    gas: int
+    price_wei: int
+    most_wei: int
+    changes: Callable[[], tuple[Event, ...] | None]
 
 
 class Outbox:
@@ -52,6 +74,7 @@ class Outbox:
         timeout_s: float,
         max_fee_wei: int,
         journal: Path | None = None,
+        approve: Callable[[Offer], None] | None = None,
     ) -> None:
         """Prepares; the journal is opened by the first who sends.
 
@@ -61,7 +84,9 @@ class Outbox:
             timeout_s: longest wait for a transaction to be mined.
             max_fee_wei: largest fee of one transaction.
             journal: its file; None for one that ends with this process.
+            approve: told of each transaction before it is signed; what it raises, stops it.
         """
+        self._approve = approve
         self._rpc = rpc
         self._chain_id = chain_id
         self._timeout_s = timeout_s
@@ -114,6 +139,7 @@ class Outbox:
         balance: int,
         gas: int | None = None,
         meaning: str = "",
+        changes: Callable[[], tuple[Event, ...] | None] = tuple,
     ) -> Mined:
         """Signs, writes down and sends a call that was simulated, and waits for its receipt.
 
@@ -123,6 +149,7 @@ class Outbox:
             balance: what the sender holds, in wei.
             gas: most gas it may take; estimated when not given.
             meaning: what it does, for whoever reads the journal.
+            changes: gives the events it would leave behind.
 
         Raises:
             ContractRefusal: the node estimated that it would revert.
@@ -141,6 +168,8 @@ class Outbox:
             raise InsufficientFunds(
                 account=signer.address, balance=balance, unit="wei", needed=value + most
             )
+        if self._approve is not None:
+            self._approve(Offer(meaning, call, gas, self.gas.price(fees), most, changes))
         journal, sender = self.journal, signer.address
         pending = self._pending(sender)
         with journal.turn():

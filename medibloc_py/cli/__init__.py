@@ -16,6 +16,7 @@ from medibloc_py.cli import (
     account,
     audit,
     chain,
+    configuration,
     consent,
     dataset,
     demo,
@@ -30,7 +31,7 @@ from medibloc_py.cli import (
 )
 from medibloc_py.cli.options import Session
 from medibloc_py.cli.output import Output
-from medibloc_py.errors import MediBlocError
+from medibloc_py.errors import DryRun, MediBlocError
 
 app = typer.Typer(
     name="medibloc",
@@ -54,6 +55,7 @@ app.add_typer(gateway.app, name="gateway")
 app.add_typer(fhir.app, name="fhir")
 app.add_typer(index.app, name="index")
 app.add_typer(audit.app, name="audit")
+app.add_typer(configuration.app, name="config")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)
@@ -76,10 +78,15 @@ def root(
     ] = None,
     network: Annotated[
         str | None,
-        typer.Option(envvar="MEDIBLOC_NETWORK", help="local, anvil, ganache or sepolia."),
+        typer.Option(
+            envvar="MEDIBLOC_NETWORK", help="local, anvil, ganache, sepolia or one of config.toml."
+        ),
     ] = None,
     rpc: Annotated[
-        str | None, typer.Option(envvar="MEDIBLOC_RPC", help="RPC URL, instead of the network's.")
+        str | None,
+        typer.Option(
+            envvar="MEDIBLOC_RPC", help="RPC URLs with commas between, instead of the network's."
+        ),
     ] = None,
     store: Annotated[
         str | None,
@@ -88,6 +95,13 @@ def root(
     password_file: Annotated[
         Path | None, typer.Option(help="File whose first line is the account's password.")
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Send transactions without asking.")
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Show what the first transaction would do; send none."),
+    ] = False,
     _show_version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -95,16 +109,19 @@ def root(
     """Options that every command understands; give them before the command.
 
     Passwords come from --password-file, from MEDIBLOC_PASSWORD or from a prompt, never
-    from the command line. Exit codes: 0 done, 2 wrong usage, 3 bad input, 4 refused,
-    5 node or store, 6 key or password, 7 damaged data.
+    from the command line. At a terminal each transaction is shown with its cost before it is
+    sent, and asked about unless --yes. Exit codes: 0 done or dry run, 2 wrong usage, 3 bad input,
+    4 refused, 5 node or store, 6 key or password, 7 damaged data.
     """
-    context.obj = Session(home, network, rpc, store, password_file)
+    context.obj = Session(home, network, rpc, store, password_file, yes, dry_run)
 
 
 def main() -> None:
     """Entry point: errors of ours become a message, an advice and an exit code."""
     try:
         app(prog_name="medibloc")
+    except DryRun as told:
+        Output("--json" in sys.argv).result(told.values, [*told.message.splitlines(), told.advice])
     except MediBlocError as error:
         Output("--json" in sys.argv).error(error)
         sys.exit(error.exit_code)

@@ -172,16 +172,13 @@ def fund(
     json: Json = False,
 ) -> None:
     """Fund an account of a local chain: coins for gas, and test tokens."""
-    from medibloc_py.chain import Network, dev_accounts
+    from medibloc_py.chain import dev_accounts
 
     session: Session = context.obj
-    settings = session.settings()
     address, faucet = session.address(account), dev_accounts(1)[0]
     receipts = []
     if coins:
-        network = Network.connect(
-            settings.network.rpc_url, settings.network.chain_id, journal=settings.journal
-        )
+        network = session.node()
         receipts.append(network.transfer(faucet, address, coins * 10**18))
     if tokens:
         token = test_token(session.client().exchange)

@@ -86,16 +86,13 @@ def deploy(
     alone, the same on every chain, and contracts that are there already are used. A deployment
     file of other contracts, which still stand on the chain, is not replaced.
     """
-    from medibloc_py.chain import Network
     from medibloc_py.flows.deploy import SALT, TEST_TOKEN
     from medibloc_py.flows.deploy import deploy as deploy_all
 
     session: Session = context.obj
     settings = session.settings()
     identity = session.identity(account)
-    network = Network.connect(
-        settings.network.rpc_url, settings.network.chain_id, journal=settings.journal
-    )
+    network = session.node()
     console = Output(json)
     ruler = session.address(governance) if governance else identity.address
     text = SALT if salt is None else salt

@@ -13,6 +13,8 @@ import typer
 from medibloc_py.errors import PasswordMissing, StudyUnreadable
 
 if TYPE_CHECKING:
+    from medibloc_py.chain import Network
+    from medibloc_py.cli.costs import Costs
     from medibloc_py.client import Client
     from medibloc_py.config import Settings
     from medibloc_py.flows.parties import Exchange, Identity
@@ -60,6 +62,8 @@ class Session:
     rpc_url: str | None = None
     store: str | None = None
     password_file: Path | None = None
+    yes: bool = False
+    dry_run: bool = False
     _client: Client | None = field(default=None, repr=False)
 
     def client(self) -> Client:
@@ -67,8 +71,21 @@ class Session:
         if self._client is None:
             from medibloc_py.client import Client
 
-            self._client = Client.connect(self.settings())
+            settings = self.settings()
+            self._client = Client.connect(settings, self._costs(settings))
         return self._client
+
+    def node(self) -> Network:
+        """A node of the network, for what needs no deployment."""
+        from medibloc_py.client import connect
+
+        settings = self.settings()
+        return connect(settings, self._costs(settings))
+
+    def _costs(self, settings: Settings) -> Costs:
+        from medibloc_py.cli.costs import Costs
+
+        return Costs(settings.network, yes=self.yes, dry_run=self.dry_run)
 
     def settings(self) -> Settings:
         """The settings these options give."""

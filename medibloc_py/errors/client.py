@@ -72,6 +72,29 @@ class NetworkUnknown(InputError):
     fix = "Name one of these, or give its RPC URL with --rpc."
 
 
+class DryRun(RefusedError):
+    """Nothing was sent, as was asked; the command line shows it as a result and ends with 0."""
+
+    what = (
+        "Nothing was sent. {meaning} would take about {gas} gas: {fee}, at most {most}.\n{changes}"
+    )
+    fix = "Without --dry-run it is sent. What is sealed and stored before stays, as a draft."
+
+
+class NotApproved(RefusedError):
+    """Asked whether to send, the answer was not yes."""
+
+    what = "{meaning} was not sent."
+    fix = "Answer y to send it, or give --yes before the command."
+
+
+class ConfigInvalid(InputError):
+    """`config.toml` cannot be used."""
+
+    what = "The configuration {path} cannot be used: {reason}."
+    fix = "Mend the file; `medibloc config --help` shows one. Nothing was done."
+
+
 class DeploymentMissing(InputError):
     """No deployment on record for a chain."""
 

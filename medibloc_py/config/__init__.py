@@ -1,17 +1,19 @@
 """Where things are: the home folder, the networks, the store.
 
 Only the client and the command line read this module; every room below is given
-what it needs. Each setting comes from an argument, else from the environment,
-else from a default that suits one machine.
+what it needs. Each setting comes from an argument, else from the environment, else from
+`config.toml` in the home folder, else from a default that suits one machine.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medibloc_py.config.file import read
+from medibloc_py.config.networks import USUAL, NetworkSettings, Price
 from medibloc_py.errors import InvalidValue, NetworkUnknown
 
 SETTLE_MARGIN_S = 120
@@ -20,16 +22,9 @@ SETTLE_CONFIRMATIONS = 6
 """Nor before this many blocks stand on top of the purchase, where blocks can be undone."""
 NODE = "kubo:"
 """Before the folder of a Kubo node of our own, in the setting of a store."""
+CONFIG = "config.toml"
+"""In the home folder: networks beside the usual ones, and what is used where nothing is said."""
 _LOCAL_CHAINS = (31337, 1337)
-
-
-@dataclass(frozen=True, slots=True)
-class NetworkSettings:
-    """A chain and the node that serves it; `chain_id` is checked on every connection."""
-
-    name: str
-    chain_id: int | None
-    rpc_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,22 +50,32 @@ class Settings:
         return self.home / "journal.sqlite"
 
 
-def networks(environ: Mapping[str, str] = os.environ) -> dict[str, NetworkSettings]:
-    """The networks known by name; an RPC URL of the environment overrides the default.
+def networks(
+    environ: Mapping[str, str] = os.environ, file: Path | None = None
+) -> dict[str, NetworkSettings]:
+    """The networks known by name: the usual ones, those of a file, and URLs of the environment.
 
     `MEDIBLOC_RPC_<NAME>` holds the RPC URL of a network, for example
     `MEDIBLOC_RPC_SEPOLIA`; Sepolia has no default because a public node sees who asks what.
+
+    Args:
+        environ: the environment.
+        file: networks in TOML (see `config.file`); none if it is not there.
+
+    Raises:
+        ConfigInvalid: the file is there and cannot be used.
     """
-    known = (
-        ("local", 31337, "http://127.0.0.1:8545"),
-        ("anvil", 31337, "http://127.0.0.1:8545"),
-        ("ganache", 1337, "http://127.0.0.1:8545"),
-        ("sepolia", 11155111, ""),
-    )
+    known = {each.name: each for each in USUAL}
+    if file is not None:
+        known |= read(file, known).networks
     return {
-        name: NetworkSettings(name, chain_id, environ.get(f"MEDIBLOC_RPC_{name.upper()}", url))
-        for name, chain_id, url in known
+        name: replace(each, rpc_url=environ.get(_variable(name)) or each.rpc_url)
+        for name, each in known.items()
     }
+
+
+def _variable(network: str) -> str:
+    return f"MEDIBLOC_RPC_{network.upper().replace('-', '_')}"
 
 
 def load(
@@ -85,7 +90,7 @@ def load(
 
     Args:
         home: folder to keep everything in; else `MEDIBLOC_HOME`; else `~/.medibloc`.
-        network: name of a network; else `MEDIBLOC_NETWORK`; else `local`.
+        network: name of a network; else `MEDIBLOC_NETWORK`; else what the file names; else `local`.
         rpc_url: RPC URL to use instead of the network's own; else `MEDIBLOC_RPC`.
             Without a network, the chain id is then whatever the node says.
         store: folder, multiaddr, URL or `kubo`; else `MEDIBLOC_STORE`; else `<home>/store`.
@@ -94,29 +99,40 @@ def load(
     Raises:
         NetworkUnknown: there is no network of that name.
         InvalidValue: the network needs an RPC URL and has none, or a folder is of nobody.
+        ConfigInvalid: `config.toml` cannot be used.
     """
-    place = _folder(home or environ.get("MEDIBLOC_HOME") or "~/.medibloc")
-    named = network or environ.get("MEDIBLOC_NETWORK") or None
+    place = home_of(home, environ)
+    file = place / CONFIG
     rpc_url = rpc_url or environ.get("MEDIBLOC_RPC")
-    known = networks(environ)
+    known = networks(environ, file)
+    named = network or environ.get("MEDIBLOC_NETWORK") or None
+    if named is None and not rpc_url:
+        named = read(file, known).network
     if named is not None and named not in known:
         raise NetworkUnknown(name=named, known=", ".join(known))
     if rpc_url and named is None:
         chosen = NetworkSettings("custom", None, rpc_url)
     else:
         base = known[named or "local"]
-        chosen = NetworkSettings(base.name, base.chain_id, rpc_url or base.rpc_url)
+        chosen = replace(base, rpc_url=rpc_url or base.rpc_url)
     if not chosen.rpc_url:
-        raise InvalidValue(
-            name=f"MEDIBLOC_RPC_{chosen.name.upper()}", given="empty", allowed="an RPC URL"
-        )
-    keep = store or environ.get("MEDIBLOC_STORE") or str(place / "store")
+        raise InvalidValue(name=_variable(chosen.name), given="empty", allowed="an RPC URL")
+    keep = store or environ.get("MEDIBLOC_STORE") or chosen.store or str(place / "store")
     return Settings(
         home=place,
         network=chosen,
         store=store_place(keep, place),
         deployments=(place / "deployments", Path("deployments")),
     )
+
+
+def home_of(given: str | None, environ: Mapping[str, str] = os.environ) -> Path:
+    """The home folder: an argument, else `MEDIBLOC_HOME`, else `~/.medibloc`.
+
+    Raises:
+        InvalidValue: it is of nobody.
+    """
+    return _folder(given or environ.get("MEDIBLOC_HOME") or "~/.medibloc")
 
 
 def settle_confirmations(chain_id: int) -> int:
@@ -153,3 +169,21 @@ def _folder(given: str) -> Path:
         raise InvalidValue(
             name="folder", given=given, allowed="one of somebody known to this machine"
         ) from None
+
+
+__all__ = [
+    "CONFIG",
+    "NODE",
+    "SETTLE_CONFIRMATIONS",
+    "SETTLE_MARGIN_S",
+    "NetworkSettings",
+    "Price",
+    "Settings",
+    "home_of",
+    "is_multiaddr",
+    "is_url",
+    "load",
+    "networks",
+    "settle_confirmations",
+    "store_place",
+]
