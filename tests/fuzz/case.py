@@ -131,41 +131,51 @@ def draw(seed: str, number: int) -> Drawn:
     return Drawn(path.name, how, data)
 
 
-def run(drawn: Drawn) -> Outcome:
-    """Does a case; whatever is no error of ours goes into `wrong`."""
+def run(drawn: Drawn, begin: Callable[[], object] = lambda: None) -> Outcome:
+    """Does a case; whatever is no error of ours goes into `wrong`.
+
+    Args:
+        drawn: the mutated file.
+        begin: called before each step: reading, de-identification with its check, packaging.
+    """
     done = partial(Outcome, drawn.file, drawn.how)
     try:
-        return _walked(drawn.data, done)
+        return _walked(drawn.data, done, begin)
     except Hung:
         return done("hung", "took too long")
     except Exception as error:
         return done("crashed", f"{type(error).__name__}: {str(error)[:200]}")
 
 
-def _walked(data: bytes, done: Callable[..., Outcome]) -> Outcome:
-    reading = _ended(partial(_read, data))
-    out = ""
+def _walked(data: bytes, done: Callable[..., Outcome], begin: Callable[[], object]) -> Outcome:
+    begin()
+    try:
+        _read(data)
+        reading = ""
+    except MediBlocError as error:
+        reading = _told(error)
+    begin()
     try:
         output = release(data, PSEUDONYMS, name="case").data
     except MediBlocError as error:
-        out = _told(error)
-    if out:
-        return done(f"release {out}", _memory(reading) or _memory(out))
-    told, (pixels, rest) = _parts(data)[1], _parts(output)
-    left = [each for each in CANARIES if each in rest or (each in pixels and each in told)]
-    if left:
-        return done("sealed", f"left: {left}")
-    # What was released is DICOM.
-    (meta,) = facts_of_study([read_header(io.BytesIO(output), "output")])
-    record = b"".join(
-        seal_record(
-            [SourceFile("0001.dcm", len(output), partial(io.BytesIO, output), meta)], KEY, SALT
-        )
-    )
-    reader = RecordReader(lambda at, size: iter([record[at : at + size]]), len(record), KEY, SALT)
-    if sha256(reader.read(0)).digest() != sha256(output).digest():
+        told = _told(error)
+        return done(f"release {told}", _memory(reading) or _memory(told))
+    begin()
+    if _packaged(output) != sha256(output).digest():
         return done("sealed", "another content came out")
-    return done("sealed", _memory(reading))
+    begin()
+    known, (pixels, rest) = _parts(data)[1], _parts(output)
+    left = [each for each in CANARIES if each in rest or (each in pixels and each in known)]
+    return done("sealed", f"left: {left}" if left else _memory(reading))
+
+
+def _packaged(output: bytes) -> bytes:
+    """SHA-256 of what comes out of a sealed record of a released file."""
+    (meta,) = facts_of_study([read_header(io.BytesIO(output), "output")])
+    source = SourceFile("0001.dcm", len(output), partial(io.BytesIO, output), meta)
+    record = b"".join(seal_record([source], KEY, SALT))
+    reader = RecordReader(lambda at, size: iter([record[at : at + size]]), len(record), KEY, SALT)
+    return sha256(reader.read(0)).digest()
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes]:
@@ -183,14 +193,6 @@ def _parts(data: bytes) -> tuple[bytes, bytes]:
 def _read(data: bytes) -> None:
     read_header(io.BytesIO(data), "case")
     FrameReader(io.BytesIO(data), "case").read(0)
-
-
-def _ended(step: Callable[[], object]) -> str:
-    try:
-        step()
-    except MediBlocError as error:
-        return _told(error)
-    return ""
 
 
 def _told(error: BaseException) -> str:
