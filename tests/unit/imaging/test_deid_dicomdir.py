@@ -183,3 +183,25 @@ def test_a_file_may_be_called_by_the_number_of_its_instance() -> None:
     directory.save_as(out)
     verdict = compare(out.getvalue(), deidentify(out.getvalue(), Pseudonyms(KEY)).data)
     assert not verdict.left
+
+
+def test_uids_stay_if_they_are_retained() -> None:
+    before = two_patients()
+    after = released(FOLDER / "DICOMDIR", Option.RETAIN_UIDS)
+    medium = "MediaStorageSOPInstanceUID"
+    assert after.file_meta[medium].value == before.file_meta[medium].value
+    for old, new in zip(before.DirectoryRecordSequence, after.DirectoryRecordSequence, strict=True):
+        for keyword in ("StudyInstanceUID", "ReferencedSOPInstanceUIDInFile"):
+            assert new.get(keyword) == old.get(keyword)
+
+
+def test_descriptions_keep_no_name_of_their_patient() -> None:
+    """The name stands in the patient's record, the description in a study's below it."""
+    directory = two_patients()
+    patient, study = directory.DirectoryRecordSequence[:2]
+    patient.PatientName, study.StudyDescription = "Chest^Ada", "CHEST CT OF THE SPINE"
+    out = BytesIO()
+    directory.save_as(out)
+    done = release(out.getvalue(), Pseudonyms(KEY), [Option.CLEAN_DESCRIPTORS])
+    after = read(done.data).DirectoryRecordSequence[1]
+    assert after.StudyDescription == "CT OF THE SPINE"
