@@ -14,12 +14,13 @@ from medibloc_py import pacs
 from medibloc_py.errors import InstanceUnusable, PeerUnreachable, RestoreIncomplete
 from medibloc_py.flows.held import id_of
 from medibloc_py.flows.publish import StudyToPublish
-from medibloc_py.flows.restore import Fate
+from medibloc_py.flows.restore import Fate, restore
 from medibloc_py.imaging.instance import read_instance
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId
 from medibloc_py.pacs import web
 from tests.flow.house import House
+from tests.flow.instances import instance
 from tests.flow.pacs.orthanc import Orthanc
 from tests.flow.pacs.programs import free_port
 from tests.flow.world import World
@@ -149,6 +150,31 @@ def test_what_a_pacs_has_is_left_out_if_asked(
     again = world["clinic"].restore(record, peer, skip_present=True)
     assert again.count(Fate.PRESENT) == len(names)
     assert again.sent_bytes == 0
+
+
+def test_a_pacs_that_dies_in_the_middle_gets_the_rest_when_it_is_back(
+    world: World, orthanc: Orthanc, tmp_path: Path
+) -> None:
+    files = {f"{number}.dcm": instance(40, number) for number in range(12)}
+    record, peer = publish(world, tmp_path / "study", files), dicom(orthanc)
+    opened = world["clinic"].open_readable(record)
+
+    def die(step: str, done: int, _total: int) -> None:
+        if (step, done) == ("restore", 5):
+            orthanc.kill()
+
+    with pytest.raises(PeerUnreachable):
+        restore(opened, peer, progress=die)
+    orthanc.start()
+    before = orthanc.instances()
+    assert len(before) == 5
+    done = restore(opened, peer, skip_present=True)
+    assert (done.count(Fate.PRESENT), done.count(Fate.STORED)) == (5, 7)
+    kept = orthanc.instances()
+    assert before.items() <= kept.items()
+    for sent in files.values():
+        require_equal(sent, orthanc.file(kept.pop(uid_of(sent))))
+    assert kept == {}
 
 
 @pytest.mark.parametrize("peer_of", [dicom, dicomweb])

@@ -264,6 +264,15 @@ def test_a_mad_peer_ends_in_a_typed_error_in_time(
     assert time.monotonic() - begun < 10
 
 
+def test_a_peer_that_reads_no_more_is_not_waited_for() -> None:
+    long = CT + bytes(16 << 20)
+    begun = time.monotonic()
+    with answering([(CT_CLASS, [EXPLICIT])]) as port, going_mad(port, hang) as mad:
+        (sent,) = dimse.store(peer_at(mad, 0.3), [outgoing(long)])
+    assert sent.outcome is Outcome.REFUSED
+    assert time.monotonic() - begun < 10
+
+
 def test_answers_without_end_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     guarded = association.guarded
     monkeypatch.setattr(association, "guarded", lambda timeout_s: guarded(timeout_s, 1 << 20))
@@ -286,11 +295,10 @@ def test_an_answer_to_something_else_is_no_answer() -> None:
 # Queries.
 
 
-def study(uid: object = STUDY, **more: object) -> Dataset:
+def study(**values: object) -> Dataset:
     found = Dataset()
     found.QueryRetrieveLevel = "STUDY"
-    found.StudyInstanceUID = uid
-    for keyword, value in more.items():
+    for keyword, value in ({"StudyInstanceUID": STUDY} | values).items():
         setattr(found, keyword, value)
     return found
 
@@ -313,7 +321,7 @@ def test_a_study_is_found_with_what_is_told_of_it() -> None:
     def find(event: Event) -> Iterator[Any]:
         asked.append(event.identifier)
         yield 0xFF00, told
-        yield 0xFF00, study("1.2.4")
+        yield 0xFF00, study(StudyInstanceUID="1.2.4")
 
     with answering([(FIND, [IMPLICIT])], find=find) as port:
         found = query.find_studies(peer_at(port), Query(patient_id="PID", date="2026-"))
@@ -326,13 +334,16 @@ def test_a_study_is_found_with_what_is_told_of_it() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [study(""), study("../x"), study("1" * 70), study(PatientID="P" * 300)],
+    [
+        {"StudyInstanceUID": ""},
+        {"StudyInstanceUID": "../x"},
+        {"StudyInstanceUID": "1" * 70},
+        {"PatientID": "P" * 300},
+    ],
 )
-def test_an_answer_that_no_standard_allows_is_used_for_nothing(
-    wrong: Dataset,
-) -> None:
+def test_an_answer_that_no_standard_allows_is_used_for_nothing(wrong: dict[str, str]) -> None:
     with (
-        answering([(FIND, [IMPLICIT])], find=finding(wrong)) as port,
+        answering([(FIND, [IMPLICIT])], find=finding(study(**wrong))) as port,
         pytest.raises(PeerAnsweredWrong),
     ):
         query.find_studies(peer_at(port), Query())
