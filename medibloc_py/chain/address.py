@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from medibloc_py.errors import InvalidAddress
 from medibloc_py.model import Address
@@ -27,6 +28,7 @@ def parse_address(given: object) -> Address:
     raise InvalidAddress(given=given)
 
 
+@lru_cache(maxsize=1 << 14)
 def checksummed(digits: str | bytes) -> Address:
     """Writes 20 bytes, or `0x` and 40 hex digits in any case, with the EIP-55 checksum."""
     from eth_utils.address import to_checksum_address

@@ -114,7 +114,6 @@ def _struct(parts: list[Param]) -> tuple[int, _Read] | None:
     return sum(width for width, _ in plans), read
 
 
-@lru_cache(maxsize=1 << 14)
 def _address(word: bytes) -> str:
     if any(word[:12]):
         raise _Unfit
