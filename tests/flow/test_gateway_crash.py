@@ -22,7 +22,7 @@ from medibloc_py.chain.transactions import Outbox
 from medibloc_py.errors import InstanceConflicts, StoreFailed
 from medibloc_py.flows.access import open_held
 from medibloc_py.flows.drafts import Drafts, waiting_drafts
-from medibloc_py.flows.gateway import spool as spooling
+from medibloc_py.flows.gateway import blanks
 from medibloc_py.flows.gateway import worker as working
 from medibloc_py.flows.gateway.book import BookedPatient, Patients
 from medibloc_py.flows.gateway.rows import State, list_studies
@@ -34,7 +34,7 @@ from medibloc_py.flows.held import held_records
 from medibloc_py.imaging.instance import read_instance
 from medibloc_py.model import KIND_TREATMENT_STUDY, RecordId
 from medibloc_py.services import RecordsService
-from medibloc_py.storage import LocalStore, files
+from medibloc_py.storage import LocalStore
 from tests.flow.dying import Step, _arm, after, at_call, before, half
 from tests.flow.instances import instance
 from tests.flow.world import World
@@ -129,9 +129,10 @@ def desk(world: World) -> Desk:
 
 FILES = [instance(study, number) for study in (1, 2) for number in (1, 2)]
 TAKE: dict[str, Step] = {
-    "half of it sealed": (spooling, "write_all", at_call(2, half)),
-    "sealed, not in its place": (files.Part, "become", at_call(2, before)),
-    "in its place, without a row": (Spool, "_enter", at_call(2, before)),
+    "half of it sealed": (blanks, "write_all", at_call(2, half)),
+    "its file made, not forced": (blanks, "sync_folder", before),
+    "its file made, empty": (blanks.Blanks, "take", at_call(2, after)),
+    "forced, without a row": (Spool, "_enter", at_call(2, before)),
     "taken, before the answer": (Spool, "take", at_call(2, after)),
 }
 WORK: dict[str, Step] = {

@@ -65,7 +65,7 @@ def open_stages(
     try:
         yield Stages(spool, cipher)
     finally:
-        spool.database.close()
+        spool.close()
 
 
 def run_gateway(

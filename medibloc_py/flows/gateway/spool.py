@@ -22,11 +22,12 @@ from typing import Any, BinaryIO, Final
 
 from medibloc_py.errors import InstanceConflicts, StoreFailed, StudyNotSpooled
 from medibloc_py.flows import papers
+from medibloc_py.flows.gateway.blanks import Blanks
 from medibloc_py.flows.gateway.cipher import SpoolCipher
 from medibloc_py.flows.gateway.database import Database
 from medibloc_py.flows.gateway.rows import Place, State, Whose
 from medibloc_py.imaging.instance import Instance, read_instance
-from medibloc_py.storage.files import make_folder, on_disk, part_file, sweep, write_all
+from medibloc_py.storage.files import make_folder, on_disk
 
 MOST_INSTANCES: Final = 20_000
 """Of a study's part, which becomes one record; what comes beyond becomes a further part."""
@@ -81,6 +82,7 @@ class Spool:
         self._cipher = cipher
         self._reserve_bytes = reserve_bytes
         make_folder(self._instances)
+        self._blanks = Blanks(self._instances)
         self.name = self._named()
 
     def _named(self) -> str:
@@ -89,6 +91,11 @@ class Spool:
             write("INSERT OR IGNORE INTO note VALUES ('name', 0, ?)", secrets.token_hex(8))
             ((name,),) = write("SELECT text FROM note WHERE name = 'name'")
         return str(name)
+
+    def close(self) -> None:
+        """Closes the database, and removes what was made for instances that did not come."""
+        self._blanks.close()
+        self.database.close()
 
     # In.
 
@@ -117,13 +124,9 @@ class Spool:
         return self._enter(instance, tag, digest, name, len(file))
 
     def _write(self, file: bytes) -> str:
-        name = secrets.token_hex(16)
         self._require_room(len(file))
-        with part_file(self._instances) as part:
-            with on_disk(self._instances):
-                for piece in self._cipher.pieces(file, name):
-                    write_all(part.descriptor, piece)
-            part.become(self._path(name))
+        name = self._blanks.take()
+        self._blanks.fill(name, self._cipher.pieces(file, name))
         return name
 
     def _require_room(self, size_bytes: int) -> None:
@@ -234,19 +237,18 @@ class Spool:
                 self._path(file).unlink(missing_ok=True)
 
     def sweep(self) -> None:
-        """Removes what takers that died left: files without a row, and halves of files.
+        """Removes what takers that died left: files without a row, whole or not.
 
         Raises:
             StoreFailed: the folder cannot be read.
         """
-        sweep(self._instances)
         with on_disk(self._instances), os.scandir(self._instances) as entries:
             old = [
                 entry.name
                 for entry in entries
                 if _FILE.fullmatch(entry.name) and entry.stat().st_mtime < _now() - _ORPHAN_S
             ]
-        for name in old:
+        for name in set(old) - self._blanks.waiting():
             if not self.database.read("SELECT 1 FROM instance WHERE file = ?", name):
                 self._path(name).unlink(missing_ok=True)
 

@@ -79,7 +79,11 @@ class Running:
         return peer
 
     def status(self) -> Status:
-        return status_of(Database(self.folder / "spool.sqlite", make=False))
+        database = Database(self.folder / "spool.sqlite", make=False)
+        try:
+            return status_of(database)
+        finally:
+            database.close()
 
     def post(
         self, *contents: bytes, path: str = "/studies", body: bytes | None = None, **headers: str
@@ -171,7 +175,7 @@ ONE, TWO = instance(1, 1), instance(1, 2)
 def test_it_receives_while_the_chain_cannot_be_reached(folder: Path, hospital: Identity) -> None:
     with running(folder, hospital, rules=Rules(quiet_s=0)) as gateway:
         assert statuses(gateway.peer, outgoing(ONE, TWO, ONE)) == [0, 0, 0]
-        wait(lambda: bool(gateway.said("cannot go on")))
+        wait(lambda: bool(gateway.status().error))
         status = gateway.status()
         assert (status.instances, status.error.partition(":")[0]) == (2, "NodeUnreachable")
         tries = len(gateway.said("cannot go on"))
