@@ -221,6 +221,8 @@ def test_a_grant_for_methods_is_for_methods_alone() -> None:
 
 def test_a_consent_that_ended_is_inactive() -> None:
     held = make_fhir.consent(HMB)
+    last = fhir.Validity(NOW, ALICE, held.expires_at)
+    assert fhir.duo_consent(PLACE, PATIENT, held, last)["status"] == "active"
     late = fhir.Validity(NOW, ALICE, held.expires_at + 1)
     found = fhir.duo_consent(PLACE, PATIENT, held, late)
     assert found["status"] == "inactive"
