@@ -210,7 +210,7 @@ def test_a_peer_that_is_not_there_is_told_with_the_networks_words() -> None:
 
 def hang(connection: socket.socket) -> None:
     connection.recv(1)
-    time.sleep(0.8)
+    time.sleep(0.5)
 
 
 def hang_up(connection: socket.socket) -> None:
@@ -219,7 +219,7 @@ def hang_up(connection: socket.socket) -> None:
 
 def half_a_pdu(connection: socket.socket) -> None:
     connection.sendall(b"\x04\x00\x00\x00\x10\x00half")
-    time.sleep(0.8)
+    time.sleep(0.5)
 
 
 def endless_pdu(connection: socket.socket) -> None:
@@ -240,10 +240,17 @@ def pieces_without_end(connection: socket.socket) -> None:
         connection.sendall(b"\x04\x00" + len(piece).to_bytes(4, "big") + piece)
 
 
+@pytest.fixture(scope="module")
+def sane() -> Iterator[int]:
+    """A peer for others to stand before."""
+    with answering([(CT_CLASS, [EXPLICIT]), (FIND, [IMPLICIT]), (MOVE, [IMPLICIT])]) as port:
+        yield port
+
+
 @pytest.mark.parametrize("madness", [hang, hang_up, half_a_pdu, endless_pdu, no_pdu])
 @pytest.mark.parametrize("act", ["echo", "store", "find", "move"])
 def test_a_mad_peer_ends_in_a_typed_error_in_time(
-    madness: Callable[[socket.socket], None], act: str
+    sane: int, madness: Callable[[socket.socket], None], act: str
 ) -> None:
     acts: dict[str, Callable[[DicomPeer], Any]] = {
         "echo": dimse.echo,
@@ -252,10 +259,7 @@ def test_a_mad_peer_ends_in_a_typed_error_in_time(
         "move": lambda peer: query.move_study(peer, STUDY, "US", patience_s=0.3),
     }
     begun = time.monotonic()
-    with (
-        answering([(CT_CLASS, [EXPLICIT]), (FIND, [IMPLICIT]), (MOVE, [IMPLICIT])]) as port,
-        going_mad(port, madness) as mad,
-    ):
+    with going_mad(sane, madness) as mad:
         if act == "store":  # it hung up on it: the instance is refused
             assert [each.outcome for each in acts[act](peer_at(mad, 0.3))] == [Outcome.REFUSED]
         else:
@@ -264,23 +268,19 @@ def test_a_mad_peer_ends_in_a_typed_error_in_time(
     assert time.monotonic() - begun < 10
 
 
-def test_a_peer_that_reads_no_more_is_not_waited_for() -> None:
+def test_a_peer_that_reads_no_more_is_not_waited_for(sane: int) -> None:
     long = CT + bytes(16 << 20)
     begun = time.monotonic()
-    with answering([(CT_CLASS, [EXPLICIT])]) as port, going_mad(port, hang) as mad:
+    with going_mad(sane, hang) as mad:
         (sent,) = dimse.store(peer_at(mad, 0.3), [outgoing(long)])
     assert sent.outcome is Outcome.REFUSED
     assert time.monotonic() - begun < 10
 
 
-def test_answers_without_end_are_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_without_end_are_cut_off(sane: int, monkeypatch: pytest.MonkeyPatch) -> None:
     guarded = association.guarded
     monkeypatch.setattr(association, "guarded", lambda timeout_s: guarded(timeout_s, 1 << 20))
-    with (
-        answering([(FIND, [IMPLICIT])]) as port,
-        going_mad(port, pieces_without_end) as mad,
-        pytest.raises(PeerUnreachable),
-    ):
+    with going_mad(sane, pieces_without_end) as mad, pytest.raises(PeerUnreachable):
         query.find_studies(peer_at(mad, 5), Query())
 
 
