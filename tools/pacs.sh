@@ -24,7 +24,10 @@ installed_plugin() {
 }
 
 are_installed() {
-    command -v "${programs[@]}" >/dev/null && [ -n "$(installed_plugin)" ]
+    for program in "${programs[@]}"; do
+        command -v "$program" >/dev/null || return 1
+    done
+    [ -n "$(installed_plugin)" ]
 }
 
 # The packages and all they need that is not installed, by name and version.
@@ -34,7 +37,8 @@ closure() {
 }
 
 unpack() {
-    command -v apt-get dpkg-deb >/dev/null || fail "They are not on this machine, and it is no Debian."
+    command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
+        fail "They are not on this machine, and it is no Debian."
     apt-cache show "${packages[@]}" >/dev/null 2>&1 || apt-get update -qq ||
         fail "apt does not know the packages, and its lists cannot be renewed."
     local wanted
