@@ -29,6 +29,9 @@ from queue import Empty
 from types import FrameType
 from typing import Any, NoReturn
 
+from rich.console import Console
+from rich.progress import track
+
 from tests.fuzz import case
 
 MEMORY_BYTES = 1 << 30
@@ -114,14 +117,14 @@ def main(arguments: list[str] | None = None) -> int:
         print(case.run(case.draw(seed, asked.only)))
         return 0
     print(f"FUZZ_SEED={seed}", file=sys.stderr)
-    case.load()  # once for all processes, and before memory is limited
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        case.load()  # once for all processes, and before memory is limited
     began = time.monotonic()
-    found = list(outcomes(seed, asked.cases, asked.jobs))
-    wrong = [
-        {"case": number, **outcome}
-        for number, outcome in sorted(found, key=str)
-        if outcome["wrong"]
-    ]
+    running = outcomes(seed, asked.cases, asked.jobs)
+    shown = track(running, "files", total=asked.cases, console=Console(stderr=True))
+    found = sorted(shown, key=lambda each: each[0])
+    wrong = [{"case": number, **outcome} for number, outcome in found if outcome["wrong"]]
     ended = Counter(outcome["ended"] for _, outcome in found)
     told = {
         "seed": seed,
