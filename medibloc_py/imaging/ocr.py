@@ -13,7 +13,8 @@ from importlib.util import find_spec
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from medibloc_py.errors import ExtraMissing
+from medibloc_py.errors import ExtraMissing, PixelsUnreadable
+from medibloc_py.imaging.parsing import reason_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,24 +100,28 @@ def texts(picture: Picture) -> list[Text]:
 
     Raises:
         ExtraMissing: rapidocr is not installed.
+        PixelsUnreadable: the networks cannot take it.
     """
     engine = _engine()
+    try:
+        return list(_everywhere(engine, picture))
+    except _failures() as error:
+        raise PixelsUnreadable(name="a picture", reason=reason_of(error)) from error
+
+
+def _everywhere(engine: Any, picture: Picture) -> Iterator[Text]:
     import cv2
 
     rows, columns = picture.shape[:2]
-    found: list[Text] = []
     for top, bottom in _spans(rows):
         for left, right in _spans(columns):
-            tile = picture[top:bottom, left:right]
-            found += [each._replace(box=each.box.moved(top, left)) for each in _texts(engine, tile)]
+            for text in _texts(engine, picture[top:bottom, left:right]):
+                yield text._replace(box=text.box.moved(top, left))
     if max(rows, columns) > _TILE:
         scale = _TILE / max(rows, columns)
         small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        found += [
-            each._replace(box=Box(*(round(edge / scale) for edge in each.box)))
-            for each in _texts(engine, small)
-        ]
-    return found
+        for text in _texts(engine, small):
+            yield text._replace(box=Box(*(round(edge / scale) for edge in text.box)))
 
 
 def _spans(length: int) -> Iterator[tuple[int, int]]:
@@ -158,6 +163,15 @@ def _read(engine: Any, picture: Picture, box: Box) -> tuple[float, int]:
         region = np.rot90(region)
     ((text, score),) = engine.text_rec([np.ascontiguousarray(region)])[0]
     return float(score), len(text.strip())
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What the networks and OpenCV raise: there is no root class for it."""
+    import cv2
+    from rapidocr_onnxruntime.ch_ppocr_det.utils import ResizeImgError
+    from rapidocr_onnxruntime.utils.infer_engine import ONNXRuntimeError
+
+    return (cv2.error, MemoryError, ONNXRuntimeError, ResizeImgError)
 
 
 @cache

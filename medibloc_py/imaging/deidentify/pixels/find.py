@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _ROUNDS: Final = 4
 """Looks at one frame: what is beside a text is easier to find once the text is gone."""
+_MOST_VALUES: Final = 100_000_000
+"""Of one frame: a look takes some fifty bytes for each."""
+_LEAST_SIDE: Final = 5
+"""Rows or columns that the smallest letters need."""
 _NEAR: Final = 256
 """Rows and columns around what was found that are looked at again."""
 # Measured on the images bundled with pydicom: anatomy that looks like text is read as one
@@ -44,7 +48,12 @@ def find_text(values: Values, header: Dataset) -> list[Box]:
 
     Raises:
         ExtraMissing: rapidocr is not installed.
+        ValueError: the frame is too large to be looked at.
     """
+    if values.size > _MOST_VALUES:
+        raise ValueError(f"frames of more than {_MOST_VALUES} values are not looked at")
+    if min(values.shape[:2]) < _LEAST_SIDE:
+        return []
     left = values.copy()
     said = "RGB" if values.ndim == 3 else photometric(header)
     boxes: list[Box] = []
