@@ -243,6 +243,13 @@ bench-seal: setup $(SEALING_PEERS_VENV)/.ready ## Measure sealing: speed, memory
 bench-keys: setup ## Measure wrapping under the post-quantum hybrid beside X25519 alone
 	$(VENV)/bin/python benchmarks/keys.py --write
 
+.PHONY: bench-index index-postgres
+bench-index: setup ## Measure the index: events a second, over reading and decoding alone
+	$(VENV)/bin/python benchmarks/index.py --write
+
+index-postgres: setup ## Test the index in PostgreSQL: MEDIBLOC_TEST_POSTGRES, or one of Debian's package
+	$(VENV)/bin/python -m pytest -n 0 tests/flow/test_index.py -k postgres
+
 .PHONY: bench-kubo
 bench-kubo: setup kubo ## Measure publishing to a real IPFS daemon against `ipfs add`
 	$(VENV)/bin/python benchmarks/kubo.py
