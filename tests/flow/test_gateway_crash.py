@@ -19,7 +19,7 @@ import pydicom
 import pytest
 
 from medibloc_py.chain.transactions import Outbox
-from medibloc_py.errors import InstanceConflicts, StoreFailed
+from medibloc_py.errors import Corrupted, InstanceConflicts, StoreFailed
 from medibloc_py.flows.access import open_held
 from medibloc_py.flows.drafts import Drafts, waiting_drafts
 from medibloc_py.flows.gateway import blanks
@@ -28,7 +28,7 @@ from medibloc_py.flows.gateway.book import BookedPatient, Patients
 from medibloc_py.flows.gateway.rows import State, list_studies
 from medibloc_py.flows.gateway.service import open_stages, spool_folder
 from medibloc_py.flows.gateway.spool import Spool
-from medibloc_py.flows.gateway.stages import Stages, retry, status_of
+from medibloc_py.flows.gateway.stages import Stages, drop, retry, status_of
 from medibloc_py.flows.gateway.worker import Rules, Worker
 from medibloc_py.flows.held import held_records
 from medibloc_py.imaging.instance import read_instance
@@ -272,6 +272,32 @@ def test_a_damaged_instance_sets_its_study_aside(desk: Desk) -> None:
     with desk.stages() as stages:
         (study,) = list_studies(stages.spool.database, State.REFUSED)
         assert (study.number, "damaged" in study.error) == (1, True)
+
+
+def test_an_error_without_a_culprit_is_found_by_publishing_each_alone(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a study is sealed nobody says whose error it is; the second of three has one."""
+    real, calls = LocalStore.put, []
+
+    def put(store: LocalStore, *given: object, **named: object) -> object:
+        calls.append(given)
+        if len(calls) in (2, 4):
+            raise Corrupted(name="a file", reason="it changed while it was sealed")
+        return real(store, *given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(LocalStore, "put", put)
+    contents = FILES[0], FILES[2], instance(3, 1)
+    desk.take(*contents)
+    assert desk.work() == 0
+    assert desk.work() == 2
+    with desk.stages() as stages:
+        (study,) = list_studies(stages.spool.database, State.REFUSED)
+        assert (study.number, "changed while" in study.error) == (2, True)
+        drop(stages.spool.database, 2)
+    desk.take(contents[1])  # sent again, it is well
+    assert desk.work() == 1
+    desk.require_done(*contents, records=3, batches=3)
 
 
 def test_a_full_disk_takes_nothing_and_loses_nothing(desk: Desk) -> None:
