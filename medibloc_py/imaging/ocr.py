@@ -84,8 +84,13 @@ def require() -> None:
     """Make sure that pictures can be looked at, before any work is done.
 
     Raises:
-        ExtraMissing: rapidocr, with which OpenCV comes, is not installed.
+        ExtraMissing: rapidocr is not installed, or a library that OpenCV, which comes with
+            it, needs of the system.
     """
+    try:
+        import cv2  # noqa: F401 - fails where the system lacks its libraries
+    except ImportError as error:
+        raise ExtraMissing(extra="pixels") from error
     if find_spec("rapidocr_onnxruntime") is None:
         raise ExtraMissing(extra="pixels")
 
