@@ -200,6 +200,7 @@ def test_a_grant_permits_no_more_than_the_consent_it_rests_on(
     [
         (HMB, "HRESCH", True), (HMB, "POARCH", False), (purpose.GRU, "POARCH", False),
         (POA, "POARCH", True), (purpose.GRU | POA, "POARCH", True),
+        (purpose.GRU | POA | purpose.MDS, "POARCH", True),
         (HMB | purpose.NONCOMMERCIAL, "HRESCH", False), (purpose.MDS, "HRESCH", False),
         (HMB | purpose.MDS, "HRESCH", True), (DS | purpose.DISEASE_COVERED, "DSRCH", False),
         (purpose.TREATMENT, "TREAT", True), (purpose.TREATMENT, "HRESCH", False),
