@@ -28,6 +28,7 @@ from medibloc_py.cli import (
     record,
     relay,
     store,
+    watch,
 )
 from medibloc_py.cli.options import Session
 from medibloc_py.cli.output import Output
@@ -59,6 +60,7 @@ app.add_typer(configuration.app, name="config")
 app.command("up")(chain.up)
 app.command("deploy")(chain.deploy)
 app.command("demo")(demo.demo)
+app.command("watch")(watch.watch)
 
 
 def _version(value: bool) -> None:

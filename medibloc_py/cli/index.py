@@ -173,7 +173,7 @@ def show(
     session: Session = context.obj
     log = EventLog.open(place_of(session, url_file, session.client().exchange.chain_id))
     found = (
-        log.entries(first, last) if what is None else iter(log.mentioning(_value(session, what)))
+        log.entries(first, last) if what is None else iter(log.mentioning(value_of(session, what)))
     )
     wanted = (
         each
@@ -250,7 +250,7 @@ def _say(console: Output, log: EventLog, steps: list[Step]) -> None:
     console.result(data, lines)
 
 
-def _value(session: Session, given: str) -> str:
+def value_of(session: Session, given: str) -> str:
     """How the log writes what is looked for."""
     if given.startswith("0x") and len(given) == 66:
         return given.lower()

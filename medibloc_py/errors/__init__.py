@@ -183,7 +183,12 @@ from medibloc_py.errors.imaging import (
     StructureChanged,
     TreatmentOnly,
 )
-from medibloc_py.errors.index import IndexFailed, IndexMismatched, IndexMissing
+from medibloc_py.errors.index import (
+    IndexFailed,
+    IndexMismatched,
+    IndexMissing,
+    NoticeUndelivered,
+)
 from medibloc_py.errors.pacs import (
     PeerAnsweredWrong,
     PeerRefused,
@@ -299,6 +304,7 @@ __all__ = [
     "NotPayee",
     "NotSteward",
     "NothingToClaim",
+    "NoticeUndelivered",
     "OlderKeyPublished",
     "OptionUnavailable",
     "OrderExists",

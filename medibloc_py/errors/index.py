@@ -24,3 +24,10 @@ class IndexFailed(TransportError):
 
     what = "The index at {place} cannot be used: {reason}."
     fix = "Check the database, its disk and who may write there; nothing is lost with an index."
+
+
+class NoticeUndelivered(TransportError):
+    """Somebody who is to be told cannot be reached, or does not take it."""
+
+    what = "A notice was not taken: {reason}."
+    fix = "Mend what it goes to; it is told again from where it stopped, and nothing is lost."

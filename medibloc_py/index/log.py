@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from medibloc_py.errors import IndexMismatched, IndexMissing
 from medibloc_py.index.base import Base
-from medibloc_py.index.rows import FORMAT, Entry, Head, sqlalchemy, tables
+from medibloc_py.index.rows import FORMAT, Entry, Head, Mark, Reorganisation, sqlalchemy, tables
+from medibloc_py.index.watches import Watches
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -23,36 +23,6 @@ KEPT_HEADS = 256
 """Last blocks whose hashes are kept; further back, the blocks that have events serve."""
 _COLUMNS = Entry._fields[:-1]
 _BATCH = 5_000
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Which chain and contracts a log is of.
-
-    Attributes:
-        contracts: address by name, as JSON with sorted names.
-        origin: the block before the first that is read.
-    """
-
-    chain_id: int
-    contracts: str
-    origin: Head
-
-
-@dataclass(frozen=True, slots=True)
-class Reorganisation:
-    """What the chain took back.
-
-    Attributes:
-        ancestor: the last block that stood.
-        head: the block up to which the log was taken back.
-        events: how many events were undone.
-    """
-
-    number: int
-    ancestor: Head
-    head: Head
-    events: int
 
 
 class EventLog:
@@ -115,6 +85,11 @@ class EventLog:
     def close(self) -> None:
         """Lets go of the database."""
         self._base.close()
+
+    @property
+    def watches(self) -> Watches:
+        """Who is told of what is in it."""
+        return Watches(self._base)
 
     @property
     def place(self) -> str:
@@ -181,6 +156,11 @@ class EventLog:
             base.execute(t.undone.insert().from_select(["reorganisation", *_COLUMNS], moved))
             for table in (t.events, t.mentions, t.heads):
                 base.execute(table.delete().where(table.c.block > ancestor.block))
+            base.execute(  # what comes in place of it is to be told
+                t.watches.update()
+                .where(t.watches.c.block > ancestor.block)
+                .values(block=ancestor.block + 1, log_index=-1)
+            )
             base.execute(
                 t.reorganisations.insert().values(
                     number=number,

@@ -50,6 +50,36 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """Which chain and contracts a log is of.
+
+    Attributes:
+        contracts: address by name, as JSON with sorted names.
+        origin: the block before the first that is read.
+    """
+
+    chain_id: int
+    contracts: str
+    origin: Head
+
+
+@dataclass(frozen=True, slots=True)
+class Reorganisation:
+    """What the chain took back.
+
+    Attributes:
+        ancestor: the last block that stood.
+        head: the block up to which the log was taken back.
+        events: how many events were undone.
+    """
+
+    number: int
+    ancestor: Head
+    head: Head
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """The tables of the log.
 
@@ -57,6 +87,7 @@ class Tables:
     took back, under the number of its row in `reorganisations`: both only grow, but for events
     that move from the one to the other. `mentions` finds events by what they speak of. `heads`
     are the last blocks that were read; `mark` says of which chain all this is, and up to where.
+    `watches` says up to where each watch has told, and `notices` what it told.
     """
 
     meta: MetaData
@@ -66,6 +97,8 @@ class Tables:
     heads: Table
     reorganisations: Table
     mark: Table
+    watches: Table
+    notices: Table
 
 
 def sqlalchemy() -> Any:
@@ -137,5 +170,11 @@ def tables() -> Tables:
             text("origin_hash", 66),
             number("block"),
             text("hash", 66),
+        ),
+        watches=table(
+            "watches", text("name", 64, primary_key=True), number("block"), number("log_index")
+        ),
+        notices=table(
+            "notices", text("watch", 64, primary_key=True), text("id", 66, primary_key=True)
         ),
     )

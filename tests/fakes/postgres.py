@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -51,7 +52,7 @@ def serve() -> Iterator[str]:
             time.sleep(0.05)
         yield f"postgresql+psycopg://medibloc@127.0.0.1:{port}/postgres"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # does not wait for those who are still connected
         process.wait(WANTED_S)
         shutil.rmtree(folder, ignore_errors=True)
 
