@@ -198,9 +198,17 @@ class Scanner:
             return None
         if not isinstance(receipts, list):
             return None
-        told = [log for each in receipts if isinstance(each, dict) for log in each.get("logs", ())]
-        ours = {at.lower() for at in self._contracts}
-        return sum(str(log.get("address")).lower() in ours for log in told)
+        return sum(
+            logs.parse(self._rpc, entry).address in self._contracts
+            for each in receipts
+            for entry in self._entries_of(each)
+        )
+
+    def _entries_of(self, receipt: object) -> list[object]:
+        found = self._rpc.mapping(receipt, "a receipt").get("logs")
+        if not isinstance(found, list):
+            raise self._rpc.wrong("a receipt has no logs")
+        return found
 
     def _patient(self, ask: Callable[[], T]) -> T:
         """Asks again, later and later, while the node says that it was asked too often."""

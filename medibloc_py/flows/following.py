@@ -7,15 +7,15 @@ headers of the newest blocks, which must be linked, and against a second node if
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from medibloc_py.chain import Header, Told
 from medibloc_py.errors import IndexMismatched, NodeAnsweredWrong
+from medibloc_py.flows.event_rows import canonical, entry_of, hexed
 from medibloc_py.flows.parties import Progress, silent
 from medibloc_py.index import Entry, EventLog, Head, Mark
 from medibloc_py.model import Address
@@ -23,7 +23,6 @@ from medibloc_py.model import Address
 LINKED = 64
 """Newest blocks whose headers are read one by one, linked, and kept."""
 _TRIES = 5
-_SAFE_INTEGER = 2**53
 _NOTHING = Head(-1, "0x" + "00" * 32)
 
 
@@ -87,7 +86,7 @@ def mark_of(source: Source, chain_id: int, contracts: Mapping[str, Address], fir
         if found is None:
             raise NodeAnsweredWrong(url=source.url, reason=f"it has no block {first - 1}")
         origin = _head(found)
-    return Mark(chain_id, _canonical(dict(contracts)), origin)
+    return Mark(chain_id, canonical(dict(contracts)), origin)
 
 
 class Follower:
@@ -199,9 +198,9 @@ class Follower:
         before = head.hash if first == head.block + 1 and head.block >= 0 else None
         for number in range(first, last + 1):
             header = self._source.header(number)
-            if header is None or before not in (None, _hex(header.parent)):
+            if header is None or before not in (None, hexed(header.parent)):
                 raise _Moved
-            before = _hex(header.hash)
+            before = hexed(header.hash)
             found.append(header)
         return found
 
@@ -252,61 +251,12 @@ class Follower:
         if head.block < 0:
             return True
         found = self._source.header(head.block)
-        return found is not None and _hex(found.hash) == head.hash
-
-
-def entry_of(told: Told, at: int) -> Entry:
-    """Writes an event as a row of the log."""
-    event = told.event
-    return Entry(
-        block=event.block,
-        log_index=event.log_index,
-        block_hash=_hex(told.block_hash),
-        transaction=event.transaction,
-        contract=told.contract,
-        event=event.name,
-        args=_canonical(event.args),
-        at=at,
-        mentions=tuple(sorted(_mentions(event.args.values()))),
-    )
+        return found is not None and hexed(found.hash) == head.hash
 
 
 def _identity(entry: Entry) -> tuple[int, int, str, str]:
     return entry.block, entry.log_index, entry.block_hash, entry.args
 
 
-def _mentions(values: Any, inside: bool = False) -> set[str]:
-    """The accounts in an event, and the ids beside them; what a struct holds of bytes is none."""
-    found: set[str] = set()
-    for value in values:
-        if isinstance(value, str) and len(value) == 42:
-            found.add(value)
-        elif isinstance(value, bytes) and len(value) == 32 and not inside:
-            found.add(_hex(value))
-        elif isinstance(value, tuple):
-            found |= _mentions(value, inside=True)
-    return {value for value in found if value.strip("0x")}
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, bytes):
-        return _hex(value)
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= _SAFE_INTEGER:
-        return str(value)
-    return value
-
-
-def _hex(value: bytes) -> str:
-    return "0x" + value.hex()
-
-
 def _head(header: Header) -> Head:
-    return Head(header.number, _hex(header.hash))
+    return Head(header.number, hexed(header.hash))

@@ -6,7 +6,8 @@ from collections import defaultdict
 from typing import Protocol
 
 from medibloc_py.errors import NodeAnsweredWrong
-from medibloc_py.flows.following import Source, entry_of
+from medibloc_py.flows.event_rows import entry_of, hexed
+from medibloc_py.flows.following import Source
 from medibloc_py.flows.parties import Progress, silent
 from medibloc_py.index import Entry, Head
 
@@ -54,7 +55,7 @@ class ChainHistory:
         after = source.header(last)
         if before is None or after is None or before.hash != after.hash:
             raise NodeAnsweredWrong(url=source.url, reason="its chain changed while it was read")
-        self.head = Head(last, "0x" + after.hash.hex())
+        self.head = Head(last, hexed(after.hash))
 
     def mentioning(self, value: str) -> list[Entry]:
         """Events that speak of an account or an id, in the order of the chain."""
