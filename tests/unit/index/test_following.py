@@ -14,12 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medibloc_py.errors import (
+    ExtraMissing,
     IndexFailed,
     IndexMismatched,
     IndexMissing,
     NodeAnsweredWrong,
 )
 from medibloc_py.flows.following import LINKED, Follower, mark_of
+from medibloc_py.flows.history import ChainHistory
 from medibloc_py.index import EventLog, Head
 from medibloc_py.index.log import KEPT_HEADS
 from tests.unit.index.chain import AT, PATIENTS, Chain, follow
@@ -203,6 +205,30 @@ def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
         EventLog.open(str(tmp_path / "log"))
     with pytest.raises(IndexFailed):
         EventLog.make(str(tmp_path / "log" / "below"), mark_of(Chain(), 1, AT, 1))
+
+
+def test_without_the_extra_it_says_which(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
+    with pytest.raises(ExtraMissing, match="index"):
+        EventLog.open(str(tmp_path / "log"))
+    chain = Chain(window=3)
+    chain.extend([1] * 9, b"one")
+    assert len(ChainHistory(chain, 1).mentioning(PATIENTS[0])) == 9
+
+
+def test_what_is_read_from_the_chain_at_once_is_of_one_chain() -> None:
+    chain = Chain()
+    chain.extend([1] * 9, b"one")
+    log, follower = follow(chain)
+    follower.catch_up()
+    history = ChainHistory(chain, 1)
+    assert history.head == log.head
+    for value in (*PATIENTS, "0x" + chain.blocks[4][0].hex(), "0x" + "00" * 32):
+        found = [entry[:-1] for entry in history.mentioning(value)]
+        assert found == [entry[:-1] for entry in log.mentioning(value)]
+    chain.after_read = [lambda: chain.reorganise(2, [1] * 2, b"moved")]
+    with pytest.raises(NodeAnsweredWrong, match="changed"):
+        ChainHistory(chain, 1)
 
 
 DYING = """

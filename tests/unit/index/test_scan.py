@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medibloc_py.chain import Network, Scanner, abi, decoding, logs
+from medibloc_py.chain import Header, Network, Scanner, abi, decoding, logs
 from medibloc_py.chain.artifacts import Contract, load
 from medibloc_py.chain.logs import Log
 from medibloc_py.chain.rpc import Rpc
@@ -216,6 +216,28 @@ def words(count: int) -> st.SearchStrategy[bytes]:
     account = st.binary(min_size=20, max_size=20).map(lambda a: bytes(12) + a)
     word = st.one_of(small, account, st.binary(min_size=32, max_size=32))
     return st.lists(word, min_size=count, max_size=count).map(b"".join)
+
+
+def test_what_a_bloom_claims_is_looked_up_in_the_receipts(node: HostileNode) -> None:
+    source, _ = scanner(node)
+    none, full = (Header(5, b"h" * 32, b"p" * 32, 1, bytes([b]) * 256) for b in (0, 255))
+    source.require_told(none, 0)
+    source.require_told(full, 1)
+    assert node.count("eth_getBlockReceipts") == 0
+    receipts = [{"logs": [log(5), log(5, 1, address="0x" + "55" * 20)]}, {"logs": []}]
+    node.on("eth_getBlockReceipts", receipts)
+    source.require_told(none, 1)  # a chain that keeps no bloom
+    with pytest.raises(NodeAnsweredWrong, match="left out 1 logs"):
+        source.require_told(full, 0)
+    with pytest.raises(NodeAnsweredWrong, match="made up 1 logs"):
+        source.require_told(none, 2)
+    for silent in (Refuse("no such method"), None):
+        node.on("eth_getBlockReceipts", silent)
+        source.require_told(full, 0)
+    for wrong in ([5], [{}], [{"logs": [7]}], [{"logs": None}]):
+        node.on("eth_getBlockReceipts", wrong)
+        with pytest.raises(NodeAnsweredWrong):
+            source.require_told(full, 0)
 
 
 def width(param: Any) -> int:
