@@ -70,6 +70,7 @@ def test_the_nouns_are_those_of_the_house() -> None:
     assert set(COMMANDS["medibloc"].commands) == {
         "access", "account", "audit", "config", "consent", "dataset", "demo", "deploy", "exchange",
         "fhir", "gateway", "imaging", "index", "record", "relay", "store", "up",
+        "watch",
     }  # fmt: skip
 
 
