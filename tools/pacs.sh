@@ -77,4 +77,4 @@ found=$(find "$into/root" -name "$plugin*" -print -quit)
 ln -s "${found:-$(installed_plugin)}" "$into/plugins/$plugin"
 # A library that is missing is found out here, not in the middle of a test.
 "$into/bin/Orthanc" --version | sed -n 's,.*/Orthanc,Orthanc,p'
-"$into/bin/storescu" --version | head -n 1
+"$into/bin/storescu" --version | sed -n 1p
