@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PIXELS: Final = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 _ROWS: Final = 0x00280010
+_SOP_CLASS: Final = 0x00080016
 _ITEM: Final = struct.pack("<2HL", 0xFFFE, 0xE000, 0)[:4]
 _END: Final = struct.pack("<2HL", 0xFFFE, 0xE0DD, 0)
 _HEAD_BYTES: Final = 8
@@ -36,6 +37,8 @@ def read_whole(data: bytes, name: str) -> FileDataset:
         if dataset.preamble or dataset.file_meta:
             raise _refused(name)
         return dataset  # nothing that could be told from any other bytes
+    if not (dataset.preamble or dataset.file_meta or _SOP_CLASS in dataset or _has_pixels(dataset)):
+        return dataset  # other bytes, in which something looks like an attribute
     shortened = False
     for tag in list(dataset.keys()):
         element = dataset.get_item(tag)

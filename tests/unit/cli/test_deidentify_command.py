@@ -86,14 +86,15 @@ def test_what_cannot_be_done_is_named_and_the_rest_is_done(
 ) -> None:
     (study / "AAA.txt").write_text("Jane Doe")
     (study / "DICOMDIR").write_bytes(sample("dicomdirtests/DICOMDIR").read_bytes())
+    (study / "cut.dcm").write_bytes(sample("CT_small.dcm").read_bytes()[:1_001])
     assert run(study, tmp_path / "out", "--json") == 4
     report = json.loads(capsys.readouterr().out)
-    assert len(report["files"]) == 2
+    assert len(report["files"]) == 3
     assert {Path(each["source"]).name: each["error"] for each in report["refused"]} == {
         "AAA.txt": "NotDicom",
-        "DICOMDIR": "DeidentificationRefused",
+        "cut.dcm": "DeidentificationRefused",
     }
-    assert len(list((tmp_path / "out").iterdir())) == 2
+    assert len(list((tmp_path / "out").iterdir())) == 3
 
 
 def test_what_the_check_refuses_is_not_written(
