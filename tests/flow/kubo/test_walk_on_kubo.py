@@ -24,7 +24,7 @@ def test_the_walk_is_the_same_on_a_real_daemon(node: KuboNode, tmp_path: Path) -
     assert report.records == 4
     assert report.arrays_equal
     assert report.arrays_compared >= 8
-    assert len(report.refused) == 16
+    assert len(report.refused) == 17
     assert report.escrow == 0
     assert not (tmp_path / "store").exists()
     store = KuboStore(node.address())
