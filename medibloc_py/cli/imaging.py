@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
@@ -19,10 +20,17 @@ from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all
 
 if TYPE_CHECKING:
     from medibloc_py.imaging.deidentify import Pseudonyms
+    from medibloc_py.imaging.deidentify.faces import Faces
 
 app = typer.Typer(no_args_is_help=True, help="Imaging: remove from DICOM files who the patient is.")
 
 
+_FACES = {
+    "": "",
+    "none": "shows no face",
+    "outside": "of a head, and none of its face",
+    "removed": "its face blanked",
+}
 _SHEETS = {".html": "html", ".htm": "html", ".png": "png"}
 
 
@@ -63,9 +71,10 @@ def deidentify(
     What the profile does not name stays only if it is known to be safe. UIDs, the patient's
     id and (with retain-longitudinal-modified-dates) dates are replaced by what the key makes
     of them: the same key keeps studies of a patient together, over any number of runs; keep
-    it as safe as the names. Pixels are looked at with clean-pixel-data only: text that is
-    burned into them is found in every frame, blanked, and looked for again (with the extra
-    `pixels`). Faces in volumes of a head stay.
+    it as safe as the names. Pixels are looked at with two options only. With clean-pixel-data text
+    that is burned into them is found in every frame, blanked, and looked for again (with the extra
+    `pixels`). With clean-recognizable-visual-features the face is blanked in CT and MR volumes
+    of a head; it is found in the whole series, so give the folder of the study, not a slice.
 
     Files of a folder are named by their order, 0001.dcm and on. Nothing is overwritten. A file
     that cannot be done, or in which the check finds something, is not written, and named at the
@@ -78,13 +87,14 @@ def deidentify(
     options = chosen(option or [])
     work = _planned(source, out)
     pseudonyms = _pseudonyms(key_file)
+    faces = _faces(options, [path for path, _ in work])
     make_folder(out.parent if source.is_file() else out)
     done: list[dict[str, Any]] = []
     refused: list[tuple[Path, MediBlocError]] = []
     with console.progress() as progress:
         for number, (path, target) in enumerate(work, 1):
             try:
-                file = release(path, pseudonyms, options)
+                file = release(path, pseudonyms, options, faces=faces)
             except MediBlocError as error:
                 if not source.is_dir():
                     raise
@@ -99,12 +109,26 @@ def deidentify(
                         "attributes": file.counts,
                         "said_clean": file.said_clean,
                         "blanked": [each._asdict() for each in file.blanked],
+                        "face": file.face,
                     }
                 )
             progress("de-identify", number, len(work))
     _report(console, done, refused, looked=Option.CLEAN_PIXEL_DATA in options)
     if refused:
         raise typer.Exit(RefusedError.exit_code)
+
+
+def _faces(options: frozenset[Option], paths: list[Path]) -> Faces | None:
+    """Where the faces of a study are, if they are to be removed; all files are read."""
+    from medibloc_py.imaging.deidentify.faces import find_faces
+
+    if Option.CLEAN_VISUAL_FEATURES not in options:
+        return None
+    return find_faces(map(_opener, paths))
+
+
+def _opener(path: Path) -> Callable[[], BinaryIO]:
+    return lambda: path.open("rb")
 
 
 def _planned(source: Path, out: Path) -> list[tuple[Path, Path]]:
@@ -194,9 +218,11 @@ app.command("check-receipt")(check_receipt)
 
 def _of_pixels(file: dict[str, Any], looked: bool) -> str:
     """What is known of a file's pixels, in words."""
+    said = "said to show nobody" if file["said_clean"] else "not looked at"
+    face = _FACES[file["face"]]
     if looked:
-        return f"looked at, texts blanked: {len(file['blanked'])}"
-    return "said to show nobody" if file["said_clean"] else "not looked at"
+        said = f"looked at{', texts' * (not face)} blanked: {len(file['blanked'])}"
+    return f"{said}; {face}" if face else said
 
 
 @app.command("review")

@@ -11,6 +11,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from importlib.metadata import version
 from io import BytesIO
@@ -33,7 +34,8 @@ from medibloc_py.flows.parties import LOCK, Exchange, Identity
 from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
 from medibloc_py.imaging.deidentify import EDITION
-from medibloc_py.imaging.deidentify.options import chosen
+from medibloc_py.imaging.deidentify.faces import Faces, find_faces
+from medibloc_py.imaging.deidentify.options import Option, chosen
 from medibloc_py.imaging.header import Header, read_header
 from medibloc_py.imaging.outgoing import Outgoing, outgoing
 from medibloc_py.imaging.study import facts_of_study
@@ -93,7 +95,6 @@ def source_of(
     Raises:
         InvalidValue: no file; an option is unknown, contradicts another, or is given for
             what stays as it came.
-        OptionUnavailable: an option cannot be done.
         WorkUnderway: another process makes the issuer's first pseudonym key at this moment.
     """
     if not originals:
@@ -216,10 +217,19 @@ class _Work:
 
     def _outgoing(self) -> Iterator[Outgoing]:
         """What becomes of each original, in their order; on all cores if they are many."""
+        faces = self._faces()
         with crew(None, len(self._originals), _FILES_OF_A_WORKER) as hands:
             for batch in _batches(self._originals):
-                calls = [(_bytes_of(each), self._key, self._options, each.name) for each in batch]
+                calls = [
+                    (_bytes_of(each), self._key, self._options, each.name, faces) for each in batch
+                ]
                 yield from hands.map(outgoing, calls)
+
+    def _faces(self) -> Faces | None:
+        """Where the faces of the study are, if they are to be removed; all files are read."""
+        if Option.CLEAN_VISUAL_FEATURES.value not in self._options:
+            return None
+        return find_faces(partial(_open, each) for each in self._originals)
 
     def _receipt(
         self,
@@ -281,6 +291,19 @@ def _bytes_of(original: Original) -> bytes:
     if len(data) != original.size_bytes:
         raise StudyUnreadable(path=original.name, reason="its length changed while it was read")
     return data
+
+
+def _open(original: Original) -> BinaryIO:
+    """An original's bytes from the start.
+
+    Raises:
+        StudyUnreadable: it cannot be opened.
+    """
+    try:
+        return original.open()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise StudyUnreadable(path=original.name, reason=reason) from error
 
 
 def _header(original: Original) -> Header:

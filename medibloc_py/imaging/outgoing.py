@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from medibloc_py.errors import DeidentificationRefused
 from medibloc_py.imaging.deidentify import Pseudonyms
+from medibloc_py.imaging.deidentify.faces import Faces
 from medibloc_py.imaging.header import Header, read_header
 from medibloc_py.imaging.release import release
 
@@ -31,7 +32,9 @@ class Outgoing(NamedTuple):
     header: Header
 
 
-def outgoing(data: bytes, key: bytes, options: Sequence[str], name: str) -> Outgoing:
+def outgoing(
+    data: bytes, key: bytes, options: Sequence[str], name: str, faces: Faces | None = None
+) -> Outgoing:
     """Make of a file what may leave, and look at it; pure, for a worker.
 
     Args:
@@ -39,13 +42,14 @@ def outgoing(data: bytes, key: bytes, options: Sequence[str], name: str) -> Outg
         key: of the pseudonyms.
         options: of the profile, by the standard's names.
         name: what to call the file in errors.
+        faces: where the faces of its study are, if they are to be removed.
 
     Raises:
         NotDicom: it is none.
         MediBlocError: as `release`.
     """
     try:
-        done = release(data, Pseudonyms(key), options, name=name)
+        done = release(data, Pseudonyms(key), options, name=name, faces=faces)
     except DeidentificationRefused:
         read_header(BytesIO(data), name)  # a reason of its own, if it is no DICOM at all
         raise

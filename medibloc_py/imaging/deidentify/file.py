@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Final
 from medibloc_py.errors import DeidentificationRefused, NotDicom, StudyUnreadable
 from medibloc_py.imaging.deidentify.cut import PIXELS, read_whole
 from medibloc_py.imaging.deidentify.dicomdir import Directory
+from medibloc_py.imaging.deidentify.faces import Faces, find_faces
 from medibloc_py.imaging.deidentify.items import Cleaner
 from medibloc_py.imaging.deidentify.keyed import Pseudonyms
 from medibloc_py.imaging.deidentify.options import BASIC, EDITION, Option, chosen
 from medibloc_py.imaging.deidentify.pixels import Blanked, CleanPixels, clean_pixels
 from medibloc_py.imaging.deidentify.raw import text_of
 from medibloc_py.imaging.deidentify.rules import DIRECTORY
+from medibloc_py.imaging.ocr import Box
 from medibloc_py.imaging.parsing import parse_failures, plain_syntax, reason_of
 
 if TYPE_CHECKING:
@@ -54,13 +56,17 @@ class Deidentified:
         said_clean: the pixels do not show the patient's name: every frame was looked at
             (with `clean-pixel-data`), or the file itself says so (Burned In Annotation, PS3.3
             C.7.6.1) or has none, and nobody looked.
-        blanked: parts of frames that were made black, for there was text.
+        blanked: parts of frames that were made black, for there was text or a face.
+        face: what is known of a face, with `clean-recognizable-visual-features`: `removed`;
+            `outside`, where a head was found and none of its face is in this file; `none`.
+            Empty if nobody looked.
     """
 
     data: bytes
     counts: dict[str, int]
     said_clean: bool
     blanked: tuple[Blanked, ...] = ()
+    face: str = ""
 
 
 def deidentify(
@@ -69,13 +75,14 @@ def deidentify(
     options: Iterable[Option | str] = (),
     *,
     name: str = "",
+    faces: Faces | None = None,
 ) -> Deidentified:
     """Remove from a DICOM file who the patient is, by PS3.15 Annex E.
 
     The Basic Application Level Confidentiality Profile with the options chosen. What
     table E.1-1 does not name stays only if it is known to be safe. Pixels stay as they
     are; with the option `clean-pixel-data` every frame is looked at for text, which is
-    blanked.
+    blanked, and with `clean-recognizable-visual-features` the face of a head in a volume.
 
     Args:
         source: a file's bytes, its path, or a data set.
@@ -83,13 +90,14 @@ def deidentify(
             stay together.
         options: options of the profile, or their names.
         name: what to call the file in errors.
+        faces: where the faces of its study are, from `find_faces` over all of its files; if
+            none, the file is the study.
 
     Raises:
         DeidentificationRefused: it cannot be done for this file.
         ExtraMissing: the option `clean-pixel-data` needs the extra `pixels`.
         InvalidValue: an option is unknown or contradicts another.
         NotDicom: the source is not DICOM.
-        OptionUnavailable: an option cannot be done yet.
         StudyUnreadable: the path cannot be read.
     """
     asked = chosen(options)
@@ -98,7 +106,7 @@ def deidentify(
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is not standard is judged here
-            return _deidentify(data, pseudonyms, asked, name)
+            return _deidentify(data, pseudonyms, asked, name, faces)
     except parse_failures() as error:
         raise DeidentificationRefused(name=name, reason=reason_of(error)) from error
 
@@ -127,7 +135,11 @@ def file_bytes(source: bytes | Path | FileDataset, name: str) -> bytes:
 
 
 def _deidentify(
-    data: bytes, pseudonyms: Pseudonyms, options: frozenset[Option], name: str
+    data: bytes,
+    pseudonyms: Pseudonyms,
+    options: frozenset[Option],
+    name: str,
+    faces: Faces | None,
 ) -> Deidentified:
     dataset = read_whole(data, name)
     meta = dataset.file_meta
@@ -138,8 +150,13 @@ def _deidentify(
     looked = Option.CLEAN_PIXEL_DATA in options
     says = text_of(dataset, _BURNED_IN).upper()
     syntax = _uid(meta.get("TransferSyntaxUID")) or plain_syntax(dataset)
-    pixels = clean_pixels(data, syntax, name) if looked else CleanPixels(syntax)
-    if says == "YES" and not pixels.blanked:
+    cut, face = _faces(data, options, name, faces)
+    pixels = (
+        clean_pixels(data, syntax, name, text=looked, cut=cut)
+        if looked or cut
+        else CleanPixels(syntax)
+    )
+    if says == "YES" and not pixels.has_text:
         raise DeidentificationRefused(name=name, reason=_SHOWN[looked])
     has_pixels = _has_pixels(dataset)
     directory = Directory(dataset) if sop_class == DIRECTORY else None
@@ -149,10 +166,12 @@ def _deidentify(
     if directory is not None:
         counts += directory.clean(pseudonyms, options)
     pixels.put(dataset)
-    if looked:
+    if looked or face:
         _empty_inner_pixels(dataset)
     if looked and has_pixels:
         dataset.BurnedInAnnotation = "NO"
+    if face and has_pixels:
+        dataset.RecognizableVisualFeatures = "NO"
     if sop_class == _PDF:
         _put_document(dataset)
     _declare(dataset, options)
@@ -167,7 +186,17 @@ def _deidentify(
         {act.name.lower(): count for act, count in sorted(counts.items(), key=str)},
         looked or says == "NO" or not has_pixels,
         pixels.blanked,
+        face,
     )
+
+
+def _faces(
+    data: bytes, options: frozenset[Option], name: str, faces: Faces | None
+) -> tuple[dict[int, list[Box]], str]:
+    """What of a file's frames is to be blanked for the face, and what was found, in a word."""
+    if Option.CLEAN_VISUAL_FEATURES not in options:
+        return {}, ""
+    return (faces or find_faces([lambda: BytesIO(data)])).boxes(data, name)
 
 
 def _admit(sop_class: str, name: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Final, NamedTuple
 
-from medibloc_py.errors import InvalidValue, OptionUnavailable
+from medibloc_py.errors import InvalidValue
 from medibloc_py.imaging import ocr
 
 EDITION: Final = "2026d"
@@ -81,8 +81,6 @@ _METHODS: Final = {
     option: Method(str(code), meaning)
     for option, code, meaning in zip(Option, range(113101, 113113), _MEANINGS, strict=True)
 }
-UNAVAILABLE: Final = frozenset({Option.CLEAN_VISUAL_FEATURES})
-"""Options of the standard that nothing here does yet."""
 
 
 def chosen(options: Iterable[Option | str]) -> frozenset[Option]:
@@ -91,11 +89,8 @@ def chosen(options: Iterable[Option | str]) -> frozenset[Option]:
     Raises:
         ExtraMissing: `clean-pixel-data` needs the extra `pixels`.
         InvalidValue: one is unknown, or two contradict each other.
-        OptionUnavailable: one is of the standard and cannot be done yet.
     """
     asked = frozenset(_known(each) for each in options)
-    for each in sorted(asked & UNAVAILABLE, key=lambda option: option.name):
-        raise OptionUnavailable(option=each.value)
     if Option.CLEAN_PIXEL_DATA in asked:
         ocr.require()
     dates = {Option.RETAIN_FULL_DATES, Option.RETAIN_MODIFIED_DATES}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
@@ -33,9 +34,11 @@ def changed_outside(original: bytes, output: bytes, areas: Collection[Area]) -> 
         then, now = FrameReader(BytesIO(original), ""), FrameReader(BytesIO(output), "")
         if then.frames != now.frames:
             return "it has another number of frames"
+        inside = defaultdict(list)
+        for number, *area in areas:
+            inside[number].append(area)
         for number in range(then.frames):
-            inside = [area[1:] for area in areas if area[0] == number]
-            if reason := _differs(then.read(number), now.read(number), inside):
+            if reason := _differs(then.read(number), now.read(number), inside[number]):
                 return f"frame {number + 1} {reason}"
     except PixelsUnreadable:
         return "its pixels cannot be decoded"
@@ -61,7 +64,7 @@ def readable_frames(output: bytes) -> list[int]:
     return found
 
 
-def _differs(then: Values, now: Values, inside: Sequence[tuple[int, ...]]) -> str:
+def _differs(then: Values, now: Values, inside: Sequence[Sequence[int]]) -> str:
     import numpy as np
 
     if then.shape != now.shape:

@@ -121,10 +121,11 @@ def compare(
         *_same_place(before, after, options),
     }
     has_pixels = any(each.path[0] in _PIXELS for each in after.values)
-    cleaned = "clean-pixel-data" in options and has_pixels
-    elsewhere = partial(changed_outside, original, output, blanked) if cleaned else None
+    texts = "clean-pixel-data" in options and has_pixels
+    faces = "clean-recognizable-visual-features" in options and has_pixels
+    elsewhere = partial(changed_outside, original, output, blanked) if texts or faces else None
     changed = _changed(before, after, elsewhere)
-    readable = readable_frames(output) if cleaned and not changed else []
+    readable = readable_frames(output) if texts and not changed else []
     return Verdict(len(sought), [tag for tag, _ in left], changed, readable)
 
 

@@ -1,4 +1,4 @@
-"""Pixels without who the patient is: text that is burned into them, and faces."""
+"""Pixels without who the patient is: parts of frames made black, and the text found in them."""
 
 from medibloc_py.imaging.deidentify.pixels.clean import Blanked, CleanPixels, clean_pixels
 

@@ -1,7 +1,8 @@
-"""Blanks the text that is burned into a file's pixels."""
+"""Blanks parts of a file's pixels: text that is burned into them, and what is told to be."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -46,11 +47,13 @@ class CleanPixels:
     Attributes:
         syntax: the transfer syntax they are written in.
         blanked: what was made black.
+        has_text: text was found.
         written: the new pixels, and what of their description is new; none if nothing changed.
     """
 
     syntax: str
     blanked: tuple[Blanked, ...] = ()
+    has_text: bool = False
     written: Dataset | None = None
 
     def put(self, dataset: Dataset) -> None:
@@ -62,8 +65,15 @@ class CleanPixels:
         dataset.update(self.written)
 
 
-def clean_pixels(data: bytes, syntax: str, name: str) -> CleanPixels:
-    """Look at every frame of a file for text, and blank what is found.
+def clean_pixels(
+    data: bytes,
+    syntax: str,
+    name: str,
+    *,
+    text: bool = True,
+    cut: Mapping[int, list[Box]] | None = None,
+) -> CleanPixels:
+    """Blank parts of frames: those that are given, and the text that is found in any.
 
     Uncompressed pixels are changed where they stand. Of compressed ones a frame with text is
     written again without loss; if the transfer syntax cannot do that, all frames become
@@ -73,6 +83,8 @@ def clean_pixels(data: bytes, syntax: str, name: str) -> CleanPixels:
         data: the file.
         syntax: its transfer syntax.
         name: what to call it in errors.
+        text: look at every frame for text.
+        cut: what is to be blanked in any case, by frame.
 
     Raises:
         DeidentificationRefused: its pixels cannot be decoded.
@@ -85,7 +97,7 @@ def clean_pixels(data: bytes, syntax: str, name: str) -> CleanPixels:
     if keyword is None:
         return CleanPixels(syntax)
     try:
-        return _Frames(data, dataset, name).cleaned(UID(syntax), keyword)
+        return _Frames(data, dataset, name, text, cut or {}).cleaned(UID(syntax), keyword)
     except PixelsUnreadable as error:
         raise DeidentificationRefused(name=name, reason=str(error.values["reason"])) from error
     except parse_failures() as error:
@@ -93,10 +105,19 @@ def clean_pixels(data: bytes, syntax: str, name: str) -> CleanPixels:
 
 
 class _Frames:
-    """The frames of one file, and the text found in each."""
+    """The frames of one file, and what is to be blanked in each."""
 
-    def __init__(self, data: bytes, dataset: FileDataset, name: str) -> None:
+    def __init__(
+        self,
+        data: bytes,
+        dataset: FileDataset,
+        name: str,
+        text: bool,
+        cut: Mapping[int, list[Box]],
+    ) -> None:
         self._dataset = dataset
+        self._text = text
+        self._cut = cut
         self._reader = FrameReader(BytesIO(data), name, whole_cells=True)
         self._boxes: dict[int, list[Box]] = {}
         self._known: dict[bytes, list[Box]] = {}
@@ -109,15 +130,16 @@ class _Frames:
         if written is None:
             return CleanPixels(str(syntax))
         blanked = (Blanked(number, *box) for number in self._boxes for box in self._boxes[number])
-        return CleanPixels(written.syntax, tuple(blanked), written.elements)
+        has_text = any(self._known.values())
+        return CleanPixels(written.syntax, tuple(blanked), has_text, written.elements)
 
     def _blank_native(self, syntax: UID, keyword: str) -> Written | None:
         from pydicom import Dataset
 
-        for number in range(self._reader.frames):
+        for number in self._numbers():
             self._look(number, self._reader.read(number))
         pixels = NativePixels(self._dataset, keyword, little=syntax.is_little_endian)
-        changed = pixels.clear_unused_bits()
+        changed = self._text and pixels.clear_unused_bits()
         for number, boxes in self._boxes.items():
             self._boxes[number] = pixels.blank(number, boxes)
         if not (changed or self._boxes):
@@ -128,9 +150,9 @@ class _Frames:
 
     def _blank_compressed(self, syntax: UID) -> Written | None:
         changed = {}
-        for number in range(self._reader.frames):
+        for number in self._numbers():
             values = self._reader.read(number)
-            clean = without_unused_bits(values, self._dataset)
+            clean = without_unused_bits(values, self._dataset) if self._text else values
             boxes = self._look(number, clean)
             if boxes or clean is not values:
                 changed[number] = self._black(clean, boxes)
@@ -138,14 +160,26 @@ class _Frames:
             return None
         return replace_frames(self._dataset, syntax, changed, self._reader.read)
 
+    def _numbers(self) -> Iterable[int]:
+        """The frames that must be decoded."""
+        frames = range(self._reader.frames)
+        return frames if self._text else [number for number in frames if number in self._cut]
+
     def _look(self, number: int, values: Values) -> list[Box]:
+        """What is to be blanked in a frame."""
+        boxes = list(self._cut.get(number, ()))
+        if self._text:
+            boxes += self._texts(self._black(values, boxes) if boxes else values)
+        if boxes:
+            self._boxes[number] = boxes
+        return boxes
+
+    def _texts(self, values: Values) -> list[Box]:
         """The text of a frame; one that is like another is looked at once."""
         digest = sha256(values.tobytes()).digest()
         if digest not in self._known:
             self._known[digest] = find_text(values, self._dataset)
-        if boxes := self._known[digest]:
-            self._boxes[number] = boxes
-        return boxes
+        return self._known[digest]
 
     def _black(self, values: Values, boxes: list[Box]) -> Values:
         values = values.copy()

@@ -1,0 +1,231 @@
+"""Where the face of a head is, told from the head's surface alone.
+
+A face is what lies in front of and below the brain. The brain fills the vault of the skull,
+and the vault is the largest ball that fits into a head, drawn out to the back and the front. So no
+contrast between brain, bone and fat is needed: the same works for CT and any MR.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from medibloc_py.imaging.deidentify.faces.masks import (
+    closed,
+    filled,
+    grown,
+    joined,
+    otsu,
+    shrunk,
+    thickest,
+)
+from medibloc_py.imaging.deidentify.faces.region import HalfSpace, Region
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from medibloc_py.imaging.deidentify.faces.volume import Volume
+
+    Mask = NDArray[Any]
+
+_AIR_HU: Final = -300.0
+_LOOSE_MM: Final = 10.0
+"""Half the thickness of what is not the head itself: a head rest, a tube, an ear."""
+_BALL: Final = 1.2
+"""The largest ball in a head by the steps that are counted to its middle."""
+_REACH_MM: Final = 220.0
+"""From the top of a head as far as is looked at; shoulders lie lower."""
+_WIDE_MM2: Final = 40_000.0
+"""No head is so large in any cross-section."""
+_FULL: Final = 0.75
+_RADIUS_MM: Final = (45.0, 100.0)
+"""Half the width of a head, from a newborn's up."""
+_LONG: Final = (1.05, 1.7)
+"""Length of the vault by its width."""
+_ROUND: Final = 1.08
+"""Below that it cannot be told by its length which way a head looks."""
+_MOST_CUT: Final = 0.7
+"""How much of the top may be missing, by the radius."""
+_UPPER: Final = (0.4, 1.0)
+"""Where the forehead is, below the top, by the radius."""
+_BACK: Final = 1.3
+"""As far down as the back of the head is."""
+# The brain within its vault, and what is left beside it; see docs/adr/0033.
+_BRAIN: Final = (0.85, 0.83)
+_BEHIND: Final = 0.15
+"""What is cut ends so far in front of the middle of the head, by half its length."""
+_CHIN: Final = 2.6
+"""No face lies farther below the middle of the head, by the radius."""
+_FACE_LEVEL: Final = (1.1, 1.5)
+"""Where a nose and cheeks are, below the middle, by the radius."""
+_BARE: Final = (0.5, 0.05)
+"""How much of that must be in the volume, and how little of it may be tissue, for a bare brain."""
+_CREASE_MM: Final = 6.0
+"""The width of creases that are closed."""
+_NOSE: Final = 0.2
+"""So far the nose must stand out of what is kept, by the radius."""
+
+
+class NoHead(Exception):
+    """It cannot be told where the face is; the text says why."""
+
+
+class Elsewhere(Exception):
+    """What is shown is too wide at every level for a head to be among it."""
+
+
+class Head(NamedTuple):
+    """A head as it lies in its volume.
+
+    Attributes:
+        forward: unit vector the face looks along, level (to the left, to the back).
+        middle: of the vault: along `forward`, and up; mm.
+        half_mm: half the length of the vault.
+        radius_mm: of the largest ball in it.
+        is_bare: there is nothing below the brain, nor a skull around it.
+    """
+
+    forward: tuple[float, float]
+    middle: tuple[float, float]
+    half_mm: float
+    radius_mm: float
+    is_bare: bool = False
+
+    def face(self) -> Region:
+        """What to remove: in front of and below the brain, down to the chin."""
+        ahead, up = self.middle
+        x, y = self.forward
+        slope = math.sqrt(0.5)
+        long, high = (1.0, 1.0) if self.is_bare else _BRAIN
+        brain = math.hypot(long * self.half_mm, high * self.radius_mm) * slope
+        return (
+            HalfSpace(
+                (x * slope, y * slope, -slope),
+                slope * (ahead - up) + brain,
+            ),
+            HalfSpace((x, y, 0.0), ahead + _BEHIND * self.half_mm),
+            HalfSpace((0.0, 0.0, 1.0), up - _CHIN * self.radius_mm),
+        )
+
+
+def find_head(volume: Volume) -> Head:
+    """Find the head in a volume.
+
+    Raises:
+        Elsewhere: it shows another part of the body.
+        NoHead: there is none, or not enough of one.
+    """
+    import numpy as np
+
+    body = _body(volume)
+    voxel = volume.voxel_mm
+    levels = np.flatnonzero(body.any(axis=(0, 1)))
+    if not levels.size:
+        raise NoHead("nothing is in it")
+    areas = body.sum(axis=(0, 1))[levels[0] : levels[-1] + 1] * voxel**2
+    # What fills all there is to see may be noise that was taken for a body.
+    if areas.min() > _WIDE_MM2 and body.sum() < _FULL * volume.seen.sum():
+        raise Elsewhere
+    top = int(levels[-1])
+    body[:, :, : max(0, top - round(_REACH_MM / voxel))] = False
+    _, deep = thickest(body)
+    radius = deep * voxel * _BALL
+    if not _RADIUS_MM[0] <= radius <= _RADIUS_MM[1]:
+        raise NoHead(f"what is in it is {2 * radius:.0f} mm thick, which is no whole head")
+    top_mm = volume.level_mm(top + 0.5) + _cut_mm(body, volume, radius)
+    return _judged(_measured(volume.points_mm(body), voxel, top_mm, radius), volume, body)
+
+
+def _body(volume: Volume) -> Mask:
+    """The largest thing in a volume, with all its hollows and without what is loose."""
+    import numpy as np
+
+    values = volume.values[volume.seen]
+    if not values.size or values.min() == values.max():
+        raise NoHead("nothing is in it")
+    most = float(np.percentile(values, 99))
+    at = otsu(np.minimum(values, most)) / 2
+    if volume.is_ct:
+        at = _AIR_HU
+        if values.min() > 2 * at:
+            raise NoHead("no air is around it, or its values are no Hounsfield units")
+    tissue = (volume.values > at) & volume.seen
+    creases = max(1, round(_CREASE_MM / 2 / volume.voxel_mm))
+    tissue = filled(closed(tissue, creases))
+    seed, _ = thickest(tissue)
+    steps = max(1, round(_LOOSE_MM / volume.voxel_mm))
+    return grown(joined(seed, shrunk(tissue, steps)), steps + 1, tissue)
+
+
+def _cut_mm(body: Mask, volume: Volume, radius: float) -> float:
+    """How much is missing of the top of a head, by the area that it was cut at."""
+    import numpy as np
+
+    above = np.zeros_like(body)
+    above[:, :, :-1] = volume.seen[:, :, 1:]
+    area = float((body & ~above).sum()) * volume.voxel_mm**2
+    rest = radius**2 - area / math.pi
+    cut = radius - math.sqrt(max(rest, 0.0))
+    if cut > _MOST_CUT * radius:
+        raise NoHead("the top of the head is not in it")
+    return cut
+
+
+def _measured(points: NDArray[Any], voxel_mm: float, top_mm: float, radius: float) -> Head:
+    """A head by the points of its body, where it is above the nose and the ears."""
+    import numpy as np
+
+    def above(share: float) -> NDArray[Any]:
+        level: NDArray[Any] = points[
+            (points[:, 2] >= top_mm - share * radius)
+            & (points[:, 2] <= top_mm - _UPPER[0] * radius)
+        ]
+        if len(level) < 2:
+            raise NoHead("the top of the head is not in it")
+        return level[:, :2]
+
+    upper = above(_UPPER[1])
+    x, y = _forward(upper)
+    front_mm = float((upper @ np.array((x, y))).max())
+    back_mm = float((above(_BACK) @ np.array((x, y))).min())
+    wide = upper @ np.array((-y, x))
+    half = (front_mm - back_mm + voxel_mm) / 2  # points are the middles of voxels
+    radius = (float(np.ptp(wide)) + voxel_mm) / 2
+    if not _LONG[0] <= half / radius <= _LONG[1]:
+        raise NoHead("what is in it has not the form of a head")
+    return Head((x, y), ((front_mm + back_mm) / 2, top_mm - radius), half, radius)
+
+
+def _forward(points: NDArray[Any]) -> tuple[float, float]:
+    """Which way a head looks: along its length, and rather to the front."""
+    import numpy as np
+
+    spread, axes = np.linalg.eigh(np.cov(points.T))
+    x, y = axes[:, 1]
+    if math.sqrt(spread[1] / max(spread[0], 1e-9)) < _ROUND:
+        return 0.0, -1.0
+    if abs(x) > abs(y):
+        raise NoHead("the head is turned to the side")
+    return (-float(x), -float(y)) if y > 0 else (float(x), float(y))
+
+
+def _judged(head: Head, volume: Volume, body: Mask) -> Head:
+    """Hold what is taken for the face to it: where a face is, something must stand out."""
+    import numpy as np
+
+    ahead, up = head.middle
+    points = volume.points_mm(np.ones_like(body))
+    along = points[:, :2] @ np.array(head.forward) - ahead
+    below = up - points[:, 2]
+    low, high = (share * head.radius_mm for share in _FACE_LEVEL)
+    in_front = (along > _BEHIND * head.half_mm) & (along < head.half_mm)
+    level = in_front & (below > low) & (below < high)
+    seen, tissue = volume.seen.reshape(-1)[level], body.reshape(-1)[level]
+    if seen.size and seen.mean() >= _BARE[0] and tissue.sum() <= _BARE[1] * seen.sum():
+        return head._replace(is_bare=True)
+    if tissue.any():
+        plane = head.face()[0]
+        out = float((points[body.reshape(-1)] @ np.array(plane.normal)).max()) - plane.at_mm
+        if out < _NOSE * head.radius_mm:
+            raise NoHead("no face stands out of the head")
+    return head
