@@ -142,8 +142,8 @@ def head(points: Points) -> tuple[Points, Points]:
     tissue[skull & (z > -62)] = BONE
     tissue[(np.hypot(x, y - 32) < 17) & (z < -70)] = BONE
     tissue[(np.abs(np.hypot(x / 0.8, y + 34) - 50) < 5) & (y < -10) & (np.abs(z + 125) < 12)] = BONE
-    inner = ball((0, 0, 0), (65, 86, 67))
-    floor = np.where(y < -30, -25, np.where(y < 20, -57, -66))
+    inner = ball((0, 0, 0), (64, 84, 66))
+    floor = np.where(y < -30, -18, np.where(y < 20, -57, -66))
     tissue[inner & (z > floor)] = BRAIN
     tissue[ball((0, 36, -46), (50, 38, 31))] = BRAIN
     tissue[(np.hypot(x, y - 14) < 13) & (z > -92) & (z < -40)] = BRAIN

@@ -44,12 +44,12 @@ class Judged(NamedTuple):
     """What is known of the frames of one direction of a series.
 
     Attributes:
-        region: what to remove of them; nothing if no face can be in them.
+        regions: what to remove of them; nothing if no face can be in them.
         refusal: why it cannot be told where the face is; empty if it can.
         head: a head was found in it or beside it.
     """
 
-    region: Region = ()
+    regions: tuple[Region, ...] = ()
     refusal: str = ""
     head: bool = False
 
@@ -91,7 +91,9 @@ class Faces:
             if judged.refusal:
                 raise DeidentificationRefused(name=name, reason=judged.refusal)
             head = head or judged.head
-            if plane is not None and judged.region and (found := boxes_in(judged.region, plane)):
+            if plane is None:
+                continue
+            if found := [box for region in judged.regions for box in boxes_in(region, plane)]:
                 boxes[number] = found
         return boxes, "removed" if boxes else "outside" if head else "none"
 
@@ -123,11 +125,11 @@ def find_faces(openers: Iterable[Opener]) -> Faces:
         judged = {key: each.judged() for key, each in series.items()}
     by_reference: dict[str, Judged] = {}
     for key, _ in sorted(series.items(), key=lambda item: len(item[1].slices), reverse=True):
-        if key[1] and judged[key].region:
+        if key[1] and judged[key].regions:
             by_reference.setdefault(key[1], judged[key])
     return Faces(
         {
-            key: each if each.region else by_reference.get(key[1], each)
+            key: each if each.regions else by_reference.get(key[1], each)
             if series[key].placed else each
             for key, each in judged.items()
         }

@@ -8,6 +8,7 @@ contrast between brain, bone and fat is needed: the same works for CT and any MR
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from medibloc_py.imaging.deidentify.faces.masks import (
@@ -50,8 +51,10 @@ _UPPER: Final = (0.4, 1.0)
 """Where the forehead is, below the top, by the radius."""
 _BACK: Final = 1.3
 """As far down as the back of the head is."""
-# The brain within its vault, and what is left beside it; see docs/adr/0033.
-_BRAIN: Final = (0.85, 0.83)
+_BRAIN: Final = ((45, 0.80, 0.78), (30, 0.85, 0.83))
+"""Planes by how many degrees they look down, and by the brain's half axes within its vault, by
+the vault's; measured on an average of real heads, see docs/adr/0033."""
+_BARE_BRAIN: Final = ((45, 1.0, 1.0),)
 _BEHIND: Final = 0.15
 """What is cut ends so far in front of the middle of the head, by half its length."""
 _CHIN: Final = 2.6
@@ -81,7 +84,7 @@ class Head(NamedTuple):
         forward: unit vector the face looks along, level (to the left, to the back).
         middle: of the vault: along `forward`, and up; mm.
         half_mm: half the length of the vault.
-        radius_mm: of the largest ball in it.
+        radius_mm: half its width.
         is_bare: there is nothing below the brain, nor a skull around it.
     """
 
@@ -91,21 +94,28 @@ class Head(NamedTuple):
     radius_mm: float
     is_bare: bool = False
 
-    def face(self) -> Region:
-        """What to remove: in front of and below the brain, down to the chin."""
-        ahead, up = self.middle
+    def face(self) -> tuple[Region, ...]:
+        """What to remove: all in front of and below the brain, down to the chin."""
         x, y = self.forward
-        slope = math.sqrt(0.5)
-        long, high = (1.0, 1.0) if self.is_bare else _BRAIN
-        brain = math.hypot(long * self.half_mm, high * self.radius_mm) * slope
-        return (
-            HalfSpace(
-                (x * slope, y * slope, -slope),
-                slope * (ahead - up) + brain,
-            ),
-            HalfSpace((x, y, 0.0), ahead + _BEHIND * self.half_mm),
-            HalfSpace((0.0, 0.0, 1.0), up - _CHIN * self.radius_mm),
-        )
+        ahead, up = self.middle
+        behind = HalfSpace((x, y, 0.0), ahead + _BEHIND * self.half_mm)
+        chin = HalfSpace((0.0, 0.0, 1.0), up - _CHIN * self.radius_mm)
+        return tuple((plane, behind, chin) for plane in self._planes())
+
+    def _planes(self) -> Iterator[HalfSpace]:
+        """Planes that touch the brain from in front and below."""
+        x, y = self.forward
+        ahead, up = self.middle
+        for degrees, long, high in _BARE_BRAIN if self.is_bare else _BRAIN:
+            level, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+            far = math.hypot(long * self.half_mm * level, high * self.radius_mm * down)
+            yield HalfSpace((x * level, y * level, -down), level * ahead - down * up + far)
+
+    def stands_out_mm(self, points: NDArray[Any]) -> float:
+        """How far the farthest of some points lies in front of what is kept."""
+        import numpy as np
+
+        return max(float((points @ np.array(normal)).max()) - at for normal, at in self._planes())
 
 
 def find_head(volume: Volume) -> Head:
@@ -224,8 +234,6 @@ def _judged(head: Head, volume: Volume, body: Mask) -> Head:
     if seen.size and seen.mean() >= _BARE[0] and tissue.sum() <= _BARE[1] * seen.sum():
         return head._replace(is_bare=True)
     if tissue.any():
-        plane = head.face()[0]
-        out = float((points[body.reshape(-1)] @ np.array(plane.normal)).max()) - plane.at_mm
-        if out < _NOSE * head.radius_mm:
+        if head.stands_out_mm(points[body.reshape(-1)]) < _NOSE * head.radius_mm:
             raise NoHead("no face stands out of the head")
     return head
