@@ -233,7 +233,6 @@ def _judged(head: Head, volume: Volume, body: Mask) -> Head:
     seen, tissue = volume.seen.reshape(-1)[level], body.reshape(-1)[level]
     if seen.size and seen.mean() >= _BARE[0] and tissue.sum() <= _BARE[1] * seen.sum():
         return head._replace(is_bare=True)
-    if tissue.any():
-        if head.stands_out_mm(points[body.reshape(-1)]) < _NOSE * head.radius_mm:
-            raise NoHead("no face stands out of the head")
+    if tissue.any() and head.stands_out_mm(points[body.reshape(-1)]) < _NOSE * head.radius_mm:
+        raise NoHead("no face stands out of the head")
     return head
