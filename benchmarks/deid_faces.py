@@ -1,4 +1,4 @@
-"""Measures how faces are removed from heads: what is left of them, and what is lost of the brain."""
+"""Measures how faces go from heads: what is left of them, and what is lost of the brain."""
 
 from __future__ import annotations
 

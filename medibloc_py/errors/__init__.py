@@ -179,7 +179,6 @@ from medibloc_py.errors.imaging import (
     DeidentificationReceiptInvalid,
     DeidentificationRefused,
     IdentityLeft,
-    OptionUnavailable,
     StructureChanged,
     TreatmentOnly,
 )
@@ -306,7 +305,6 @@ __all__ = [
     "NothingToClaim",
     "NoticeUndelivered",
     "OlderKeyPublished",
-    "OptionUnavailable",
     "OrderExists",
     "OrderNotHeld",
     "OrderNotOpen",

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-from medibloc_py.errors.base import InputError, IntegrityError, RefusedError
-
-
-class OptionUnavailable(InputError):
-    """An option of the standard that cannot be done yet."""
-
-    what = "The option {option} of PS3.15 cannot be done yet."
-    fix = "Leave it out; nothing was written. What it would clean must be cleaned by other means."
+from medibloc_py.errors.base import IntegrityError, RefusedError
 
 
 class DeidentificationRefused(RefusedError):

@@ -11,6 +11,7 @@ from typing import Any
 import pydicom
 import pytest
 
+from benchmarks import heads
 from medibloc_py.crypto.sealing import SourceFile
 from medibloc_py.errors import (
     DeidentificationReceiptInvalid,
@@ -120,6 +121,20 @@ def test_a_patient_has_one_pseudonym_at_a_hospital_and_another_elsewhere(
     (elsewhere,) = world["clinic"].publish([study]).records
     there = open_held(world.exchange, world.me("clinic"), elsewhere).read(0)
     assert patient_in(there) not in (patient_in(one), ID)
+
+
+def test_a_head_is_published_without_its_face(world: World, tmp_path: Path) -> None:
+    head = heads.scan("MR", mm=4.06, slice_mm=5.6)
+    (tmp_path / "head").mkdir()
+    for number, data in enumerate(head.files):
+        (tmp_path / "head" / f"{number:03}").write_bytes(data)
+    record = published(world, tmp_path / "head", options=("clean-recognizable-visual-features",))
+    opened = opened_by(world, "alice", record)
+    for index in range(len(head.files)):
+        pixels = pydicom.dcmread(BytesIO(opened.read(index))).pixel_array
+        assert (pixels[head.face[index]] == pixels.min()).all()
+    assert opened.deidentification is not None
+    assert opened.deidentification.options == ("clean-recognizable-visual-features",)
 
 
 def test_for_treatment_it_is_published_bit_for_bit(world: World, to_treat: RecordId) -> None:

@@ -12,7 +12,7 @@ import pytest
 from pydicom import dcmread
 
 from medibloc_py import cli
-from medibloc_py.errors import FileExists, IdentityLeft, InvalidValue, OptionUnavailable
+from medibloc_py.errors import DeidentificationRefused, FileExists, IdentityLeft, InvalidValue
 from medibloc_py.imaging.samples import sample
 
 Run = Callable[..., int]
@@ -115,7 +115,7 @@ def test_what_the_check_refuses_is_not_written(
 @pytest.mark.parametrize(
     ("argv", "code"),
     [
-        (["--option", "clean-recognizable-visual-features"], OptionUnavailable.exit_code),
+        (["--option", "clean-recognizable-visual-features"], DeidentificationRefused.exit_code),
         (["--option", "retain-everything"], 2),
         (["--profile", "none"], 2),
         (["--option", DATED, "--option", "retain-longitudinal-full-dates"], InvalidValue.exit_code),

@@ -1,4 +1,4 @@
-"""Faces in volumes of a head: found in the whole series, blanked in each file, and refused if not."""
+"""Faces in volumes of a head: found in the whole series, blanked in each file, or refused."""
 
 from __future__ import annotations
 
@@ -40,6 +40,11 @@ def scan(modality: str = "MR", direction: str = "axial", **given: Any) -> heads.
 
 
 def found(files: Sequence[bytes]) -> Faces:
+    return _found(tuple(files))
+
+
+@cache
+def _found(files: tuple[bytes, ...]) -> Faces:
     return find_faces([partial(BytesIO, each) for each in files])
 
 

@@ -16,16 +16,14 @@ from medibloc_py.errors import (
     DeidentificationRefused,
     InvalidValue,
     NotDicom,
-    OptionUnavailable,
     StudyUnreadable,
 )
 from medibloc_py.imaging.deidentify import Deidentified, Option, Pseudonyms, deidentify
-from medibloc_py.imaging.deidentify.options import UNAVAILABLE
 from medibloc_py.imaging.verify import verify
 from tests.unit.imaging.samples import ALL, sample
 
 KEY = bytes(range(32))
-AVAILABLE = [each for each in Option if each not in UNAVAILABLE]
+OF_ONE_FILE = [each for each in Option if each is not Option.CLEAN_VISUAL_FEATURES]
 # Not DICOM, or without anything that says what it is.
 NOT_DICOM = {"README", "README.txt", "no_meta.dcm", "crayons.icc"}
 DICOM = [
@@ -67,7 +65,7 @@ def test_no_canary_survives_at_any_depth(bird: canary.Canary, pseudonyms: Pseudo
     verify(bird.data, done.data)
 
 
-@pytest.mark.parametrize("option", AVAILABLE, ids=lambda option: option.value)
+@pytest.mark.parametrize("option", OF_ONE_FILE, ids=lambda option: option.value)
 def test_an_option_keeps_no_more_than_its_column(
     option: Option, bird: canary.Canary, pseudonyms: Pseudonyms
 ) -> None:
@@ -302,14 +300,6 @@ def test_pixels_that_show_who_it_is_are_refused(pseudonyms: Pseudonyms) -> None:
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path, pseudonyms: Pseudonyms) -> None:
     with pytest.raises(StudyUnreadable):
         deidentify(tmp_path / "none.dcm", pseudonyms)
-
-
-@pytest.mark.parametrize("option", sorted(UNAVAILABLE, key=lambda option: option.value))
-def test_an_option_that_is_not_there_is_not_pretended(
-    option: Option, pseudonyms: Pseudonyms
-) -> None:
-    with pytest.raises(OptionUnavailable, match=option.value):
-        deidentify(file_of(), pseudonyms, [option])
 
 
 @pytest.mark.parametrize(
