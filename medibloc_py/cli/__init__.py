@@ -1,6 +1,7 @@
 """The command line: parses, calls the client, prints. One file per noun, and the verbs.
 
-`--help` works everywhere and starts fast: heavy rooms are imported inside commands.
+`--help` works everywhere and starts fast: a noun's file is imported when the noun is used
+(`nouns.py`), heavy rooms inside commands.
 """
 
 from __future__ import annotations
@@ -11,31 +12,14 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli import (
-    access,
-    account,
-    audit,
-    chain,
-    configuration,
-    consent,
-    dataset,
-    demo,
-    exchange,
-    fhir,
-    gateway,
-    imaging,
-    index,
-    record,
-    relay,
-    store,
-    watch,
-)
+from medibloc_py.cli.nouns import Nouns
 from medibloc_py.cli.options import Session
 from medibloc_py.cli.output import Output
 from medibloc_py.errors import DryRun, MediBlocError
 
 app = typer.Typer(
     name="medibloc",
+    cls=Nouns,
     help="Consent-gated exchange of sealed medical imaging.",
     no_args_is_help=True,
     add_completion=True,
@@ -43,24 +27,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(account.app, name="account")
-app.add_typer(record.app, name="record")
-app.add_typer(consent.app, name="consent")
-app.add_typer(access.app, name="access")
-app.add_typer(dataset.app, name="dataset")
-app.add_typer(exchange.app, name="exchange")
-app.add_typer(relay.app, name="relay")
-app.add_typer(store.app, name="store")
-app.add_typer(imaging.app, name="imaging")
-app.add_typer(gateway.app, name="gateway")
-app.add_typer(fhir.app, name="fhir")
-app.add_typer(index.app, name="index")
-app.add_typer(audit.app, name="audit")
-app.add_typer(configuration.app, name="config")
-app.command("up")(chain.up)
-app.command("deploy")(chain.deploy)
-app.command("demo")(demo.demo)
-app.command("watch")(watch.watch)
 
 
 def _version(value: bool) -> None:
