@@ -11,6 +11,7 @@ from medibloc_py.chain.accounts import (
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.deployment import Deployment
+from medibloc_py.chain.external import ExternalSigner, load_signer_file, save_signer_file
 from medibloc_py.chain.keyfile import (
     import_key_file,
     key_file_address,
@@ -30,6 +31,7 @@ __all__ = [
     "Call",
     "Contract",
     "Deployment",
+    "ExternalSigner",
     "Header",
     "LocalChain",
     "LocalNode",
@@ -52,11 +54,13 @@ __all__ = [
     "install_anvil",
     "key_file_address",
     "load_key_file",
+    "load_signer_file",
     "new_key_file",
     "parse_address",
     "public_url",
     "recover_typed",
     "save_key_file",
+    "save_signer_file",
     "sends",
     "typed_digest",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -30,15 +31,14 @@ _DOMAIN_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """An account whose private key is at hand. Its text form never shows the key."""
+class Signer(ABC):
+    """An account that signs: with a key at hand (`from_key`), or elsewhere (`chain.external`)."""
 
+    __slots__ = ()
     address: Address
-    _key: bytes = field(repr=False)
 
-    @classmethod
-    def from_key(cls, key: bytes | str) -> Signer:
+    @staticmethod
+    def from_key(key: bytes | str) -> KeySigner:
         """Makes the signer of a private key.
 
         Args:
@@ -55,13 +55,14 @@ class Signer:
             raise InvalidValue(
                 name="private key", given="not one", allowed="32 bytes, below the curve's order"
             )
-        return cls(checksummed(account().from_key(raw).address), raw)
+        return KeySigner(checksummed(account().from_key(raw).address), raw)
 
-    @classmethod
-    def generate(cls) -> Signer:
+    @staticmethod
+    def generate() -> KeySigner:
         """Makes a fresh account from the system's randomness."""
-        return cls.from_key((secrets.randbelow(_ORDER - 1) + 1).to_bytes(32, "big"))
+        return Signer.from_key((secrets.randbelow(_ORDER - 1) + 1).to_bytes(32, "big"))
 
+    @abstractmethod
     def sign_transaction(self, transaction: Mapping[str, object]) -> tuple[bytes, str]:
         """Signs a transaction.
 
@@ -70,10 +71,12 @@ class Signer:
 
         Returns:
             The raw transaction, and its hash as `0x` and 64 hex digits.
-        """
-        signed = account().sign_transaction(dict(transaction), self._key)
-        return bytes(signed.raw_transaction), "0x" + bytes(signed.hash).hex()
 
+        Raises:
+            SignerUnreachable, SignerRefused, SignerAnsweredWrong: by a signer elsewhere.
+        """
+
+    @abstractmethod
     def sign_typed(
         self,
         domain: Mapping[str, object],
@@ -95,13 +98,44 @@ class Signer:
         Raises:
             InvalidValue: a value that does not fit its type.
             InvalidAddress: a malformed address.
+            SignerUnreachable, SignerRefused, SignerAnsweredWrong: by a signer elsewhere.
         """
+
+    @abstractmethod
+    def export_key(self) -> bytes:
+        """Gives the private key, 32 bytes, to a key file; never show or log it.
+
+        Raises:
+            KeyElsewhere: it is not on this machine.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class KeySigner(Signer):
+    """An account whose private key is at hand. Its text form never shows the key."""
+
+    address: Address
+    _key: bytes = field(repr=False)
+
+    def sign_transaction(self, transaction: Mapping[str, object]) -> tuple[bytes, str]:
+        """As `Signer`."""
+        signed = account().sign_transaction(dict(transaction), self._key)
+        return bytes(signed.raw_transaction), "0x" + bytes(signed.hash).hex()
+
+    def sign_typed(
+        self,
+        domain: Mapping[str, object],
+        types: Mapping[str, TypedFields],
+        primary: str,
+        message: Mapping[str, object],
+    ) -> tuple[bytes, bytes]:
+        """As `Signer`."""
         signable = _signable(domain, types, primary, message)
         signed = account().sign_message(signable, self._key)
         return bytes(signed.message_hash), bytes(signed.signature)
 
     def export_key(self) -> bytes:
-        """Gives the private key, 32 bytes, to a key file; never show or log it."""
+        """As `Signer`."""
         return self._key
 
 

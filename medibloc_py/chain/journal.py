@@ -30,7 +30,8 @@ from medibloc_py.model import Address
 
 MEMORY: Final = ":memory:"
 """In place of a path: a journal that ends with this process."""
-_BUSY_S = 60.0
+_BUSY_S = 180.0
+"""Longest wait for a turn: a signer elsewhere may take two minutes (`external.TIMEOUT_S`)."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,

@@ -74,7 +74,7 @@ def save_key_file(path: Path, signer: Signer, password: str, *, n: int = SCRYPT_
     if path.exists():  # before a second of scrypt; the link below is what decides
         raise AccountExists(name=path.stem, path=path.parent)
     content = account().encrypt(signer.export_key(), password, kdf="scrypt", iterations=n)
-    _write_new(path, json.dumps(content, indent=1).encode())
+    write_new(path, json.dumps(content, indent=1).encode())
 
 
 def load_key_file(path: Path, password: str) -> Signer:
@@ -86,7 +86,7 @@ def load_key_file(path: Path, password: str) -> Signer:
         WrongPassword: the password does not open it. The format's only check is the
             MAC, so a changed ciphertext or salt shows as this, too.
     """
-    content = _read(path)
+    content = read_json(path)
     address = _address_in(path, content)
     _check_cost(path, content)
     try:
@@ -113,10 +113,16 @@ def key_file_address(path: Path) -> Address:
         AccountUnknown: there is no file.
         KeyFileCorrupt: it is not a key file.
     """
-    return _address_in(path, _read(path))
+    return _address_in(path, read_json(path))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads the JSON object of a small file.
+
+    Raises:
+        AccountUnknown: there is no file.
+        KeyFileCorrupt: it is no JSON object.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(_FILE_MAX + 1)
@@ -160,7 +166,7 @@ def _check_cost(path: Path, content: dict[str, Any]) -> None:
         raise KeyFileCorrupt(path=path, reason="its key derivation costs more than is sane")
 
 
-def _write_new(path: Path, data: bytes) -> None:
+def write_new(path: Path, data: bytes) -> None:
     """Writes a private file that appears whole under its name, and only if that is free."""
     part = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:

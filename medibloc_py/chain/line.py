@@ -22,6 +22,7 @@ class RpcRefusal(Exception):
 
     def __init__(self, method: str, code: object, message: str, data: object) -> None:
         super().__init__(f"{method} was refused: {message} (code {code})")
+        self.code = code
         self.message = message
         self.data = data
 
@@ -82,16 +83,7 @@ class Line:
             raise self._silence(method, error) from error
         except ValueError as error:
             raise Nonsense(f"{method} was answered with something that is no JSON") from error
-        if not isinstance(answer, dict):
-            raise Nonsense(f"{method} was answered with something that is no JSON-RPC")
-        if (refused := answer.get("error")) is not None:
-            if not isinstance(refused, dict):
-                refused = {"message": refused}
-            message = one_line(refused.get("message"))
-            raise RpcRefusal(method, refused.get("code"), message, refused.get("data"))
-        if "result" not in answer:
-            raise Nonsense(f"{method} was answered with neither a result nor an error")
-        return answer["result"]
+        return result_of(method, answer)
 
     def _silence(self, method: str, error: OSError) -> Silence:
         status = getattr(getattr(error, "response", None), "status_code", None)
@@ -100,6 +92,25 @@ class Line:
         if "Timeout" in type(error).__name__:
             return Silence(f"{method}: no answer within {self._timeout_s:g} s", False)
         return Silence(f"{method}: the connection failed", True)
+
+
+def result_of(method: str, answer: object) -> Any:
+    """Takes the result out of an answer.
+
+    Raises:
+        RpcRefusal: it is an error object.
+        Nonsense: it is no JSON-RPC.
+    """
+    if not isinstance(answer, dict):
+        raise Nonsense(f"{method} was answered with something that is no JSON-RPC")
+    if (refused := answer.get("error")) is not None:
+        if not isinstance(refused, dict):
+            refused = {"message": refused}
+        message = one_line(refused.get("message"))
+        raise RpcRefusal(method, refused.get("code"), message, refused.get("data"))
+    if "result" not in answer:
+        raise Nonsense(f"{method} was answered with neither a result nor an error")
+    return answer["result"]
 
 
 @cache

@@ -21,6 +21,7 @@ from medibloc_py.errors import (
     InsufficientFunds,
     NodeAnsweredWrong,
     NodeUnreachable,
+    SecretError,
     TransactionFailed,
     TransactionPending,
 )
@@ -337,7 +338,10 @@ class Outbox:
         fees = self.gas.dearer(gas, attempts[-1].fee)
         if fees is None:
             return
-        attempt = self._sign(signer, call, nonce, gas, fees)
+        try:
+            attempt = self._sign(signer, call, nonce, gas, fees)
+        except SecretError:
+            return  # its owner does not want to offer more, or is not there: the older one stands
         self.journal.add(number, attempt)
         attempts.append(attempt)
         # A block may just have taken the older one, or the account cannot pay more.

@@ -97,6 +97,39 @@ def import_(
     )
 
 
+@app.command("add")
+def add(
+    context: typer.Context,
+    name: Name,
+    signer: Annotated[
+        str,
+        typer.Option(help="Where the key is: an http or https URL, or the full path of a socket."),
+    ],
+    address: Annotated[str, typer.Option(help="Address of the account there.")],
+    json: Json = False,
+) -> None:
+    """Add an account whose key stays in clef, Frame or another signer; encryption keys are new.
+
+    The signer is asked for each transaction and each signed act, and asks its owner; there are two
+    minutes to answer. What it gives back is held against what was asked. Its keys are not in
+    `medibloc account backup`: the encryption keys stand in the account's .encryption.json file.
+    """
+    from medibloc_py.chain import ExternalSigner, parse_address
+    from medibloc_py.chain.external import shown
+    from medibloc_py.flows import keyring
+
+    session: Session = context.obj
+    where = shown(signer)
+    elsewhere = ExternalSigner(parse_address(address), signer)
+    home = session.settings().home
+    keyring.require_free(home, name)
+    identity = keyring.add_account(home, name, elsewhere, session.password(name, confirm=True))
+    Output(json).result(
+        {"name": name, "address": identity.address, "signer": where},
+        [f"{name} is {identity.address}; {where} signs for it."],
+    )
+
+
 @app.command("list")
 def list_(context: typer.Context, json: Json = False) -> None:
     """List the accounts of this machine."""
@@ -105,7 +138,10 @@ def list_(context: typer.Context, json: Json = False) -> None:
     session: Session = context.obj
     known = keyring.known_accounts(session.settings().home)
     Output(json).table(
-        known, "Accounts", ("name", "address"), [(each.name, each.address) for each in known]
+        known,
+        "Accounts",
+        ("name", "address", "key"),
+        [(each.name, each.address, each.signer or "here") for each in known],
     )
 
 

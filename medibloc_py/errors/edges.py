@@ -141,6 +141,37 @@ class PasswordMissing(SecretError):
     fix = "Type it at the prompt, or set --password-file or MEDIBLOC_PASSWORD."
 
 
+class SignerUnreachable(SecretError):
+    """The program that holds an account's key does not answer."""
+
+    what = "The signer at {url} does not answer: {reason}."
+    fix = "Start it, unlock it, and answer what it asks within two minutes; nothing was sent."
+
+
+class SignerRefused(SecretError):
+    """The program that holds an account's key did not sign."""
+
+    what = "The signer at {url} did not sign for {account}: {reason}."
+    fix = "See that it has this account, for this chain, and approve there. Nothing was sent."
+
+
+class SignerAnsweredWrong(SecretError):
+    """The program that holds an account's key signed something else than it was asked to."""
+
+    what = "The signer at {url} answered wrongly: {reason}."
+    fix = "Nothing was sent. Do not rely on this signer: it is broken, or not the one you think."
+
+
+class KeyElsewhere(SecretError):
+    """The account's key is not on this machine."""
+
+    what = "The key of {account} is not on this machine but with the signer at {url}."
+    fix = (
+        "Back that key up where it is. The account's encryption keys are in its .encryption.json "
+        "under <home>/keys: keep a copy of that file and its password."
+    )
+
+
 class TokenMissing(SecretError):
     """No access token for a service."""
 

@@ -1,10 +1,12 @@
 """Accounts on this machine: an account key file and an encryption key file under one name.
 
     <home>/keys/<name>.json               account, Web3 Secret Storage v3
+    <home>/keys/<name>.signer.json        in its place: where the key is, if elsewhere
     <home>/keys/<name>.encryption.json    encryption keys (docs/envelope-v1.md, "Key file")
     <home>/vault/<address>/               private documents, wrapped to the encryption keys
 
-Both files open with one password. Neither is ever overwritten but to add a key version.
+Account and encryption key files open with one password. None is ever overwritten but to add a key
+version.
 """
 
 from __future__ import annotations
@@ -14,7 +16,15 @@ import unicodedata
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medibloc_py.chain import Signer, key_file_address, load_key_file, save_key_file
+from medibloc_py.chain import (
+    ExternalSigner,
+    Signer,
+    key_file_address,
+    load_key_file,
+    load_signer_file,
+    save_key_file,
+    save_signer_file,
+)
 from medibloc_py.crypto.keyfile import open_key_file, seal_key_file
 from medibloc_py.crypto.keys import EncryptionKeys
 from medibloc_py.errors import AccountExists, AccountUnknown, InvalidValue, KeyFileCorrupt
@@ -25,14 +35,20 @@ from medibloc_py.storage.files import make_folder, on_disk, read_private, rewrit
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ENCRYPTION = ".encryption.json"
+_SIGNER = ".signer.json"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownAccount:
-    """An account of this machine; opening it needs its password."""
+    """An account of this machine; opening it needs its password.
+
+    Attributes:
+        signer: where its key is, as far as it may be shown; empty if here.
+    """
 
     name: str
     address: Address
+    signer: str = ""
 
 
 def new_account(home: Path, name: str, password: str, *, work: int | None = None) -> Identity:
@@ -61,6 +77,21 @@ def import_account(
         InvalidValue: the key, name or password cannot be used.
     """
     signer = Signer.from_key(private_key)
+    return _create(home, name, signer, EncryptionKeys.generate(), password, work)
+
+
+def add_account(
+    home: Path, name: str, signer: ExternalSigner, password: str, *, work: int | None = None
+) -> Identity:
+    """Takes an account in whose key stays with a signer, with new encryption keys of this machine.
+
+    Raises:
+        AccountExists: the name is taken.
+        InvalidValue: the name or the password cannot be used.
+        SignerUnreachable, SignerRefused, SignerAnsweredWrong: it does not show this account.
+    """
+    require_free(home, name)
+    signer.require_held()
     return _create(home, name, signer, EncryptionKeys.generate(), password, work)
 
 
@@ -93,7 +124,7 @@ def require_free(home: Path, name: str) -> None:
         raise InvalidValue(
             name="account name", given=name, allowed="lower-case letters, digits, _ or -"
         )
-    if any(file.exists() for file in _files(home, name)):
+    if any(file.exists() for file in (*_files(home, name), _signer_file(home, name))):
         raise AccountExists(name=name, path=home / "keys")
 
 
@@ -115,7 +146,10 @@ def _create(
     # The encryption keys first: an account file without them would look complete.
     try:
         write_atomic(encryption_file, seal_key_file(encryption, password, **cost))
-        save_key_file(account_file, signer, _normal(password), **cost)
+        if isinstance(signer, ExternalSigner):
+            save_signer_file(_signer_file(home, name), signer)
+        else:
+            save_key_file(account_file, signer, _normal(password), **cost)
     except BaseException:
         encryption_file.unlink(missing_ok=True)
         raise
@@ -150,8 +184,9 @@ def known_accounts(home: Path) -> list[KnownAccount]:
     folder = home / "keys"
     if not folder.is_dir():
         return []
-    files = sorted(f for f in folder.glob("*.json") if not f.name.endswith(_ENCRYPTION))
-    return [KnownAccount(f.stem, key_file_address(f)) for f in files]
+    names = {file.name.removesuffix(_SIGNER).removesuffix(".json") for file in folder.glob("*.json")
+             if not file.name.endswith(_ENCRYPTION)}  # fmt: skip
+    return [_known(home, name) for name in sorted(names)]
 
 
 def known_account(home: Path, name: str) -> KnownAccount:
@@ -159,11 +194,20 @@ def known_account(home: Path, name: str) -> KnownAccount:
 
     Raises:
         AccountUnknown: there is none of that name.
+        KeyFileCorrupt: its file cannot be read.
     """
-    account_file, _ = _files(home, name)
-    if not _NAME.fullmatch(name) or not account_file.is_file():
+    files = _files(home, name)[0], _signer_file(home, name)
+    if not _NAME.fullmatch(name) or not any(file.is_file() for file in files):
         raise AccountUnknown(name=name, path=home / "keys")
-    return KnownAccount(name, key_file_address(account_file))
+    return _known(home, name)
+
+
+def _known(home: Path, name: str) -> KnownAccount:
+    elsewhere = _signer_file(home, name)
+    if elsewhere.is_file():
+        signer = load_signer_file(elsewhere)
+        return KnownAccount(name, signer.address, signer.url)
+    return KnownAccount(name, key_file_address(_files(home, name)[0]))
 
 
 def open_account(home: Path, name: str, password: str) -> Identity:
@@ -174,9 +218,13 @@ def open_account(home: Path, name: str, password: str) -> Identity:
         WrongPassword: the password opens neither file.
         KeyFileCorrupt: a file is damaged or missing.
     """
-    known_account(home, name)
+    known = known_account(home, name)
     account_file, encryption_file = _files(home, name)
-    signer = load_key_file(account_file, _normal(password))
+    signer: Signer = (
+        load_signer_file(_signer_file(home, name))
+        if known.signer
+        else load_key_file(account_file, _normal(password))
+    )
     if not encryption_file.is_file():
         raise KeyFileCorrupt(path=encryption_file, reason="it is missing")
     encryption = open_key_file(read_private(encryption_file), password, str(encryption_file))
@@ -219,6 +267,10 @@ def retire_keys(home: Path, name: str, password: str, *, work: int | None = None
 
 def _files(home: Path, name: str) -> tuple[Path, Path]:
     return home / "keys" / f"{name}.json", home / "keys" / f"{name}{_ENCRYPTION}"
+
+
+def _signer_file(home: Path, name: str) -> Path:
+    return home / "keys" / f"{name}{_SIGNER}"
 
 
 def _vault(home: Path, address: Address) -> Vault:
