@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from medibloc_py import config, purpose
 from medibloc_py.chain import Deployment, Network, Offer
@@ -72,6 +72,9 @@ from medibloc_py.model import (
 )
 from medibloc_py.pacs import Peer
 from medibloc_py.storage import GatewayStore, KuboNode, KuboStore, LocalStore, Store
+
+if TYPE_CHECKING:
+    from medibloc_py.datasets import Volumes
 
 
 def open_store(place: str) -> Store:
@@ -573,6 +576,22 @@ class Client:
     def open_dataset(self, order: OrderId) -> buyer.OpenedDataset:
         """Opens a settled order's records: `flows.buyer.open_dataset`."""
         return buyer.open_dataset(self.exchange, self.me, order)
+
+    def volumes(
+        self, order: OrderId, cache: Path | None = None, progress: Progress = silent
+    ) -> Volumes:
+        """A settled order's images as numpy volumes: `datasets.Volumes`.
+
+        Args:
+            order: the order.
+            cache: folder for decoded volumes, sealed under a key of the account's vault; None
+                to keep none.
+            progress: told of manifests read.
+        """
+        from medibloc_py.datasets import VolumeCache, Volumes
+
+        kept = None if cache is None else VolumeCache.of(self.me, cache)
+        return Volumes(self.open_dataset(order), kept, progress)
 
     # Anyone
 
