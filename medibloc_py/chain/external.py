@@ -8,11 +8,12 @@ asked for, signed by the account, and a signature must recover to the account.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from medibloc_py.chain import abi, artifacts
 from medibloc_py.chain.accounts import Signer, TypedFields, recover_typed, typed_digest
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.keyfile import read_json, write_new
@@ -71,7 +72,7 @@ class ExternalSigner(Signer):
             "from": self.address,
             **{n: hex(v) if isinstance(v, int) else v for n, v in transaction.items()},
         }
-        answer = self._ask(_TRANSACTIONS, question)
+        answer = self._ask(_TRANSACTIONS, question, told=_function_of(transaction))
         raw = self._bytes(answer.get("raw") if isinstance(answer, dict) else answer)
         self._require_asked(raw, transaction)
         return raw, "0x" + keccak(raw).hex()
@@ -115,25 +116,28 @@ class ExternalSigner(Signer):
         Raises:
             SignerUnreachable: no answer, or none in time.
             SignerRefused: it does not have it, or does not say.
-            SignerAnsweredWrong: an answer that is no list of accounts.
+            SignerAnsweredWrong: an answer that is no list.
         """
         answer = self._ask(_LISTS)
         if not isinstance(answer, list):
             raise self._wrong("it was asked for its accounts, and gave no list")
-        try:
-            held = {parse_address(str(each)) for each in answer}
-        except InvalidAddress:
-            raise self._wrong("an account of its list is none") from None
-        if self.address not in held:
+        if self.address.lower() not in {str(each).lower() for each in answer}:
             raise self._refused("it shows no such account")
 
-    def _ask(self, methods: tuple[str, ...], *params: object) -> Any:
-        """Asks by the first of several names that the signer knows."""
+    def _ask(self, methods: tuple[str, ...], *params: object, told: Sequence[str] = ()) -> Any:
+        """Asks by the first of several names that the signer knows.
+
+        Args:
+            methods: clef's name first.
+            params: for each.
+            told: for clef besides, which shows it to its owner.
+        """
         line = _line(self.place)
         refused: RpcRefusal | None = None
         for method in methods:
+            more = tuple(told) if method.startswith("account_") else ()
             try:
-                return line.request(method, params)
+                return line.request(method, params + more)
             except Silence as silence:
                 raise SignerUnreachable(url=self.url, reason=silence.reason) from silence
             except Nonsense as nonsense:
@@ -242,6 +246,19 @@ def _line(place: str) -> Line | SocketLine:
     if Path(place).is_absolute():
         return SocketLine(Path(place), TIMEOUT_S)
     return Line(place, TIMEOUT_S)
+
+
+def _function_of(transaction: Mapping[str, object]) -> list[str]:
+    """The function that is called, as `name(type,...)`; nothing if it is none of our contracts.
+
+    clef decodes the call by it for its owner, and refuses calls that it cannot decode.
+    """
+    selector = bytes.fromhex(str(transaction["data"])[2:10])
+    for name in artifacts.names():
+        for item in artifacts.load(name).functions.values():
+            if abi.hash_of(item)[:4] == selector and transaction.get("to"):
+                return [abi.signature(item)]
+    return []
 
 
 def _typed_json(

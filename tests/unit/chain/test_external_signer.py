@@ -112,6 +112,15 @@ def test_clef_is_asked_by_its_own_names(node: HostileNode, elsewhere: ExternalSi
     assert node.count("eth_signTransaction") == 0
 
 
+def test_clef_is_told_which_function_is_called(node: HostileNode, elsewhere: ExternalSigner):
+    node.on("account_signTransaction", signing())
+    elsewhere.sign_transaction(DYNAMIC | {"data": "0x510f6b87"})
+    elsewhere.sign_transaction(DYNAMIC)
+    elsewhere.sign_transaction(CREATION | {"data": "0x510f6b87"})
+    told = [params[1:] for name, params in node.asked if name == "account_signTransaction"]
+    assert told == [["publishKey(bytes)"], [], []]
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -224,11 +233,11 @@ def test_an_account_is_added_that_the_signer_shows(node, elsewhere, tmp_path):
     node.on("eth_accounts", {"no": "list"})
     with pytest.raises(SignerAnsweredWrong):
         keyring.add_account(tmp_path, "eve", elsewhere, "password", work=2)
-    node.on("eth_accounts", ["0x12"])
-    with pytest.raises(SignerAnsweredWrong):
+    node.on("eth_accounts", ["0x12", None])
+    with pytest.raises(SignerRefused):
         keyring.add_account(tmp_path, "eve", elsewhere, "password", work=2)
     assert keyring.known_accounts(tmp_path) == []
-    node.on("eth_accounts", [HERE.address])
+    node.on("eth_accounts", [HERE.address.lower()])
     made = keyring.add_account(tmp_path, "eve", elsewhere, "password", work=2)
     again = keyring.open_account(tmp_path, "eve", "password")
     assert (again.signer, again.keys) == (elsewhere, made.keys)

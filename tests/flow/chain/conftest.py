@@ -1,0 +1,28 @@
+"""geth and its clef, where `make geth` built them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+
+def program(name: str) -> str:
+    """A program on PATH; `make walk-clients` builds it first, and then demands it."""
+    found = shutil.which(name)
+    if found is None:
+        if os.environ.get("MEDIBLOC_DEMAND_GETH"):
+            pytest.fail(f"there is no {name}, and it is demanded")
+        pytest.skip(f"no {name} here, run `make geth`")
+    return found
+
+
+@pytest.fixture(scope="session")
+def clef_program() -> str:
+    return program("clef")
+
+
+@pytest.fixture(scope="session")
+def geth_program() -> str:
+    return program("geth")
