@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from medibloc_py.cli.dataset import buy, sell, share, show
+from medibloc_py.cli.dataset import buy, research, sell, share, show
 from medibloc_py.cli.provenance import dataset_receipt
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "relist": sell.relist,
     "claims": sell.claims,
     "show": show.show,
+    "describe": research.describe,
+    "search": research.search,
     "quote": sell.quote,
     "check": buy.check,
     "purchase": buy.purchase,
@@ -29,6 +31,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "refund": buy.refund,
     "open": buy.open_,
     "frame": buy.frame,
+    "export": research.export,
     "receipt": dataset_receipt,
     "challenge": buy.challenge,
     "withdraw": share.withdraw,
