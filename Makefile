@@ -15,7 +15,7 @@ TOOLS := $(ROOT)/tools/node_modules
 UV := $(VENV)/bin/uv
 # What brownie, solc-x and npm would keep in the home folder stays in the checkout.
 CACHE := $(ROOT)/.cache
-export PATH := $(ROOT)/tools/bin:$(TOOLS)/.bin:$(VENV)/bin:$(PATH):$(CACHE)/kubo
+export PATH := $(ROOT)/tools/bin:$(TOOLS)/.bin:$(VENV)/bin:$(PATH):$(CACHE)/kubo:$(CACHE)/geth
 export SOLCX_BINARY_PATH := $(CACHE)/solcx
 
 .PHONY: help
@@ -89,14 +89,22 @@ $(CLUSTER)/.ready: tools/cluster/go.mod tools/cluster/go.sum | $(VENV)/.ready
 	$(call GO_BUILD,cluster,github.com/ipfs-cluster/ipfs-cluster/cmd/ipfs-cluster-service,$(CLUSTER)/ipfs-cluster-service)
 	touch $@
 
+# An Ethereum client and a signer to test against; neither is needed to use the library.
+GETH := $(CACHE)/geth
+$(GETH)/.ready: tools/geth/go.mod tools/geth/go.sum | $(VENV)/.ready
+	mkdir -p $(GETH)
+	$(call GO_BUILD,geth,github.com/ethereum/go-ethereum/cmd/geth github.com/ethereum/go-ethereum/cmd/clef,$(GETH)/)
+	touch $@
+
 # Orthanc and dcmtk come from this machine, or else unpacked from Debian's packages; nothing is installed.
 PACS := $(CACHE)/pacs
 $(PACS)/.ready: tools/pacs.sh
 	tools/pacs.sh $(PACS)
 	touch $@
 
-.PHONY: setup setup-all lock kubo cluster pacs
+.PHONY: setup setup-all lock kubo cluster pacs geth
 kubo: $(KUBO)/.ready ## Get Kubo, the IPFS daemon: from PATH, or built here in minutes
+geth: $(GETH)/.ready ## Build geth, an Ethereum client, and clef, a signer, in minutes
 pacs: $(PACS)/.ready ## Get Orthanc and dcmtk, a hospital's systems to test against
 cluster: $(CLUSTER)/.ready ## Build IPFS Cluster, which keeps replicas, in minutes
 setup: $(VENV)/.ready $(TOOLS)/.ready ## Make the library's environment and the tools
@@ -109,6 +117,7 @@ lock: $(VENV)/.ready ## Write requirements/*.txt again, pinned and hashed
 	compile pyproject.toml --group brownie -o requirements/brownie.txt
 	compile pyproject.toml --group dev --constraint requirements/web3-7.in -o requirements/web3-7.txt
 	compile --group pyproject.toml:assurance -o requirements/assurance.txt
+	compile --group pyproject.toml:docs -o requirements/docs.txt
 	compile requirements/sealing-peers.in -o requirements/sealing-peers.txt
 	compile requirements/deid.in -o requirements/deid.txt
 
@@ -120,7 +129,7 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 
 # --- tests ----------------------------------------------------------------------------------
 
-.PHONY: test unit flow kubo-flow pacs-flow cluster-flow contracts forge brownie-anvil brownie-ganache web3-7 web
+.PHONY: test unit flow kubo-flow pacs-flow cluster-flow walk-clients contracts forge brownie-anvil brownie-ganache web3-7 web
 test: library contracts web3-7 web fhir-check ## Set up and pass all tests
 
 # A file's tests share a chain: they stay together.
@@ -143,6 +152,10 @@ kubo-flow: setup kubo ## A private IPFS: nodes, their swarm, the walk on one, mo
 
 pacs-flow: setup pacs ## A hospital's systems: Orthanc and dcmtk, out of them and back
 	MEDIBLOC_DEMAND_PACS=1 $(VENV)/bin/python -m pytest tests/flow/pacs $(PARALLEL)
+
+walk-clients: setup geth ## The whole walk on Anvil, Ganache and geth; accounts whose key is with clef
+	MEDIBLOC_DEMAND_GETH=1 $(VENV)/bin/python -m pytest -n 0 tests/flow/chain/test_walk_on_clients.py \
+		tests/flow/chain/test_signer_elsewhere.py
 
 cluster-flow: setup kubo cluster ## Replicas on a real IPFS Cluster: four nodes, three peers, one machine lost
 	MEDIBLOC_DEMAND_KUBO=1 MEDIBLOC_DEMAND_CLUSTER=1 $(VENV)/bin/python -m pytest tests/flow/replicas
@@ -223,11 +236,33 @@ differential: setup ## Python against Solidity and JavaScript on random cases; `
 fuzz-dicom: setup ## Mutated DICOM files on the whole way to a record; `CASES=10000`, `FUZZ_SEED=...` for the same ones
 	$(VENV)/bin/python -m tests.fuzz.run --cases $(or $(CASES),10000) $(if $(FUZZ_SEED),--seed $(FUZZ_SEED))
 
+# --- what is given out ----------------------------------------------------------------------
+
+# The packing program is that of the lock: the same checkout gives the same bytes.
+.PHONY: wheel docs
+wheel: setup ## Build the wheel into dist/, the same bytes each time
+	$(VENV)/bin/python -m hatchling build -t wheel -d dist
+	sha256sum dist/*.whl
+
+DOCS_VENV := $(ROOT)/.venv-docs
+$(DOCS_VENV)/.ready: requirements/docs.txt | $(VENV)/.ready
+	@test -x $(DOCS_VENV)/bin/python || $(UV) venv --quiet --python $(VENV)/bin/python $(DOCS_VENV)
+	$(UV) pip sync --quiet --python $(DOCS_VENV)/bin/python --require-hashes requirements/docs.txt
+	touch $@
+
+docs: $(VENV)/.ready $(DOCS_VENV)/.ready ## Build the documentation site into site/, without a warning
+	$(VENV)/bin/python tools/site/pages.py $(CACHE)/site
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet --config-file $(CACHE)/site/mkdocs.yml
+
 # --- benchmarks -----------------------------------------------------------------------------
 
 .PHONY: bench-sale
 bench-sale: setup ## Measure the sale's mathematics for 100,000 records
 	$(VENV)/bin/python benchmarks/sale.py
+
+.PHONY: bench-start
+bench-start: setup ## Measure what an import, the help and each noun take to start; fails above 0.3 s
+	$(VENV)/bin/python benchmarks/start.py --check
 
 SEALING_PEERS_VENV := $(ROOT)/.venv-sealing-peers
 $(SEALING_PEERS_VENV)/.ready: requirements/sealing-peers.txt | $(VENV)/.ready
