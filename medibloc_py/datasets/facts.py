@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -82,9 +83,10 @@ def _cells(meta: Mapping[str, str | int]) -> tuple[int, ...]:
 
 def _spacing(meta: Mapping[str, str | int]) -> tuple[float, float] | None:
     try:
-        return float(meta["row_spacing"]), float(meta["column_spacing"])
+        spacing = float(meta["row_spacing"]), float(meta["column_spacing"])
     except (KeyError, ValueError):
         return None
+    return spacing if all(0 < each < math.inf for each in spacing) else None
 
 
 def _whole(meta: Mapping[str, str | int], key: str) -> int:

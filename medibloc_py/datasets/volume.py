@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from medibloc_py.imaging.geometry import FrameFacts, facts_of_frames
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+_MOST_FRAMES: Final = 1 << 20
+"""Most frames that a header may tell of as one."""
 
 
 class Volume:
@@ -154,6 +157,9 @@ class Volume:
         count = 1 if len(self.facts.files) > 1 else len(self)
         if len(told) == count:
             return told
+        if count > _MOST_FRAMES:
+            reason = f"its manifest declares {count} frames, and its header tells of {len(told)}"
+            raise PixelsUnreadable(name=self.facts.name, reason=reason)
         return (FrameFacts(None, told[0].slope, told[0].intercept),) * count
 
     def _name_of(self, place: int) -> str:

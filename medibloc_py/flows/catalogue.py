@@ -243,7 +243,7 @@ def search(
     least_patients: int = 0,
     request: int | None = None,
 ) -> list[Hit]:
-    """Finds datasets that are open, the largest first; of one listing the newest description.
+    """Finds datasets that are open, the largest first; of a listing the newest its steward signed.
 
     Args:
         described: checked descriptions.
@@ -252,9 +252,10 @@ def search(
         least_patients: how many people at least there must be, of that modality or of any one.
         request: the purpose word; what its terms deny is left out.
     """
-    newest: dict[tuple[int, str, bytes], Description] = {}
+    newest: dict[tuple[object, ...], Description] = {}
     for each in sorted(described, key=lambda said: said.at):
-        newest[each.chain_id, each.contract, each.listing] = each
+        # By steward, too: nobody else takes the place of what a steward says.
+        newest[each.chain_id, each.contract, each.listing, each.steward] = each
     hits = []
     for each in newest.values():
         answer = None if request is None else purpose.matches(each.terms, request).answer

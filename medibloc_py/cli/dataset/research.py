@@ -13,11 +13,18 @@ from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32
-from medibloc_py.errors import DocumentInvalid, FileExists, GridMissing, PixelsUnreadable
+from medibloc_py.errors import (
+    DocumentInvalid,
+    FileExists,
+    GridMissing,
+    ListingUnknown,
+    PixelsUnreadable,
+)
 from medibloc_py.storage.files import make_folder, write_atomic
 
 if TYPE_CHECKING:
     from medibloc_py.flows.catalogue import Description, Hit
+    from medibloc_py.flows.parties import Exchange
 
 
 def describe(
@@ -93,7 +100,8 @@ def search(
     """Search what stewards tell of their listings; needs no chain, no account and no network.
 
     A description proves who says so. That this steward has such a listing is proved with
-    --check, and by `dataset check` before anything is paid. Example: `medibloc dataset search
+    --check, and by `dataset check` before anything is paid. What does not hold is left out,
+    counted, and named with --json. Example: `medibloc dataset search
     catalogue --modality CT --patients 50 --for HMB+NONCOMMERCIAL`.
     """
     import time
@@ -117,9 +125,7 @@ def search(
         found, now=int(time.time()), modality=modality, least_patients=least, request=request
     )
     if check:
-        exchange = session.client().exchange
-        for hit in hits:
-            catalogue.require_listed(exchange, hit.description, found[hit.description])
+        hits = _listed(session.client().exchange, hits, found, left)
     _show(console, hits, {said: str(path) for said, path in found.items()}, left)
 
 
@@ -170,6 +176,27 @@ def export(
     )
 
 
+def _listed(
+    exchange: Exchange,
+    hits: list[Hit],
+    found: dict[Description, Path],
+    left: list[dict[str, str]],
+) -> list[Hit]:
+    """Those that stand on the chain as they say; the others are added to what is left out."""
+    from medibloc_py.flows.catalogue import require_listed
+
+    standing = []
+    for hit in hits:
+        path = found[hit.description]
+        try:
+            require_listed(exchange, hit.description, path)
+        except (DocumentInvalid, ListingUnknown) as error:
+            left.append({"path": str(path), "reason": error.message})
+        else:
+            standing.append(hit)
+    return standing
+
+
 def _paths(given: list[Path]) -> list[Path]:
     """The files given, and the descriptions in the folders given."""
     paths: list[Path] = []
@@ -216,7 +243,7 @@ def _show(
             ],
             "left_out": left,
         },
-        f"{len(hits)} datasets",
+        f"{len(hits)} datasets" + (f"; {len(left)} files left out" if left else ""),
         ("listing", "name", "terms", "purpose", "people", "file"),
         [
             (

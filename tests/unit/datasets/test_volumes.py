@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import secrets
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
 from medibloc_py import imaging
-from medibloc_py.datasets import Volume, VolumeCache, VolumeDataset, Volumes
+from medibloc_py.crypto.manifest import Manifest, ManifestEntry
+from medibloc_py.datasets import (
+    Volume,
+    VolumeCache,
+    VolumeDataset,
+    Volumes,
+    learning,
+    volumes_of,
+)
 from medibloc_py.errors import GridMissing, InvalidValue, PixelsUnreadable
 from medibloc_py.imaging.geometry import facts_of_frames
 from medibloc_py.imaging.samples import sample
+from medibloc_py.model import RecordId
 from tests.unit.datasets.records import ORIGIN, SPACING, Bought, bytes_of, ct_slice, enhanced
 
 SHUFFLED = (3, 0, 4, 1, 2)
@@ -118,6 +130,22 @@ def test_a_file_that_is_not_what_its_manifest_says_is_refused() -> None:
     volume = only(*STACK)
     other = pydicom.dcmread(sample("MR_small.dcm"))
     volume._opened.read = lambda place: bytes_of(other)  # type: ignore[method-assign]
+    with pytest.raises(PixelsUnreadable, match="size"):
+        _ = volume.array
+
+
+@pytest.mark.parametrize("spacing", ["nan", "-1", "1e999", "0", "x"])
+def test_a_manifest_that_says_nonsense_is_not_believed(spacing: str) -> None:
+    size: dict[str, str | int] = {"frames": 1 << 60, "rows": 2, "columns": 2, "samples": "x"}
+    place = {"row_spacing": spacing, "column_spacing": "1", "series": -1, "slice_um": "x"}
+    meta = {"has_pixels": 1, **size, **place}
+    manifest = Manifest(1, (ManifestEntry("0001.dcm", 0, 0, 0, meta),))
+    (facts,) = volumes_of(RecordId(bytes(32)), manifest)
+    assert facts.shape == (1 << 60, 2, 2)
+    assert facts.spacing is None
+    volume = Volume(Bought([ct_slice(0)]).record(0), facts)
+    with pytest.raises(PixelsUnreadable, match="frames"):
+        _ = volume.frames
     with pytest.raises(PixelsUnreadable, match="size"):
         _ = volume.array
 
@@ -233,3 +261,23 @@ def test_items_are_channels_first() -> None:
     assert items[1]["image"].shape == (3, 30, 240, 320)
     means = VolumeDataset(volumes, lambda volume: float(volume.array.mean()))
     assert means[0] == float(volumes[0].array.mean())
+
+
+def test_where_pytorch_is_items_are_tensors_of_a_dataset_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PyTorch is too large for our environment: two names of it stand in for it here."""
+    torch, data = ModuleType("torch"), ModuleType("torch.utils.data")
+    data.Dataset = type("Dataset", (), {})  # type: ignore[attr-defined]
+    torch.from_numpy = lambda array: ("tensor", array.flags.writeable, array)  # type: ignore[attr-defined]
+    for name, module in (("torch", torch), ("torch.utils", torch), ("torch.utils.data", data)):
+        monkeypatch.setitem(sys.modules, name, module)
+    spec = importlib.util.spec_from_file_location("with_torch", learning.__file__)
+    assert spec
+    assert spec.loader
+    adapter = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(adapter)
+    items = adapter.VolumeDataset(Volumes(Bought(STACK)))
+    assert isinstance(items, data.Dataset)
+    kind, writable, array = items[0]["image"]
+    assert (kind, writable, array.dtype) == ("tensor", True, np.float32)
