@@ -11,6 +11,7 @@ from medibloc_py.chain.accounts import (
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.deployment import Deployment
+from medibloc_py.chain.examine import NodeState, block_hash, examine
 from medibloc_py.chain.external import ExternalSigner, load_signer_file, save_signer_file
 from medibloc_py.chain.keyfile import (
     import_key_file,
@@ -37,6 +38,7 @@ __all__ = [
     "LocalNode",
     "Multicall",
     "Network",
+    "NodeState",
     "Offer",
     "Room",
     "Scanner",
@@ -44,10 +46,12 @@ __all__ = [
     "Told",
     "TypedData",
     "abi",
+    "block_hash",
     "checksummed",
     "creation_code",
     "dev_accounts",
     "domain_separator",
+    "examine",
     "factory",
     "find_anvil",
     "import_key_file",

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medibloc_py.chain import abi, artifacts
 from medibloc_py.chain.accounts import Signer, TypedFields, recover_typed, typed_digest
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.keyfile import read_json, write_new
 from medibloc_py.chain.line import Line, Nonsense, RpcRefusal, Silence, one_line, public_url
+from medibloc_py.chain.questions import fields_of, function_of, minimal, number, typed_json
 from medibloc_py.chain.socket_line import SocketLine
 from medibloc_py.errors import (
     InvalidAddress,
@@ -37,7 +37,6 @@ _LISTS = ("account_list", "eth_accounts")
 _TRANSACTIONS = ("account_signTransaction", "eth_signTransaction")
 _TYPED_DATA = ("account_signTypedData", "eth_signTypedData_v4")
 _NO_SUCH_METHOD = frozenset({-32601, -32004, 4200})
-_FEES = ("gasPrice",), ("maxPriorityFeePerGas", "maxFeePerGas")
 _MOST_TAIL = 80
 """Bytes that a signature and the list around it add to a transaction, at most."""
 
@@ -72,7 +71,7 @@ class ExternalSigner(Signer):
             "from": self.address,
             **{n: hex(v) if isinstance(v, int) else v for n, v in transaction.items()},
         }
-        answer = self._ask(_TRANSACTIONS, question, told=_function_of(transaction))
+        answer = self._ask(_TRANSACTIONS, question, told=function_of(transaction))
         raw = self._bytes(answer.get("raw") if isinstance(answer, dict) else answer)
         self._require_asked(raw, transaction)
         return raw, "0x" + keccak(raw).hex()
@@ -90,7 +89,7 @@ class ExternalSigner(Signer):
             SignerUnreachable, SignerRefused, SignerAnsweredWrong: as `sign_transaction`.
         """
         digest = typed_digest(domain, types, primary, message)
-        answer = self._ask(_TYPED_DATA, self.address, _typed_json(domain, types, primary, message))
+        answer = self._ask(_TYPED_DATA, self.address, typed_json(domain, types, primary, message))
         signature = self._bytes(answer)
         if len(signature) == 65 and signature[64] in (0, 1):  # as some write 27 and 28
             signature = signature[:64] + bytes([signature[64] + 27])
@@ -123,6 +122,15 @@ class ExternalSigner(Signer):
             raise self._wrong("it was asked for its accounts, and gave no list")
         if self.address.lower() not in {str(each).lower() for each in answer}:
             raise self._refused("it shows no such account")
+
+    def require_answer(self) -> None:
+        """Sees that the signer runs; its owner is not asked.
+
+        Raises:
+            SignerUnreachable: no answer.
+            SignerRefused, SignerAnsweredWrong: it is no signer.
+        """
+        self._ask(("account_version", "web3_clientVersion"))
 
     def _ask(self, methods: tuple[str, ...], *params: object, told: Sequence[str] = ()) -> Any:
         """Asks by the first of several names that the signer knows.
@@ -168,8 +176,8 @@ class ExternalSigner(Signer):
         from eth_keys.exceptions import BadSignature
         from eth_utils.exceptions import ValidationError
 
-        kind, fields = _fields(transaction)
-        chain_id = _number(transaction, "chainId")
+        kind, fields = fields_of(transaction)
+        chain_id = number(transaction, "chainId")
         if len(raw) > len(rlp.encode(fields)) + _MOST_TAIL:
             raise self._wrong("it signed a longer transaction")
         try:
@@ -180,7 +188,7 @@ class ExternalSigner(Signer):
             raise self._wrong("it gave no signed transaction") from None
         if again != raw:
             raise self._wrong("it signed another transaction than it was asked to")
-        to_sign = fields if kind else [*fields, _minimal(chain_id), b"", b""]
+        to_sign = fields if kind else [*fields, minimal(chain_id), b"", b""]
         odd = numbers[0] if kind else numbers[0] - 35 - 2 * chain_id
         try:
             signature = Signature(vrs=(odd, numbers[1], numbers[2]))
@@ -246,79 +254,3 @@ def _line(place: str) -> Line | SocketLine:
     if Path(place).is_absolute():
         return SocketLine(Path(place), TIMEOUT_S)
     return Line(place, TIMEOUT_S)
-
-
-def _function_of(transaction: Mapping[str, object]) -> list[str]:
-    """The function that is called, as `name(type,...)`; nothing if it is none of our contracts.
-
-    clef decodes the call by it for its owner, and refuses calls that it cannot decode.
-    """
-    selector = bytes.fromhex(str(transaction["data"])[2:10])
-    for name in artifacts.names():
-        for item in artifacts.load(name).functions.values():
-            if abi.hash_of(item)[:4] == selector and transaction.get("to"):
-                return [abi.signature(item)]
-    return []
-
-
-def _typed_json(
-    domain: Mapping[str, object],
-    types: Mapping[str, TypedFields],
-    primary: str,
-    message: Mapping[str, object],
-) -> dict[str, object]:
-    """Typed data as wallets take it."""
-    kinds = {"chainId": "uint256", "verifyingContract": "address", "salt": "bytes32"}
-    named = [{"name": name, "type": kinds.get(name, "string")} for name in domain]
-    return {
-        "types": {
-            "EIP712Domain": named,
-            **{
-                struct: [{"name": name, "type": kind} for kind, name in fields]
-                for struct, fields in types.items()
-            },
-        },
-        "primaryType": primary,
-        "domain": {n: v if n == "chainId" else _plain(v) for n, v in domain.items()},
-        "message": _plain(message),
-    }
-
-
-def _plain(value: object) -> object:
-    """A value in JSON; numbers as text, for those of JavaScript lose digits."""
-    if isinstance(value, bytes):
-        return "0x" + value.hex()
-    if isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    return value
-
-
-def _fields(transaction: Mapping[str, object]) -> tuple[bytes, list[Any]]:
-    """A transaction's type byte (none for a legacy one), and its fields in the order of RLP."""
-    legacy, of_1559 = _FEES
-    to, data = transaction.get("to"), str(transaction["data"])
-    tail = [
-        _minimal(_number(transaction, "gas")),
-        bytes.fromhex(str(to)[2:]) if to else b"",
-        _minimal(_number(transaction, "value")),
-        bytes.fromhex(data[2:]),
-    ]
-    nonce = _minimal(_number(transaction, "nonce"))
-    if "gasPrice" in transaction:
-        return b"", [nonce, *(_minimal(_number(transaction, n)) for n in legacy), *tail]
-    fees = [_minimal(_number(transaction, name)) for name in of_1559]
-    return b"\x02", [_minimal(_number(transaction, "chainId")), nonce, *fees, *tail, []]
-
-
-def _number(transaction: Mapping[str, object], name: str) -> int:
-    value = transaction[name]
-    assert isinstance(value, int)
-    return value
-
-
-def _minimal(number: int) -> bytes:
-    return number.to_bytes((number.bit_length() + 7) // 8)

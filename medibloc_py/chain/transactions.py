@@ -192,6 +192,14 @@ class Outbox:
         finally:
             journal.leave(number)
 
+    def left(self) -> list[Entry]:
+        """What was signed on this machine for this chain and has no known end, the newest first.
+
+        Raises:
+            JournalFailed, NodeUnreachable: as `journal`.
+        """
+        return self.journal.entries(state=State.OPEN)
+
     def forget(self) -> None:
         """Forgets the nonces used: the chain was taken back."""
         if self._journal is not None:

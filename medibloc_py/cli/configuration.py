@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import typer
 
 from medibloc_py.cli.options import Json, Session
 from medibloc_py.cli.output import Output
-
-if TYPE_CHECKING:
-    from medibloc_py.config import NetworkSettings, Settings
 
 _EXAMPLE = """
     network = "hospital"
@@ -79,55 +74,13 @@ def check(context: typer.Context, json: Json = False) -> None:
 
     Ends with 5 if something does not answer as it must.
     """
+    from medibloc_py.cli import checks
+
     session: Session = context.obj
     settings = session.settings()
-    found = [_node(settings.network, url) for url in settings.network.rpc_url.split(",")]
-    found += [_deployment(session, settings), _store(settings)]
-    Output(json).table(
-        {"network": settings.network.name, "checks": found},
-        f"Network {settings.network.name}",
-        ("what", "", "said", "to do"),
-        [(one["what"], "ok" if one["ok"] else "BAD", one["said"], one["advice"]) for one in found],
-    )
-    if not all(one["ok"] for one in found):
-        raise typer.Exit(5)
-
-
-def _node(network: NetworkSettings, url: str) -> dict[str, Any]:
-    from medibloc_py.chain import Network, public_url
-
-    def ask() -> str:
-        node = Network.connect(url.strip(), network.chain_id, timeout_s=10.0)
-        return f"chain {node.chain_id}, block {node.block_number():,}"
-
-    return _told(f"node {public_url(url.strip())}", ask)
-
-
-def _deployment(session: Session, settings: Settings) -> dict[str, Any]:
-    from medibloc_py.client import find_deployment
-
-    def ask() -> str:
-        found = find_deployment(settings, session.node())
-        return f"contracts at {', '.join(sorted(found.contracts.values()))}"
-
-    return _told("deployment", ask)
-
-
-def _store(settings: Settings) -> dict[str, Any]:
-    from medibloc_py.client import open_store
-    from medibloc_py.storage import raw_cid
-
-    def ask() -> str:
-        open_store(settings.store).has(raw_cid(bytes(32)))
-        return "it answers"
-
-    return _told(f"store {settings.store}", ask)
-
-
-def _told(what: str, ask: Any) -> dict[str, Any]:
-    from medibloc_py.errors import MediBlocError
-
-    try:
-        return {"what": what, "ok": True, "said": ask(), "advice": ""}
-    except MediBlocError as error:
-        return {"what": what, "ok": False, "said": str(error), "advice": error.advice}
+    found = [
+        *checks.nodes(settings),
+        checks.deployment(settings, session.node),
+        *checks.store(settings),
+    ]
+    checks.show(Output(json), f"Network {settings.network.name}", settings, found)

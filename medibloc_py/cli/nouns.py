@@ -73,6 +73,12 @@ WORDS: Mapping[str, Place] = {
     "config": Place(
         "configuration", "app", "Configuration: networks of config.toml in the home folder."
     ),
+    "doctor": Place(
+        "doctor",
+        "doctor",
+        "Examine nodes, deployment, store, keys, journal, clocks, disk and versions; say what to "
+        "do.",
+    ),
 }
 
 

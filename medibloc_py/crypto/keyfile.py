@@ -94,10 +94,7 @@ def open_key_file(data: bytes, password: str, path: str) -> EncryptionKeys:
         WrongPassword: the file is whole and the password is another one.
         KeyFileCorrupt: the file is damaged, or was changed on purpose.
     """
-    body = _parse(data, path)
-    checksum = body.pop("checksum")
-    if not hmac.compare_digest(checksum, sha256(_canonical(body)).hexdigest()):
-        raise KeyFileCorrupt(path=path, reason="its checksum does not match")
+    body = require_whole(data, path)
     nonce, sealed = bytes.fromhex(body.pop("nonce")), bytes.fromhex(body.pop("ciphertext"))
     key, check = derive(password, bytes.fromhex(body["kdf"]["salt"]), body["kdf"]["n"])
     if not hmac.compare_digest(check.hex(), body["check"]):
@@ -116,6 +113,26 @@ def open_key_file(data: bytes, password: str, path: str) -> EncryptionKeys:
     if not pairs:
         raise KeyFileCorrupt(path=path, reason="it holds no key pair")
     return EncryptionKeys(root_secret, pairs)
+
+
+def require_whole(data: bytes, path: str) -> dict[str, Any]:
+    """Sees that a key file is as it was written; its password is not needed.
+
+    Args:
+        data: the whole file.
+        path: what to call the file in errors.
+
+    Returns:
+        What it holds, without the checksum.
+
+    Raises:
+        KeyFileCorrupt: it is damaged.
+    """
+    body = _parse(data, path)
+    checksum = body.pop("checksum")
+    if not hmac.compare_digest(checksum, sha256(_canonical(body)).hexdigest()):
+        raise KeyFileCorrupt(path=path, reason="its checksum does not match")
+    return body
 
 
 def _pair(fields: Fields) -> KeyPair:

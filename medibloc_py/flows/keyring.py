@@ -25,7 +25,7 @@ from medibloc_py.chain import (
     save_key_file,
     save_signer_file,
 )
-from medibloc_py.crypto.keyfile import open_key_file, seal_key_file
+from medibloc_py.crypto.keyfile import open_key_file, require_whole, seal_key_file
 from medibloc_py.crypto.keys import EncryptionKeys
 from medibloc_py.errors import AccountExists, AccountUnknown, InvalidValue, KeyFileCorrupt
 from medibloc_py.flows.parties import Identity
@@ -181,12 +181,39 @@ def known_accounts(home: Path) -> list[KnownAccount]:
     Raises:
         KeyFileCorrupt: an account file cannot be read.
     """
-    folder = home / "keys"
-    if not folder.is_dir():
-        return []
-    names = {file.name.removesuffix(_SIGNER).removesuffix(".json") for file in folder.glob("*.json")
-             if not file.name.endswith(_ENCRYPTION)}  # fmt: skip
-    return [_known(home, name) for name in sorted(names)]
+    return [_known(home, name) for name in account_names(home)]
+
+
+def account_names(home: Path) -> list[str]:
+    """Names of the accounts of this machine, sorted; whether their files are whole is not seen."""
+    files = {file.name for file in (home / "keys").glob("*.json")}
+    return sorted(
+        name.removesuffix(_SIGNER).removesuffix(".json")
+        for name in files
+        if not name.endswith(_ENCRYPTION)
+    )
+
+
+def signer_of(home: Path, name: str) -> ExternalSigner:
+    """The signer of an account whose key is elsewhere.
+
+    Raises:
+        AccountUnknown: there is no such account.
+        KeyFileCorrupt: its file cannot be read.
+    """
+    return load_signer_file(_signer_file(home, name))
+
+
+def require_encryption_file(home: Path, name: str) -> None:
+    """Sees that an account's encryption keys are there and undamaged, without the password.
+
+    Raises:
+        KeyFileCorrupt: the file is missing, or not as it was written.
+    """
+    path = _files(home, name)[1]
+    if not path.is_file():
+        raise KeyFileCorrupt(path=path, reason="it is missing")
+    require_whole(read_private(path), str(path))
 
 
 def known_account(home: Path, name: str) -> KnownAccount:

@@ -68,7 +68,8 @@ def test_no_command_takes_a_secret_on_its_line() -> None:
 
 def test_the_nouns_are_those_of_the_house() -> None:
     assert set(COMMANDS["medibloc"].commands) == {
-        "access", "account", "audit", "config", "consent", "dataset", "demo", "deploy", "exchange",
+        "access", "account", "audit", "config", "consent", "dataset", "demo", "deploy", "doctor",
+        "exchange",
         "fhir", "gateway", "imaging", "index", "record", "relay", "store", "up",
         "watch",
     }  # fmt: skip
