@@ -11,14 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
+from command_lines import COMMANDS, parse
 
 from medibloc_py import errors
-from medibloc_py.cli import app
 from medibloc_py.errors import MediBlocError
 
 ROOT = Path(__file__).parents[2]
-COMMANDS: Any = typer.main.get_command(app)
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _PYTHON = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A command on an indented line, up to what the page says of it.
@@ -60,24 +58,6 @@ def commands_of(document: Path) -> list[list[str]]:
                     end = next((i for i, each in enumerate(rest) if each in _ENDS), len(rest))
                     found.append(rest[:end])
     return found
-
-
-def parse(argv: list[str]) -> None:
-    """Reads a line as the program does, up to the values: words, options, what is needed."""
-    command, name = COMMANDS, "medibloc"
-    while True:
-        context = command.context_class(command, info_name=name, resilient_parsing=True)
-        values, rest, _ = command.make_parser(context).parse_args(args=list(argv))
-        if not hasattr(command, "commands"):
-            break
-        assert rest, f"{name} needs a verb"
-        assert rest[0] in command.commands, f"{name} has no {rest[0]}"
-        name, argv, command = f"{name} {rest[0]}", rest[1:], command.commands[rest[0]]
-    assert not rest, f"{name} does not take {rest}"
-    asked = {"help", "version"} & {key for key, value in values.items() if value}
-    for each in command.params:
-        if each.required and not asked and not each.envvar:
-            assert values.get(each.name), f"{name} needs {each.name}"
 
 
 @pytest.mark.parametrize(
