@@ -27,7 +27,7 @@ SECTIONS: dict[str, list[str]] = {
     ],
     "Operations": [
         "operations.md", "incidents.md", "keys.md", "gateway.md", "exchange.md", "pacs.md",
-        "fhir.md", INDEX, "replicas.md",
+        "fhir.md", INDEX, "replicas.md", "research.md",
     ],
     "Reference": [
         "commands.md", "errors.md", "envelope-v1.md", "sale-v1.md", "ledger-v1.md",
