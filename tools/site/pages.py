@@ -102,7 +102,7 @@ def build() -> dict[str, str]:
 
 
 def write(out: Path) -> None:
-    """Writes the pages into `OUT/pages`, and `OUT/mkdocs.json`, which YAML reads too."""
+    """Writes the pages into `OUT/pages`, and `OUT/mkdocs.yml`: JSON, which is YAML too."""
     shutil.rmtree(out, ignore_errors=True)
     pages = build()
     for name, text in pages.items():
