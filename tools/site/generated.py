@@ -116,7 +116,7 @@ def _parameters(command: Any) -> list[str]:
     rows = []
     for each in command.params:
         if each.param_type_name == "argument":
-            name = each.name.upper() + ("..." if each.nargs == -1 else "")
+            name = (each.metavar or each.name.upper()) + ("..." if each.nargs == -1 else "")
             shown = f"`{name if each.required else f'[{name}]'}`"
         else:
             shown = ", ".join(f"`{word}`" for word in (*each.opts, *each.secondary_opts))
