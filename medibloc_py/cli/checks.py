@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _AHEAD_S = 60
 _BEHIND_S = 900
-_LOCAL = (31337, 1337)
 _FEW_BYTES, _FEWEST_BYTES = 5_000_000_000, 500_000_000
 _DEEP_BLOCKS = 12
 """So far below the newest block all nodes of a chain agree, but for a rare reorganisation."""
@@ -110,11 +109,13 @@ def _node(what: str, state: NodeState) -> list[Check]:
 
 
 def _clock(what: str, state: NodeState) -> Check:
+    from medibloc_py import config
+
     if state.age_s < -_AHEAD_S:
         said = f"its newest block is {-state.age_s:,} s ahead of this machine's clock"
         advice = "Set this machine's clock (NTP): expiries and deadlines are judged by it, too."
         return Check(what, Grade.WARN, said, advice)
-    if state.age_s > _BEHIND_S and state.chain_id not in _LOCAL:
+    if state.age_s > _BEHIND_S and not config.is_local(state.chain_id):
         said = f"its newest block is {state.age_s:,} s old by this machine's clock"
         advice = "See whether the node is cut off from its peers, and this machine's clock right."
         return Check(what, Grade.WARN, said, advice)

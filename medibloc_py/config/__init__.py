@@ -135,9 +135,14 @@ def home_of(given: str | None, environ: Mapping[str, str] = os.environ) -> Path:
     return _folder(given or environ.get("MEDIBLOC_HOME") or "~/.medibloc")
 
 
+def is_local(chain_id: int) -> bool:
+    """Whether a chain is one of this machine, which mines on call."""
+    return chain_id in _LOCAL_CHAINS
+
+
 def settle_confirmations(chain_id: int) -> int:
     """Blocks that must stand on top of a purchase; none on a local chain, which mines on call."""
-    return 0 if chain_id in _LOCAL_CHAINS else SETTLE_CONFIRMATIONS
+    return 0 if is_local(chain_id) else SETTLE_CONFIRMATIONS
 
 
 def store_place(given: str, home: Path) -> str:
@@ -180,6 +185,7 @@ __all__ = [
     "Price",
     "Settings",
     "home_of",
+    "is_local",
     "is_multiaddr",
     "is_url",
     "load",
