@@ -150,7 +150,8 @@ def _deidentify(
     looked = Option.CLEAN_PIXEL_DATA in options
     says = text_of(dataset, _BURNED_IN).upper()
     syntax = _uid(meta.get("TransferSyntaxUID")) or plain_syntax(dataset)
-    cut, face = _faces(data, options, name, faces)
+    has_pixels = _has_pixels(dataset)
+    cut, face = _faces(data, options, name, faces, has_pixels)
     pixels = (
         clean_pixels(data, syntax, name, text=looked, cut=cut)
         if looked or cut
@@ -158,7 +159,6 @@ def _deidentify(
     )
     if says == "YES" and not pixels.has_text:
         raise DeidentificationRefused(name=name, reason=_SHOWN[looked])
-    has_pixels = _has_pixels(dataset)
     directory = Directory(dataset) if sop_class == DIRECTORY else None
     cleaner = Cleaner(dataset, pseudonyms, options, sop_class)
     cleaner.clean(dataset)
@@ -191,12 +191,12 @@ def _deidentify(
 
 
 def _faces(
-    data: bytes, options: frozenset[Option], name: str, faces: Faces | None
+    data: bytes, options: frozenset[Option], name: str, faces: Faces | None, has_pixels: bool
 ) -> tuple[dict[int, list[Box]], str]:
     """What of a file's frames is to be blanked for the face, and what was found, in a word."""
     if Option.CLEAN_VISUAL_FEATURES not in options:
         return {}, ""
-    return (faces or find_faces([lambda: BytesIO(data)])).boxes(data, name)
+    return (faces or find_faces([lambda: BytesIO(data)])).boxes(data, name, has_pixels=has_pixels)
 
 
 def _admit(sop_class: str, name: str) -> None:

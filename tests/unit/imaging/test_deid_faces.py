@@ -212,7 +212,12 @@ def test_text_and_face_go_together() -> None:
 def test_a_slice_beside_a_head_is_cut_by_the_head_s_plane() -> None:
     head, pilot = scan("CT"), scan("CT", "sagittal")
     middle = changed(pilot.files[len(pilot.files) // 2], SeriesInstanceUID=UID("1.2.3.9"))
-    pet = changed(head.files[through_face(head)], Modality="PT", SeriesInstanceUID=UID("1.2.3.8"))
+    pet = changed(
+        head.files[through_face(head)],
+        SOPClassUID=UID("1.2.840.10008.5.1.4.1.1.128"),
+        Modality="PT",
+        SeriesInstanceUID=UID("1.2.3.8"),
+    )
     faces = found([*head.files, middle, pet])
     for data in (middle, pet):
         assert release(data, KEYS, [CLEAN], faces=faces).face == "removed"
@@ -283,10 +288,33 @@ def test_a_file_that_was_not_among_those_looked_at_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "attributes",
-    [{"Modality": "XC"}, {"Modality": "ES"}, {"SOPClassUID": UID("1.2.840.10008.5.1.4.1.1.7")}],
+    [
+        {"SOPClassUID": UID("1.2.840.10008.5.1.4.1.1.77.1.4"), "Modality": "XC"},
+        {"SOPClassUID": UID("1.2.840.10008.5.1.4.1.1.77.1.1"), "Modality": "ES"},
+        {"SOPClassUID": UID("1.2.840.10008.5.1.4.1.1.7")},
+    ],
 )
 def test_a_picture_that_may_show_a_face_is_refused(attributes: dict[str, str]) -> None:
     assert "picture of a face" in refused(changed(scan("MR").files[5], **attributes))
+
+
+def test_a_wrong_modality_does_not_hide_a_volume() -> None:
+    assert "too thin" in refused(changed(scan("MR").files[5], Modality="CR"))
+
+
+def test_a_slice_of_another_size_is_no_part_of_the_volume() -> None:
+    files = list(scan("MR").files)
+    place = through_face(scan("MR"))
+    files[place] = changed(files[place], PixelSpacing=[9, 4.06], FrameOfReferenceUID=UID("1.2.9"))
+    assert "too thin" in refused(files[place], found(files))
+    assert release(files[place + 1], KEYS, [CLEAN], faces=found(files)).face == "removed"
+
+
+def test_pixels_that_are_out_of_order_are_no_way_around() -> None:
+    files = list(scan("MR").files)
+    photometric = b"\x28\x00\x04\x00"
+    files[20] = files[20].replace(photometric, b"\x28\xfc\x04\x00")
+    assert "stand behind" in refused(files[20], found(files))
 
 
 def test_forms_of_a_face_are_refused() -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 Opener = Callable[[], BinaryIO]
 Key = tuple[str, str, tuple[float, ...]]
-"""Series, frame of reference, and the direction of its frames."""
+"""Series, frame of reference, and the direction and the pixels of its frames."""
 
 _LEAST_MM: Final = 40.0
 _LEAST_SLICES: Final = 6
@@ -41,7 +41,7 @@ _PLACES: Final = 2
 
 
 class Judged(NamedTuple):
-    """What is known of the frames of one direction of a series.
+    """What is known of the frames of a series that are alike.
 
     Attributes:
         regions: what to remove of them; nothing if no face can be in them.
@@ -59,17 +59,20 @@ class Faces:
     """Where the faces of a study are; small, for workers.
 
     Attributes:
-        judged: what is known, by series and direction.
+        judged: what is known, by series and kind of frames.
     """
 
     judged: dict[Key, Judged] = field(default_factory=dict)
 
-    def boxes(self, data: bytes, name: str) -> tuple[dict[int, list[Box]], str]:
+    def boxes(
+        self, data: bytes, name: str, *, has_pixels: bool = True
+    ) -> tuple[dict[int, list[Box]], str]:
         """What of a file's frames is to be blanked.
 
         Args:
             data: the file.
             name: what to call it in errors.
+            has_pixels: whether its data set, read whole, has pixels.
 
         Returns:
             Boxes by frame; and what was found, in a word: `removed`, `outside` (a head was
@@ -78,8 +81,10 @@ class Faces:
         Raises:
             DeidentificationRefused: it may show a face, and it cannot be told where.
         """
-        header, has_pixels = _header(BytesIO(data))
+        header, in_order = _header(BytesIO(data))
         reason = refusal(header, has_pixels)
+        if has_pixels and not in_order:
+            reason = "its pixels stand behind what they should stand before"
         if reason:
             raise DeidentificationRefused(name=name, reason=reason)
         if not has_pixels or not is_placed(header):
@@ -138,7 +143,7 @@ def find_faces(openers: Iterable[Opener]) -> Faces:
 
 @dataclass(slots=True)
 class _Series:
-    """The frames of one direction of a series.
+    """The frames of a series that are alike.
 
     Attributes:
         part: Body Part Examined.
@@ -242,9 +247,13 @@ def _planes(header: Dataset) -> list[Plane | None]:
 
 
 def _key(header: Dataset, plane: Plane | None) -> Key:
-    axes = (*plane.along_row, *plane.along_column) if plane else ()
+    alike = (
+        (*plane.along_row, *plane.along_column, plane.row_mm, plane.column_mm, plane.rows,
+         plane.columns)
+        if plane else ()
+    )  # fmt: skip
     return (
         str(header.get("SeriesInstanceUID") or ""),
         str(header.get("FrameOfReferenceUID") or ""),
-        tuple(round(each, _PLACES) + 0.0 for each in axes),
+        tuple(round(each, _PLACES) + 0.0 for each in alike),
     )

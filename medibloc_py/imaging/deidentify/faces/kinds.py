@@ -10,6 +10,17 @@ if TYPE_CHECKING:
 VOLUMES: Final = frozenset({"CT", "MR"})
 """Modalities in which faces are looked for."""
 _PLACED: Final = frozenset({"CT", "MR", "PT"})
+_STORAGE: Final = "1.2.840.10008.5.1.4.1.1."
+_CLASSES: Final = {
+    _STORAGE + ending: modality
+    for modality, endings in {
+        "CT": ("2", "2.1", "2.2"),
+        "MR": ("4", "4.1", "4.4"),
+        "PT": ("128", "128.1", "130"),
+    }.items()
+    for ending in endings
+}
+"""Images, enhanced ones, and those converted to them."""
 _NO_FACE: Final = frozenset(
     {"BI", "BMD", "CR", "DX", "ECG", "EPS", "HD", "IO", "IVOCT", "IVUS", "MG", "NM", "OCT",
      "OPT", "PX", "RF", "RG", "RTDOSE", "RTIMAGE", "SM", "US", "XA"}
@@ -48,8 +59,9 @@ def is_placed(header: Dataset) -> bool:
 
 
 def modality_of(header: Dataset) -> str:
-    """Its Modality."""
-    return str(header.get("Modality") or "").strip().upper()
+    """Its modality: by its SOP class if that is one of volumes, else as it says."""
+    by_class = _CLASSES.get(str(header.get("SOPClassUID") or ""))
+    return by_class or str(header.get("Modality") or "").strip().upper()
 
 
 def part_of(header: Dataset) -> str:
