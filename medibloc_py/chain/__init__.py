@@ -5,6 +5,7 @@ from medibloc_py.chain.accounts import (
     Signer,
     TypedData,
     domain_separator,
+    is_signed_by,
     recover_typed,
     typed_digest,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "find_anvil",
     "import_key_file",
     "install_anvil",
+    "is_signed_by",
     "key_file_address",
     "load_key_file",
     "load_signer_file",

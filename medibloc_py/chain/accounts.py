@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from medibloc_py.chain import abi
 from medibloc_py.chain.address import checksummed
 from medibloc_py.chain.foreign import account, typed_data_encoder
-from medibloc_py.errors import InvalidValue
+from medibloc_py.errors import InvalidAddress, InvalidValue
 from medibloc_py.model import Address
 
 TypedFields: TypeAlias = Sequence[tuple[str, str]]
@@ -238,3 +238,17 @@ def _checked(
         else abi.checked({"type": kind}, values[name], name)
         for kind, name in fields
     }
+
+
+def is_signed_by(signer: Address, typed: TypedData, signature: bytes) -> bool:
+    """Tells whether an account signed typed data; of what nobody can have signed, it did not.
+
+    Args:
+        signer: the account.
+        typed: domain, types, primary type, message.
+        signature: `r || s || v`, 65 bytes.
+    """
+    try:
+        return recover_typed(*typed, signature) == signer
+    except (InvalidValue, InvalidAddress):
+        return False

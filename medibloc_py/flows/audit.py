@@ -12,10 +12,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from medibloc_py.chain import Signer, recover_typed
-from medibloc_py.chain.accounts import TypedData
+from medibloc_py.chain import Signer, TypedData, is_signed_by
 from medibloc_py.crypto.ids import keccak256
-from medibloc_py.errors import DocumentInvalid, InvalidValue, words
+from medibloc_py.errors import DocumentInvalid, words
 from medibloc_py.flows import papers
 from medibloc_py.flows.audit_lines import RECEIPT, Line, line_of, told
 from medibloc_py.flows.history import History
@@ -155,11 +154,7 @@ def require_signed(signed: SignedAudit, path: object) -> Audit:
     Raises:
         DocumentInvalid: it was not, or was changed since.
     """
-    try:
-        signer = recover_typed(*_typed(signed.audit), signed.signature)
-    except InvalidValue:
-        signer = None
-    if signer != signed.audit.maker:
+    if not is_signed_by(signed.audit.maker, _typed(signed.audit), signed.signature):
         raise DocumentInvalid(
             path=path, kind=KIND, reason="its maker did not sign it, or it was changed since"
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from medibloc_py import purpose
-from medibloc_py.chain import Signer, recover_typed
+from medibloc_py.chain import Signer, TypedData, is_signed_by
 from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import DocumentInvalid, InvalidValue
 from medibloc_py.flows import papers
@@ -204,12 +204,8 @@ def check_description(data: bytes, path: object) -> Description:
     """
     signed = papers.read(KIND, SignedDescription, data, path)
     said = signed.description
-    try:
-        signer = recover_typed(*_typed(said), signed.signature)
-    except InvalidValue:
-        signer = None
     reason = ""
-    if signer != said.steward:
+    if not is_signed_by(said.steward, _typed(said), signed.signature):
         reason = "its steward did not sign it, or it was changed since"
     elif not _is_coarse(said):
         reason = "it tells of groups in a way that none may be told of"
@@ -306,7 +302,7 @@ def _first_digit(count: int) -> int:
 
 def _typed(
     said: Description,
-) -> tuple[dict[str, object], dict[str, list[tuple[str, str]]], str, dict[str, object]]:
+) -> TypedData:
     domain: dict[str, object] = {
         "name": "MediBloc Catalogue",
         "version": "1",

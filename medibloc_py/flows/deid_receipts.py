@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from medibloc_py.chain import Signer, recover_typed
+from medibloc_py.chain import Signer, TypedData, is_signed_by
 from medibloc_py.crypto import keys
 from medibloc_py.crypto.ids import keccak256
-from medibloc_py.errors import DeidentificationReceiptInvalid, DocumentInvalid, InvalidValue
+from medibloc_py.errors import DeidentificationReceiptInvalid, DocumentInvalid
 from medibloc_py.flows import papers
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.model import Address, RecordId
@@ -132,13 +132,10 @@ def check_receipt(data: bytes, path: object) -> Deidentification:
         DeidentificationReceiptInvalid: its issuer did not sign it like this.
     """
     receipt = papers.read(KIND, DeidentificationReceipt, data, path)
-    try:
-        signer = recover_typed(*_typed(receipt.deidentification), receipt.signature)
-    except InvalidValue:
-        signer = None
-    if signer != receipt.deidentification.issuer:
+    done = receipt.deidentification
+    if not is_signed_by(done.issuer, _typed(done), receipt.signature):
         raise _refuse(path, "its issuer did not sign it, or it was changed since")
-    return receipt.deidentification
+    return done
 
 
 def check_of_record(
@@ -212,7 +209,7 @@ def _refuse(name: object, reason: str) -> DeidentificationReceiptInvalid:
 
 def _typed(
     done: Deidentification,
-) -> tuple[dict[str, object], dict[str, list[tuple[str, str]]], str, dict[str, object]]:
+) -> TypedData:
     domain: dict[str, object] = {
         "name": "MediBloc Deidentification",
         "version": "1",

@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from medibloc_py.chain import Signer, recover_typed
+from medibloc_py.chain import Signer, TypedData, is_signed_by
 from medibloc_py.crypto.ids import keccak256
-from medibloc_py.errors import DocumentInvalid, InvalidValue
+from medibloc_py.errors import DocumentInvalid
 from medibloc_py.flows import papers
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.model import Address, Cid
@@ -124,11 +124,7 @@ def check_receipt(data: bytes, path: object) -> Erasure:
     """
     receipt = papers.read(KIND, ErasureReceipt, data, path)
     erasure = receipt.erasure
-    try:
-        signer = recover_typed(*_typed(erasure), receipt.signature)
-    except InvalidValue:
-        signer = None
-    if signer != erasure.holder:
+    if not is_signed_by(erasure.holder, _typed(erasure), receipt.signature):
         raise DocumentInvalid(
             path=path, kind=KIND, reason="its holder did not sign it, or it was changed since"
         )
@@ -137,7 +133,7 @@ def check_receipt(data: bytes, path: object) -> Erasure:
 
 def _typed(
     erasure: Erasure,
-) -> tuple[dict[str, object], dict[str, list[tuple[str, str]]], str, dict[str, object]]:
+) -> TypedData:
     domain: dict[str, object] = {
         "name": "MediBloc Erasure",
         "version": "1",

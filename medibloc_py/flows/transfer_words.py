@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from medibloc_py.chain import Signer, TypedData, recover_typed, typed_digest
-from medibloc_py.errors import InvalidAddress, InvalidValue
+from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_digest
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.model import Address, RecordId, Root
 
@@ -133,11 +132,7 @@ def sign_word(signer: Signer, transfer: Transfer, role: str, at: int, block: int
 
 def is_signed(transfer: Transfer, word: Word) -> bool:
     """Tells whether the account that the transfer names for its role signed a word."""
-    try:
-        signer = recover_typed(*_typed(transfer, word), word.signature)
-    except (InvalidValue, InvalidAddress):
-        return False
-    return signer == signer_of(transfer, word.role)
+    return is_signed_by(signer_of(transfer, word.role), _typed(transfer, word), word.signature)
 
 
 def _typed(transfer: Transfer, word: Word) -> TypedData:
