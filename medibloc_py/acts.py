@@ -3,14 +3,19 @@
 Each is an EIP-712 struct of one room. The text of its type stands here once, in the
 contracts once, and a test holds the two equal. A version, an epoch or an amount in
 the struct is the one that the act will make, so a signature works once, in one state.
+
+What is signed of a paper is an `Act`, too, but goes to no contract: its type stands beside
+the paper's fields.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 VERSION = "1"
 """Version of every room's EIP-712 domain."""
+_STRUCT = re.compile(r"(\w+)\(([^)]*)\)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +24,7 @@ class Act:
 
     Attributes:
         domain: name of the EIP-712 domain of the room that takes it.
-        text: the struct's type as EIP-712 encodes it.
+        text: the struct's type as EIP-712 encodes it, with those of its fields behind it.
     """
 
     domain: str
@@ -31,12 +36,17 @@ class Act:
         return self.text.partition("(")[0]
 
     @property
+    def types(self) -> dict[str, tuple[tuple[str, str], ...]]:
+        """`(type, name)` of each field, in order, of each struct in the text."""
+        return {
+            struct: tuple((kind, name) for kind, name in map(str.split, fields.split(",")))
+            for struct, fields in _STRUCT.findall(self.text)
+        }
+
+    @property
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """`(type, name)` of each field, in order."""
-        inside = self.text.partition("(")[2].removesuffix(")")
-        return tuple(
-            (kind, name) for kind, _, name in (f.partition(" ") for f in inside.split(","))
-        )
+        """`(type, name)` of each field of the struct itself, in order."""
+        return self.types[self.name]
 
 
 ACCOUNTS = "MediBloc Accounts"

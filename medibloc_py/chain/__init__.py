@@ -1,14 +1,7 @@
 """The chain: networks, contracts, accounts. web3 and eth_account live here, no domain noun does."""
 
 from medibloc_py.chain import abi, factory
-from medibloc_py.chain.accounts import (
-    Signer,
-    TypedData,
-    domain_separator,
-    is_signed_by,
-    recover_typed,
-    typed_digest,
-)
+from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.deployment import Deployment
@@ -28,6 +21,15 @@ from medibloc_py.chain.node import LocalNode, dev_accounts, find_anvil, install_
 from medibloc_py.chain.room import Call, Multicall, Room, sends
 from medibloc_py.chain.scan import Header, Scanner, Told
 from medibloc_py.chain.transactions import Offer
+from medibloc_py.chain.typed import (
+    TypedData,
+    domain_separator,
+    is_signed_by,
+    recover_typed,
+    typed_act,
+    typed_digest,
+    typed_domain,
+)
 
 __all__ = [
     "Call",
@@ -68,5 +70,7 @@ __all__ = [
     "save_key_file",
     "save_signer_file",
     "sends",
+    "typed_act",
     "typed_digest",
+    "typed_domain",
 ]

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medibloc_py.chain.accounts import Signer, TypedFields, recover_typed, typed_digest
+from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.keyfile import read_json, write_new
 from medibloc_py.chain.line import Line, Nonsense, RpcRefusal, Silence, one_line, public_url
 from medibloc_py.chain.questions import fields_of, function_of, minimal, number, typed_json
 from medibloc_py.chain.socket_line import SocketLine
+from medibloc_py.chain.typed import TypedFields, recover_typed, typed_digest
 from medibloc_py.errors import (
     InvalidAddress,
     InvalidValue,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from medibloc_py.chain import abi, artifacts
-from medibloc_py.chain.accounts import TypedFields
+from medibloc_py.chain.typed import TypedFields
 
 _FEES = ("gasPrice",), ("maxPriorityFeePerGas", "maxFeePerGas")
 

@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, overload
 
-from medibloc_py.acts import VERSION, Act
-from medibloc_py.chain.accounts import Signer, TypedData, recover_typed, typed_digest
+from medibloc_py.acts import Act
+from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.network import Network, decode_call, encode_call
 from medibloc_py.chain.reverts import refusal
+from medibloc_py.chain.typed import TypedData, recover_typed, typed_act, typed_digest
 from medibloc_py.errors import ContractRefusal, InvalidValue
 from medibloc_py.model import Address, Event, Receipt, Signed
 
@@ -141,16 +142,11 @@ class Room:
 
     def _typed(self, act: Act, values: Sequence[object]) -> TypedData:
         """Writes an act as EIP-712 typed data of this contract on this chain."""
-        domain: Mapping[str, object] = {
-            "name": act.domain,
-            "version": VERSION,
-            "chainId": self._network.chain_id,
-            "verifyingContract": self.address,
-        }
         names = [name for _, name in act.fields]
         if len(values) != len(names):
             raise InvalidValue(name=act.name, given=f"{len(values)} values", allowed=len(names))
-        return domain, {act.name: act.fields}, act.name, dict(zip(names, values, strict=True))
+        named = dict(zip(names, values, strict=True))
+        return typed_act(act, self._network.chain_id, self.address, named)
 
     def _digest(self, act: Act, *values: object) -> bytes:
         return typed_digest(*self._typed(act, values))

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from medibloc_py.chain import Signer, TypedData, is_signed_by
+from medibloc_py.acts import Act
+from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_act
 from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import DocumentInvalid, words
 from medibloc_py.flows import papers
@@ -37,10 +38,10 @@ LIMITS: Final = (
 )
 _GENERAL: Final = "0x" + "00" * 32
 _ENDS: Final = {"Granted": "replaced", "GlassBroken": "replaced", "GrantRevoked": "revoked"}
-_TYPES: Final = {
-    "Audit": [("string", "kind"), ("string", "subject"), ("address", "maker"),
-              ("uint256", "at"), ("uint256", "block"), ("bytes32", "contents")],
-}  # fmt: skip
+_ACT: Final = Act(
+    "MediBloc Audit",
+    "Audit(string kind,string subject,address maker,uint256 at,uint256 block,bytes32 contents)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,13 +258,7 @@ def _access(line: Line, end: Line | None, now: int) -> Access:
 
 
 def _typed(answer: Audit) -> TypedData:
-    domain: dict[str, object] = {
-        "name": "MediBloc Audit",
-        "version": "1",
-        "chainId": answer.chain_id,
-        "verifyingContract": answer.contract,
-    }
-    message: dict[str, object] = {
+    values = {
         "kind": answer.kind,
         "subject": answer.subject,
         "maker": answer.maker,
@@ -271,4 +266,4 @@ def _typed(answer: Audit) -> TypedData:
         "block": answer.block,
         "contents": keccak256(papers.write(KIND, answer)),
     }
-    return domain, _TYPES, "Audit", message
+    return typed_act(_ACT, answer.chain_id, answer.contract, values)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from medibloc_py import purpose
-from medibloc_py.chain import Signer, TypedData, is_signed_by
+from medibloc_py.acts import Act
+from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_act
 from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import DocumentInvalid, InvalidValue
 from medibloc_py.flows import papers
@@ -29,13 +30,13 @@ LEAST_CELL: Final = 5
 """No group of fewer people is ever told of."""
 _MOST_NAME_CHARS: Final = 200
 _MOST_ABOUT_CHARS: Final = 4_000
-_LAST_DAY: Final = 253_402_300_799
+LAST_DAY: Final = 253_402_300_799
 """Last second of the year 9999."""
 _MODALITY: Final = re.compile(r"[A-Z0-9_]{1,16}")
-_TYPES: Final = {
-    "Description": [("address", "steward"), ("bytes32", "listing"), ("uint256", "at"),
-                    ("bytes32", "contents")],
-}  # fmt: skip
+_ACT: Final = Act(
+    "MediBloc Catalogue",
+    "Description(address steward,bytes32 listing,uint256 at,bytes32 contents)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +281,7 @@ def _is_coarse(said: Description) -> bool:
     modalities = [each.modality for each in said.groups]
     return (
         said.cell >= LEAST_CELL
-        and said.at <= _LAST_DAY
+        and said.at <= LAST_DAY
         and 0 < len(said.name) <= _MOST_NAME_CHARS
         and 0 < len(said.about) <= _MOST_ABOUT_CHARS
         and len(set(modalities)) == len(modalities)
@@ -300,19 +301,11 @@ def _first_digit(count: int) -> int:
     return count // power * power
 
 
-def _typed(
-    said: Description,
-) -> TypedData:
-    domain: dict[str, object] = {
-        "name": "MediBloc Catalogue",
-        "version": "1",
-        "chainId": said.chain_id,
-        "verifyingContract": said.contract,
-    }
-    message: dict[str, object] = {
+def _typed(said: Description) -> TypedData:
+    values = {
         "steward": said.steward,
         "listing": said.listing,
         "at": said.at,
         "contents": keccak256(papers.write(KIND, said)),
     }
-    return domain, _TYPES, "Description", message
+    return typed_act(_ACT, said.chain_id, said.contract, values)

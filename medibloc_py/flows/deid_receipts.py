@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from medibloc_py.chain import Signer, TypedData, is_signed_by
+from medibloc_py.acts import Act
+from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_act
 from medibloc_py.crypto import keys
 from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import DeidentificationReceiptInvalid, DocumentInvalid
@@ -34,10 +35,10 @@ VERDICT: Final = (
 )
 _FILES: Final = b"medibloc/deidentified/v1"
 _ORIGINALS: Final = b"medibloc/originals/v1"
-_TYPES: Final = {
-    "Deidentification": [("address", "issuer"), ("bytes32", "files"), ("uint256", "at"),
-                         ("bytes32", "contents")],
-}  # fmt: skip
+_ACT: Final = Act(
+    "MediBloc Deidentification",
+    "Deidentification(address issuer,bytes32 files,uint256 at,bytes32 contents)",
+)
 
 
 class FileDigest(NamedTuple):
@@ -207,19 +208,11 @@ def _refuse(name: object, reason: str) -> DeidentificationReceiptInvalid:
     return DeidentificationReceiptInvalid(name=name, reason=reason)
 
 
-def _typed(
-    done: Deidentification,
-) -> TypedData:
-    domain: dict[str, object] = {
-        "name": "MediBloc Deidentification",
-        "version": "1",
-        "chainId": done.chain_id,
-        "verifyingContract": done.contract,
-    }
-    message: dict[str, object] = {
+def _typed(done: Deidentification) -> TypedData:
+    values = {
         "issuer": done.issuer,
         "files": done.after,
         "at": done.at,
         "contents": keccak256(papers.write(KIND, done)),
     }
-    return domain, _TYPES, "Deidentification", message
+    return typed_act(_ACT, done.chain_id, done.contract, values)

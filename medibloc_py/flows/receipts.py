@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from medibloc_py.chain import Signer, TypedData, is_signed_by
+from medibloc_py.acts import Act
+from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_act
 from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import DocumentInvalid
 from medibloc_py.flows import papers
@@ -28,10 +29,9 @@ STATEMENT: Final = (
     "grant objects it made. A place that is gone said afterwards that it holds none of these "
     f"blobs. {LIMITS}"
 )
-_TYPES: Final = {
-    "Erasure": [("bytes32", "record"), ("address", "holder"), ("uint256", "at"),
-                ("bytes32", "contents")],
-}  # fmt: skip
+_ACT: Final = Act(
+    "MediBloc Erasure", "Erasure(bytes32 record,address holder,uint256 at,bytes32 contents)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +131,11 @@ def check_receipt(data: bytes, path: object) -> Erasure:
     return erasure
 
 
-def _typed(
-    erasure: Erasure,
-) -> TypedData:
-    domain: dict[str, object] = {
-        "name": "MediBloc Erasure",
-        "version": "1",
-        "chainId": erasure.chain_id,
-        "verifyingContract": erasure.contract,
-    }
-    message: dict[str, object] = {
+def _typed(erasure: Erasure) -> TypedData:
+    values = {
         "record": erasure.record,
         "holder": erasure.holder,
         "at": erasure.at,
         "contents": keccak256(papers.write(KIND, erasure)),
     }
-    return domain, _TYPES, "Erasure", message
+    return typed_act(_ACT, erasure.chain_id, erasure.contract, values)

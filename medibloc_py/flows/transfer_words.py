@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
-from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_digest
+from medibloc_py.acts import Act
+from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_act, typed_digest
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.model import Address, RecordId, Root
 
@@ -22,29 +23,17 @@ SAYS: Final = {
     PATIENT: "I granted the receiver this record, and know of this transfer.",
 }
 """What each role signs, besides the transfer itself; a paper has its words in this order."""
-_TYPES: Final = {
-    "Transfer": (
-        ("address", "sender"),
-        ("address", "receiver"),
-        ("address", "patient"),
-        ("address", "speaker"),
-        ("bytes32", "record"),
-        ("bytes32", "root"),
-        ("uint32", "kind"),
-        ("uint64", "purpose"),
-        ("bytes32", "digest"),
-        ("uint32", "files"),
-        ("uint40", "sentAt"),
-        ("bytes32", "nonce"),
-    ),
-    "Word": (
-        ("string", "role"),
-        ("string", "says"),
-        ("uint40", "at"),
-        ("uint64", "block"),
-        ("Transfer", "transfer"),
-    ),
-}
+_DOMAIN: Final = "MediBloc Transfer"
+_TRANSFER: Final = Act(
+    _DOMAIN,
+    "Transfer(address sender,address receiver,address patient,address speaker,bytes32 record,"
+    "bytes32 root,uint32 kind,uint64 purpose,bytes32 digest,uint32 files,uint40 sentAt,"
+    "bytes32 nonce)",
+)
+_WORD: Final = Act(
+    _DOMAIN,
+    "Word(string role,string says,uint40 at,uint64 block,Transfer transfer)" + _TRANSFER.text,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +100,8 @@ def transfer_id(transfer: Transfer) -> Bytes32:
     Raises:
         InvalidValue: a field does not fit its type.
     """
-    alone = {"Transfer": _TYPES["Transfer"]}
-    return Bytes32(typed_digest(_domain(transfer), alone, "Transfer", _struct(transfer)))
+    typed = typed_act(_TRANSFER, transfer.chain_id, transfer.contract, _struct(transfer))
+    return Bytes32(typed_digest(*typed))
 
 
 def sign_word(signer: Signer, transfer: Transfer, role: str, at: int, block: int) -> Word:
@@ -136,23 +125,14 @@ def is_signed(transfer: Transfer, word: Word) -> bool:
 
 
 def _typed(transfer: Transfer, word: Word) -> TypedData:
-    message = {
+    values = {
         "role": word.role,
         "says": SAYS[word.role],
         "at": word.at,
         "block": word.block,
         "transfer": _struct(transfer),
     }
-    return _domain(transfer), _TYPES, "Word", message
-
-
-def _domain(transfer: Transfer) -> dict[str, object]:
-    return {
-        "name": "MediBloc Transfer",
-        "version": "1",
-        "chainId": transfer.chain_id,
-        "verifyingContract": transfer.contract,
-    }
+    return typed_act(_WORD, transfer.chain_id, transfer.contract, values)
 
 
 def _struct(transfer: Transfer) -> dict[str, object]:

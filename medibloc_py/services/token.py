@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medibloc_py.chain import Call, Room, Signer, TypedData, domain_separator, sends
+from medibloc_py.chain import Call, Room, Signer, TypedData, domain_separator, sends, typed_domain
 from medibloc_py.errors import ContractRefusal, NodeAnsweredWrong
 from medibloc_py.model import Address, Permit
 
@@ -82,12 +82,7 @@ class TokenService(Room):
         values = (owner, spender, amount, nonce, deadline)
         message = {field: value for (_, field), value in zip(_PERMIT, values, strict=True)}
         for version in versions:
-            domain = {
-                "name": name,
-                "version": version,
-                "chainId": self._network.chain_id,
-                "verifyingContract": self.address,
-            }
+            domain = typed_domain(name, self._network.chain_id, self.address, version)
             typed = (domain, {"Permit": _PERMIT}, "Permit", message)
             if domain_separator(*typed) == separator:
                 return typed
