@@ -5,6 +5,7 @@
 - `hpke`, `documents`, `quote`: wrapping for a reader, and what is wrapped.
 - `sealing`, `envelope`, `manifest`, `stream`: sealed records (docs/envelope-v1.md).
 - `sale`, `table`: the point-locked sale (docs/sale-v1.md).
+- `at_rest`: what waits or is cached on a disk of this machine.
 - `workers`: processes that share a long computation.
 - `curve`, `cbor`: the doors to coincurve and dag_cbor.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,13 +17,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from medibloc_py.crypto import keys
+from medibloc_py.crypto.at_rest import AtRestCipher
 from medibloc_py.errors import Corrupted
-from medibloc_py.flows.gateway.cipher import SpoolCipher
-from medibloc_py.flows.parties import LOCK, Identity
+from medibloc_py.flows.parties import Identity
 from medibloc_py.imaging.geometry import FrameFacts, Plane
 from medibloc_py.storage.files import make_folder, on_disk, part_file, sweep, write_all
-from medibloc_py.storage.locks import sole
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +61,7 @@ class VolumeCache:
             most_bytes: of all its files.
         """
         self._folder = folder
-        self._cipher = SpoolCipher(secret)
+        self._cipher = AtRestCipher(secret)
         self._most_bytes = most_bytes
 
     @classmethod
@@ -75,11 +72,8 @@ class VolumeCache:
             WrongKey, Corrupted, StoreFailed: the key in the vault cannot be read.
             WorkUnderway: another process is making it.
         """
-        if not owner.vault.has(CACHE_KEY):
-            with sole(owner.vault.path(f"{LOCK}{CACHE_KEY}"), "make the cache's key"):
-                if not owner.vault.has(CACHE_KEY):
-                    owner.keep(CACHE_KEY, secrets.token_bytes(keys.KEY_BYTES))
-        return cls(folder, owner.recall(CACHE_KEY), most_bytes)
+        secret = owner.own_secret(CACHE_KEY, "make the cache's key")
+        return cls(folder, secret, most_bytes)
 
     def get(self, *parts: str) -> Loaded | None:
         """What was put under these words; None if it is not there any more.

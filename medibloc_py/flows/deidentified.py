@@ -8,7 +8,6 @@ refused stops a publication before anything is stored, and no plaintext touches 
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +29,7 @@ from medibloc_py.errors import (
 from medibloc_py.flows import deid_receipts
 from medibloc_py.flows.deid_receipts import Deidentification, FileDigest
 from medibloc_py.flows.opened import OpenedRecord
-from medibloc_py.flows.parties import LOCK, Exchange, Identity
+from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.scratch import Scratch
 from medibloc_py.flows.sources import Content, Made, Source
 from medibloc_py.imaging.deidentify import EDITION
@@ -40,10 +39,8 @@ from medibloc_py.imaging.header import Header, read_header
 from medibloc_py.imaging.outgoing import Outgoing, outgoing
 from medibloc_py.imaging.study import facts_of_study
 from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, Address
-from medibloc_py.storage.locks import sole
 
 _KEY: Final = "pseudonyms"
-_KEY_BYTES: Final = 32
 _FILES_OF_A_WORKER: Final = 100
 """To start a worker takes as long as to do this many."""
 _BATCH_BYTES: Final = 64 << 20
@@ -127,11 +124,7 @@ def pseudonym_key(issuer: Identity) -> bytes:
     Raises:
         WorkUnderway: another process makes it at this moment.
     """
-    if not issuer.vault.has(_KEY):
-        with sole(issuer.vault.path(f"{LOCK}{_KEY}"), "make the key of the pseudonyms"):
-            if not issuer.vault.has(_KEY):
-                issuer.keep(_KEY, secrets.token_bytes(_KEY_BYTES))
-    return issuer.recall(_KEY)
+    return issuer.own_secret(_KEY, "make the key of the pseudonyms")
 
 
 def salt_of(issuer: Identity, opened: OpenedRecord) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from medibloc_py.chain import Deployment, Network, Signer
 from medibloc_py.crypto import hpke, ids
-from medibloc_py.crypto.keys import EncryptionKeys
+from medibloc_py.crypto.keys import KEY_BYTES, EncryptionKeys
 from medibloc_py.errors import IssuerNotAccredited, KeyMismatched, KeyUnpublished, WrongKey
 from medibloc_py.model import Address, PublishedKey, Role
 from medibloc_py.services import (
@@ -18,6 +19,7 @@ from medibloc_py.services import (
     RecordsService,
 )
 from medibloc_py.storage import Store, Vault
+from medibloc_py.storage.locks import sole
 
 MOST_VERSIONS = 1_000
 """Key versions that are tried; what was wrapped for an older one must be granted again."""
@@ -119,6 +121,23 @@ class Identity:
             Corrupted: the file was changed.
         """
         return hpke.unwrap(self.vault.get(name), self.keys, hpke.vault_info(name), "document")
+
+    def own_secret(self, name: str, doing: str) -> bytes:
+        """A secret of 32 bytes that is the identity's alone, drawn at the first use.
+
+        Args:
+            name: under which it is kept.
+            doing: what is done while it is drawn, for the error.
+
+        Raises:
+            WrongKey, Corrupted, StoreFailed: it cannot be read or kept.
+            WorkUnderway: another process draws it at this moment.
+        """
+        if not self.vault.has(name):
+            with sole(self.vault.path(f"{LOCK}{name}"), doing):
+                if not self.vault.has(name):
+                    self.keep(name, secrets.token_bytes(KEY_BYTES))
+        return self.recall(name)
 
     def documents(self) -> list[str]:
         """Names of all kept documents, sorted; a ledger and locks are files of another kind."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from medibloc_py.crypto.at_rest import AtRestCipher
 from medibloc_py.errors import InvalidValue, MediBlocError
-from medibloc_py.flows.gateway.cipher import spool_cipher
 from medibloc_py.flows.gateway.receiving import receiver
 from medibloc_py.flows.gateway.spool import RESERVE_BYTES, Spool
 from medibloc_py.flows.gateway.stages import LAST_ERROR, RETRY, Stages
@@ -23,6 +23,8 @@ from medibloc_py.pacs.listener import DicomListener, DicomPlace
 from medibloc_py.pacs.stow import WebListener, WebPlace
 from medibloc_py.storage.locks import sole
 
+SPOOL_KEY: Final = "spool-key"
+"""The vault's document with the key; without it, what waits in the spool is noise."""
 _FIRST_PAUSE_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 300.0
 _LOOK_S: Final = 1.0
@@ -58,9 +60,9 @@ def open_stages(
     """Opens the spool of an account.
 
     Raises:
-        MediBlocError: as `spool_cipher` and `Spool`.
+        MediBlocError: as `Identity.own_secret` and `Spool`.
     """
-    cipher = spool_cipher(hospital)
+    cipher = AtRestCipher(hospital.own_secret(SPOOL_KEY, "make the spool's key"))
     spool = Spool(folder, cipher, reserve_bytes=reserve_bytes)
     try:
         yield Stages(spool, cipher)

@@ -20,10 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from medibloc_py.crypto.at_rest import AtRestCipher
 from medibloc_py.errors import InstanceConflicts, StoreFailed, StudyNotSpooled
 from medibloc_py.flows import papers
 from medibloc_py.flows.gateway.blanks import Blanks
-from medibloc_py.flows.gateway.cipher import SpoolCipher
 from medibloc_py.flows.gateway.database import Database
 from medibloc_py.flows.gateway.rows import Place, State, Whose
 from medibloc_py.imaging.instance import Instance, read_instance
@@ -69,7 +69,7 @@ class Spool:
     """One account's spool. Many threads and processes may add to it; one works it off."""
 
     def __init__(
-        self, folder: Path, cipher: SpoolCipher, *, reserve_bytes: int = RESERVE_BYTES
+        self, folder: Path, cipher: AtRestCipher, *, reserve_bytes: int = RESERVE_BYTES
     ) -> None:
         """Opens the spool in a folder, and makes it if there is none.
 

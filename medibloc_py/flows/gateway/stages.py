@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from medibloc_py.crypto.at_rest import AtRestCipher
 from medibloc_py.errors import StudyNotSpooled
 from medibloc_py.flows import papers
-from medibloc_py.flows.gateway.cipher import SpoolCipher
 from medibloc_py.flows.gateway.database import Database
 from medibloc_py.flows.gateway.rows import State, Study, list_studies, studies_of
 from medibloc_py.flows.gateway.spool import Spool
@@ -57,7 +57,7 @@ class Batch:
 class Stages:
     """Moves the studies of a spool on."""
 
-    def __init__(self, spool: Spool, cipher: SpoolCipher) -> None:
+    def __init__(self, spool: Spool, cipher: AtRestCipher) -> None:
         self.spool = spool
         self._cipher = cipher
         self._database = spool.database

@@ -1,10 +1,9 @@
-"""What the spool writes to the disk: sealed, and named by what only the key can compute."""
+"""What waits or is cached on a disk: sealed, and named by what only the key can compute."""
 
 from __future__ import annotations
 
 import io
 import json
-import secrets
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -17,30 +16,13 @@ from medibloc_py.crypto.cbor import Refusal
 from medibloc_py.crypto.ranges import RangeFile, SealedRanges
 from medibloc_py.crypto.stream import Buffers, open_stream, seal_stream
 from medibloc_py.errors import Corrupted, StudyUnreadable
-from medibloc_py.flows.parties import LOCK, Identity
-from medibloc_py.storage.locks import sole
 
-SPOOL_KEY: Final = "spool-key"
-"""The vault's document with the key; without it, what waits in the spool is noise."""
 _CONTEXT: Final = b"medibloc/spool/v1/"
+"""Named by its first user; what lies on disks was sealed under it, so it stays."""
 
 
-def spool_cipher(owner: Identity) -> SpoolCipher:
-    """The cipher of an account's spool; its key is drawn at the first use.
-
-    Raises:
-        WrongKey, Corrupted, StoreFailed: the key in the vault cannot be read.
-        WorkUnderway: another process is making it.
-    """
-    if not owner.vault.has(SPOOL_KEY):
-        with sole(owner.vault.path(f"{LOCK}{SPOOL_KEY}"), "make the spool's key"):
-            if not owner.vault.has(SPOOL_KEY):
-                owner.keep(SPOOL_KEY, secrets.token_bytes(keys.KEY_BYTES))
-    return SpoolCipher(owner.recall(SPOOL_KEY))
-
-
-class SpoolCipher:
-    """Seals instances and facts under one key, and names what must be known again."""
+class AtRestCipher:
+    """Seals contents under one key of this machine, and names what must be known again."""
 
     def __init__(self, secret: bytes) -> None:
         """Derives the keys from the secret, 32 bytes."""
