@@ -1,4 +1,8 @@
-"""A listing's description as Croissant 1.0, MLCommons' JSON-LD for datasets: for catalogues."""
+"""A listing as Croissant 1.0, MLCommons' JSON-LD for datasets: for catalogues.
+
+What a steward describes is told as described. Of what nobody describes, what the chain has is
+told, and that the rest is not known.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from medibloc_py import purpose
-from medibloc_py.flows.catalogue import Description
+from medibloc_py.flows.catalogue import LAST_DAY, Description
+from medibloc_py.flows.offers import Offer
 
 CONFORMS_TO: Final = "http://mlcommons.org/croissant/1.0"
 _DUO: Final = "http://purl.obolibrary.org/obo/DUO_{:07}"
@@ -22,6 +27,7 @@ _CONTEXT: Final[dict[str, Any]] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -42,6 +48,7 @@ _CONTEXT: Final[dict[str, Any]] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -55,33 +62,84 @@ _FIELDS: Final = {
 }
 
 
+_ACCESS: Final = (
+    "Sealed; nothing can be downloaded. A key comes with a settled purchase, to an accredited "
+    "researcher and for a purpose that the terms permit."
+)
+_UNDESCRIBED: Final = (
+    "A listing of sealed medical images. Its steward gives no description: which modalities there "
+    "are, and how many people and images, is not known. Before anything is paid, a quote tells."
+)
+
+
 def croissant_of(said: Description) -> dict[str, Any]:
     """A Croissant document of a description: what it is, what for, and the groups as data.
 
     No file is named: the sealed records are public to nobody, and a hash or an address of one
     stands in no catalogue.
     """
-    terms = purpose.render(said.terms, purpose.TERM_NAMES)
-    listing = f"0x{said.listing.hex()}"
+    return _dataset(
+        said,
+        name=said.name,
+        about=said.about,
+        published_at=said.at,
+        keywords=[each.modality for each in said.groups],
+        record_sets=[_groups(said)] if said.groups else [],
+    )
+
+
+def croissant_of_offer(offer: Offer) -> dict[str, Any]:
+    """A Croissant document of what the chain alone tells of a listing; it has no record set.
+
+    The weight of its contributions is left out: it is no number of people, and of a small group
+    it would hint at one.
+    """
+    return _dataset(
+        offer,
+        name=f"Listing 0x{offer.listing.hex()}",
+        about=_UNDESCRIBED,
+        published_at=offer.listed_at,
+        keywords=[],
+        record_sets=[],
+    )
+
+
+def _dataset(
+    of: Description | Offer,
+    *,
+    name: str,
+    about: str,
+    published_at: int,
+    keywords: list[str],
+    record_sets: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """What both say: the listing, its terms, how it is bought."""
+    listing, published = f"0x{of.listing.hex()}", _moment(published_at)[:10]
     return {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
         "conformsTo": CONFORMS_TO,
-        "name": said.name,
-        "description": said.about,
-        "identifier": f"eip155:{said.chain_id}:{said.contract}/{listing}",
-        "url": f"urn:medibloc:{said.chain_id}:{said.contract}:{listing}",
-        "citeAs": f"{said.name}. Listing {listing}, {_day(said.at)}.",
-        "license": [_DUO.format(bit) for bit in duo_bits(said.terms)],
-        "usageInfo": f"Data use terms: {terms}.",
-        "conditionsOfAccess": "To be bought for a purpose that the terms permit, by an accredited "
-        "researcher.",
-        "isAccessibleForFree": said.price == 0,
-        "creator": {"@type": "sc:Organization", "name": said.steward},
-        "datePublished": _day(said.at),
+        "name": name,
+        "description": about,
+        "identifier": f"eip155:{of.chain_id}:{of.contract}/{listing}",
+        "url": f"urn:medibloc:{of.chain_id}:{of.contract}:{listing}",
+        "citeAs": f"{name}. Listing {listing}, {published}.",
+        "license": [_DUO.format(bit) for bit in duo_bits(of.terms)],
+        "usageInfo": f"Data use terms: {purpose.render(of.terms, purpose.TERM_NAMES)}.",
+        "conditionsOfAccess": _ACCESS,
+        "isAccessibleForFree": of.price == 0,
+        "offers": {
+            "@type": "sc:Offer",
+            "price": str(of.price),
+            # As CAIP-19 names a token; the price is in its smallest units.
+            "priceCurrency": f"eip155:{of.chain_id}/erc20:{of.token}",
+            "availabilityEnds": _moment(of.closes_at),
+        },
+        "creator": {"@type": "sc:Organization", "name": of.steward},
+        "datePublished": published,
         "version": "1.0.0",
-        "keywords": ["DICOM", "medical imaging", *(each.modality for each in said.groups)],
-        "recordSet": [_groups(said)] if said.groups else [],
+        "keywords": ["DICOM", "medical imaging", *keywords],
+        "recordSet": record_sets,
     }
 
 
@@ -113,5 +171,6 @@ def _groups(said: Description) -> dict[str, Any]:
     }
 
 
-def _day(at: int) -> str:
-    return datetime.fromtimestamp(at, UTC).date().isoformat()
+def _moment(at: int) -> str:
+    """A time as ISO 8601 in UTC; what lies after the year 9999 as its last second."""
+    return datetime.fromtimestamp(min(at, LAST_DAY), UTC).isoformat()

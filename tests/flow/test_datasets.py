@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ def test_a_listing_is_described_and_found_and_exported(scans: Scans, tmp_path: P
     assert json.loads(croissant.read_text())["name"] == "CT of phantoms"
     again = describe_again(scans, out)
     assert "FileExists" in again.err
+    require_croissants_of(scans, out, json.loads(croissant.read_text()), tmp_path / "croissants")
 
     (out.parent / "other.description.json").write_text("{}")
     asked = ("--modality", "ct", "--patients", "5", "--for", PURPOSE, "--check", "--json")
@@ -115,6 +117,34 @@ def test_a_listing_is_described_and_found_and_exported(scans: Scans, tmp_path: P
     assert image.shape == (128, 128, SLICES)
     left = medibloc(scans, *words, "--modality", "CT", "--json").json["left_out"]
     assert len(left) == CROWD  # they are there
+
+
+def require_croissants_of(
+    scans: Scans, described: Path, told: dict[str, Any], folder: Path
+) -> None:
+    """Every listing has a Croissant, with its description and without."""
+    listing = "0x" + scans.listed.listing_id.hex()
+    words = ("dataset", "croissant", "--out", folder, "--json")
+    file = folder / f"{listing[2:]}.croissant.json"
+    for which in ((listing,), ("--all",)):
+        done = medibloc(scans, *words, *which).json
+        assert {"listing": listing, "path": str(file), "described": False} in done["written"]
+        assert done["left_out"] == []
+        bare = json.loads(file.read_text())
+        assert (bare["name"], bare["recordSet"]) == (f"Listing {listing}", [])
+        assert {key: bare[key] for key in ("url", "license", "offers", "creator")} == {
+            key: told[key] for key in ("url", "license", "offers", "creator")
+        }
+        now = datetime.fromtimestamp(scans.world.exchange.network.now(), UTC)
+        assert bare["datePublished"] == now.date().isoformat()
+
+    done = medibloc(scans, *words, "--all", "--described", described.parent).json
+    assert {"listing": listing, "path": str(file), "described": True} in done["written"]
+    assert json.loads(file.read_text()) == told
+    for wrong in ((), ("--all", listing)):
+        assert medibloc(scans, *words, *wrong, code=3).json["error"] == "InvalidValue"
+    unknown = medibloc(scans, *words, "0x" + "ab" * 32, code=4)
+    assert unknown.json["error"] == "ListingUnknown"
 
 
 def test_the_notebook_runs_from_the_search_to_the_histogram(

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from medibloc_py.cli.dataset import buy, research, sell, share, show
+from medibloc_py.cli.dataset import buy, croissant, research, sell, share, show
 from medibloc_py.cli.provenance import dataset_receipt
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "show": show.show,
     "describe": research.describe,
     "search": research.search,
+    "croissant": croissant.croissant,
     "quote": sell.quote,
     "check": buy.check,
     "purchase": buy.purchase,

@@ -48,8 +48,6 @@ def describe(
     `medibloc dataset describe 0x… --as hospital --name "Chest CT" --about "Adults, 2020 to
     2025." --out chest.description.json --croissant chest.croissant.json`.
     """
-    import json as as_text
-
     from medibloc_py.flows import catalogue
     from medibloc_py.flows.croissant import croissant_of
     from medibloc_py.model import ListingId
@@ -71,9 +69,9 @@ def describe(
             progress=progress,
         )
     said = signed.description
-    _write(out, catalogue.write_description(signed))
+    write_public(out, catalogue.write_description(signed))
     if croissant is not None:
-        _write(croissant, (as_text.dumps(croissant_of(said), indent=2) + "\n").encode())
+        write_croissant(croissant, croissant_of(said))
     console.result(
         {"path": str(out), "croissant": croissant and str(croissant), "description": said},
         [f"Wrote {out}.", *_lines(said)],
@@ -112,20 +110,12 @@ def search(
     session: Session = context.obj
     console = Output(json)
     request = read_request(purpose_text) if purpose_text else None
-    found: dict[Description, Path] = {}
-    left: list[dict[str, str]] = []
-    for path in _paths(files):
-        try:
-            found[catalogue.check_description(read_bytes(path), path)] = path
-        except DocumentInvalid as error:
-            if path in files:
-                raise
-            left.append({"path": str(path), "reason": error.message})
+    found, left = read_descriptions(files)
     hits = catalogue.search(
         found, now=int(time.time()), modality=modality, least_patients=least, request=request
     )
     if check:
-        hits = _listed(session.client().exchange, hits, found, left)
+        hits = standing(session.client().exchange, hits, found, left)
     _show(console, hits, {said: str(path) for said, path in found.items()}, left)
 
 
@@ -176,7 +166,7 @@ def export(
     )
 
 
-def _listed(
+def standing(
     exchange: Exchange,
     hits: list[Hit],
     found: dict[Description, Path],
@@ -185,7 +175,7 @@ def _listed(
     """Those that stand on the chain as they say; the others are added to what is left out."""
     from medibloc_py.flows.catalogue import require_listed
 
-    standing = []
+    kept = []
     for hit in hits:
         path = found[hit.description]
         try:
@@ -193,8 +183,30 @@ def _listed(
         except (DocumentInvalid, ListingUnknown) as error:
             left.append({"path": str(path), "reason": error.message})
         else:
-            standing.append(hit)
-    return standing
+            kept.append(hit)
+    return kept
+
+
+def read_descriptions(
+    given: list[Path],
+) -> tuple[dict[Description, Path], list[dict[str, str]]]:
+    """Descriptions of files and folders, and what of the folders is none, with the reason.
+
+    Raises:
+        DocumentInvalid: a file that was named is none.
+    """
+    from medibloc_py.flows.catalogue import check_description
+
+    found: dict[Description, Path] = {}
+    left: list[dict[str, str]] = []
+    for path in _paths(given):
+        try:
+            found[check_description(read_bytes(path), path)] = path
+        except DocumentInvalid as error:
+            if path in given:
+                raise
+            left.append({"path": str(path), "reason": error.message})
+    return found, left
 
 
 def _paths(given: list[Path]) -> list[Path]:
@@ -205,9 +217,17 @@ def _paths(given: list[Path]) -> list[Path]:
     return paths
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_public(path: Path, data: bytes) -> None:
+    """Writes a file that everybody may read."""
     make_folder(path.parent)
-    write_atomic(path, data, mode=0o644)  # it is for everybody
+    write_atomic(path, data, mode=0o644)
+
+
+def write_croissant(path: Path, told: dict[str, Any]) -> None:
+    """Writes a Croissant document."""
+    import json
+
+    write_public(path, (json.dumps(told, indent=2) + "\n").encode())
 
 
 def _lines(said: Description) -> list[str]:

@@ -22,9 +22,15 @@ from medibloc_py.flows.catalogue import (
     sign_description,
     write_description,
 )
-from medibloc_py.flows.croissant import CONFORMS_TO, croissant_of, duo_bits
+from medibloc_py.flows.croissant import (
+    CONFORMS_TO,
+    croissant_of,
+    croissant_of_offer,
+    duo_bits,
+)
+from medibloc_py.flows.offers import Offer
 from medibloc_py.flows.papers import Bytes32
-from medibloc_py.model import Address
+from medibloc_py.model import Address, ListingId
 
 SIGNER, OTHER = (Signer.from_key(bytes([n]) * 32) for n in (1, 2))
 NOW = 1_800_000_000
@@ -150,6 +156,41 @@ def test_croissant_says_the_same_and_no_more() -> None:
 
 def test_croissant_of_no_group_has_no_records() -> None:
     assert croissant_of(replace(SAID, groups=()))["recordSet"] == []
+
+
+OFFER = Offer(
+    chain_id=31337,
+    contract=OTHER.address,
+    listing=ListingId(b"l" * 32),
+    steward=SIGNER.address,
+    terms=TERMS,
+    token=OTHER.address,
+    price=10**20,
+    listed_at=NOW,
+    closes_at=NOW + 10,
+)
+
+
+def test_of_an_offer_is_told_what_the_chain_has_and_that_the_rest_is_unknown() -> None:
+    told, described = croissant_of_offer(OFFER), croissant_of(SAID)
+    assert told.keys() == described.keys()
+    own = {"name", "description", "citeAs", "keywords", "recordSet"}
+    for name in told.keys() - own:
+        assert told[name] == described[name], name
+    assert "is not known" in told["description"]
+    assert told["recordSet"] == []
+    assert "distribution" not in told
+    assert told["offers"] == {
+        "@type": "sc:Offer",
+        "price": "100000000000000000000",
+        "priceCurrency": f"eip155:31337/erc20:{OTHER.address}",
+        "availabilityEnds": "2027-01-15T08:00:10+00:00",
+    }
+
+
+def test_a_listing_that_never_closes_has_a_croissant() -> None:
+    told = croissant_of_offer(replace(OFFER, closes_at=(1 << 40) - 1))
+    assert told["offers"]["availabilityEnds"].startswith("9999-12-31")
 
 
 def test_local_words_are_no_duo_terms() -> None:
