@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from medibloc_py.chain.foreign import http_provider
 from medibloc_py.errors import InvalidValue
+from medibloc_py.errors.plain import plain
 from medibloc_py.nesting import require_shallow_json
 
 if TYPE_CHECKING:
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from web3.types import RPCResponse
 
 _PASSING = frozenset({429, 502, 503, 504})
+_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
+_HEX_TAIL = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
+_KNOWN = ("already known", "already imported", "known transaction")
 
 
 class RpcRefusal(Exception):
@@ -25,6 +30,25 @@ class RpcRefusal(Exception):
         self.code = code
         self.message = message
         self.data = data
+
+    @property
+    def reverted(self) -> bytes | None:
+        """What a contract reverted with; None when the refusal is the node's own.
+
+        Geth, Anvil and Ganache put the bytes in `data`, others deeper in it or after a word.
+        """
+        data = self.data
+        while isinstance(data, dict):
+            data = data.get("data", data.get("result"))
+        if isinstance(data, str) and (tail := _HEX_TAIL.search(data)):
+            return bytes.fromhex(tail[0][2:])
+        return b"" if "revert" in self.message.lower() else None
+
+    @property
+    def known(self) -> bool:
+        """Whether it says that the node has the transaction already."""
+        said = self.message.lower()
+        return any(known in said for known in _KNOWN)
 
 
 class Silence(Exception):
@@ -42,7 +66,7 @@ class Silence(Exception):
 
 
 class Nonsense(Exception):
-    """What a node answered is not JSON-RPC."""
+    """What a node answered cannot be; never leaves this room."""
 
 
 class Line:
@@ -144,7 +168,17 @@ def public_url(url: str) -> str:
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
 
 
+def quantity_of(value: object, what: str) -> int:
+    """Takes a hexadecimal number of at most 256 bits.
+
+    Raises:
+        Nonsense: it is anything else.
+    """
+    if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
+        raise Nonsense(f"{what} is {one_line(value)}, not a number")
+    return int(value, 16)
+
+
 def one_line(value: object) -> str:
     """What a stranger said, short and without signs that move the cursor."""
-    text = str(value)
-    return "".join(char if char.isprintable() else "?" for char in text[:200])
+    return plain(value)
