@@ -10,10 +10,10 @@ from typing import Any
 from medibloc_py import errors
 from medibloc_py.chain import abi, artifacts
 from medibloc_py.errors import ContractRefusal
+from medibloc_py.errors.plain import MOST_CHARS, plain
 
 _ERROR_STRING = bytes.fromhex("08c379a0")  # Error(string)
 _PANIC = bytes.fromhex("4e487b71")  # Panic(uint256)
-_TEXT_MAX = 200
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -34,7 +34,7 @@ def refusal(data: bytes) -> ContractRefusal:
     try:
         if selector == _ERROR_STRING:
             (text,) = abi.decode([{"name": "reason", "type": "string"}], arguments, exact=False)
-            return ContractRefusal(detail=f'"{printable(text)}"')
+            return ContractRefusal(detail=f'"{plain(text)}"')
         if selector == _PANIC:
             (code,) = abi.decode([{"name": "code", "type": "uint256"}], arguments)
             return ContractRefusal(detail=f"it panicked with code {code:#x}")
@@ -42,17 +42,12 @@ def refusal(data: bytes) -> ContractRefusal:
             return _named(item, abi.decode(item["inputs"], arguments))
     except abi.Undecodable:
         pass  # told below as an unknown error: its data is what there is to tell
-    return ContractRefusal(detail=f"unknown error 0x{data[:_TEXT_MAX].hex()}")
+    return ContractRefusal(detail=f"unknown error 0x{data[:MOST_CHARS].hex()}")
 
 
 def snake_case(name: str) -> str:
     """Writes `closedAt` as `closed_at`."""
     return _HUMP.sub("_", name).lower()
-
-
-def printable(text: str) -> str:
-    """Cuts text of unknown origin to what is safe to show on one line."""
-    return "".join(char if char.isprintable() else "?" for char in text[:_TEXT_MAX])
 
 
 def _named(item: Mapping[str, Any], values: tuple[Any, ...]) -> ContractRefusal:
@@ -65,7 +60,7 @@ def _named(item: Mapping[str, Any], values: tuple[Any, ...]) -> ContractRefusal:
 
 
 def _shown(value: object) -> str:
-    return f"0x{value.hex()}" if isinstance(value, bytes) else printable(str(value))
+    return f"0x{value.hex()}" if isinstance(value, bytes) else plain(value)
 
 
 @lru_cache

@@ -10,11 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from medibloc_py.errors import MediBlocError
-
-
-def printable(text: str) -> str:
-    """A text of unknown origin without what would command a terminal."""
-    return "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
+from medibloc_py.errors.plain import plain
 
 
 class Output:
@@ -34,7 +30,7 @@ class Output:
             print(json.dumps(as_json(data), indent=2), flush=True)
         else:
             for line in lines:
-                print(printable(line), flush=True)
+                print(plain(line, None), flush=True)
 
     def table(
         self, data: Any, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
@@ -49,11 +45,11 @@ class Output:
 
         # A pipe gets every row on one line, however long.
         console = Console(width=None if sys.stdout.isatty() else 10_000)
-        table = Table(title=Text(printable(title)), title_justify="left")
+        table = Table(title=Text(plain(title, None)), title_justify="left")
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(printable(cell)) for cell in row))
+            table.add_row(*(Text(plain(cell, None)) for cell in row))
         console.print(table)
 
     def error(self, error: MediBlocError) -> None:
@@ -65,9 +61,9 @@ class Output:
 
         console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
         console.print(f"[bold red]{type(error).__name__}[/]: ", end="")
-        console.print(printable(error.message), markup=False)
+        console.print(plain(error.message, None), markup=False)
         if error.advice:
-            console.print(printable(error.advice), markup=False, style="dim")
+            console.print(plain(error.advice, None), markup=False, style="dim")
 
     def log(self, event: str, **values: Any) -> None:
         """Prints a line of a service's log on stderr: the time, what happened, and its values."""
@@ -76,7 +72,7 @@ class Output:
             line = json.dumps({"at": at, "event": event, **values}, default=str)
         else:
             line = " ".join([at, event, *(f"{name}={value}" for name, value in values.items())])
-        print(printable(line), file=sys.stderr, flush=True)
+        print(plain(line, None), file=sys.stderr, flush=True)
 
     @contextmanager
     def progress(self) -> Iterator[Any]:

@@ -12,7 +12,8 @@ from rich import filesize
 
 from medibloc_py.cli import replicas
 from medibloc_py.cli.options import Json, Session, read_bytes
-from medibloc_py.cli.output import Output, printable
+from medibloc_py.cli.output import Output
+from medibloc_py.errors.plain import plain
 
 if TYPE_CHECKING:
     from medibloc_py.storage import KuboNode
@@ -140,7 +141,7 @@ def verify(
         found = verify_blobs(store, map(Cid, cid) if cid else list(store.pins()), progress)
     if found.damaged:
         for why in found.damaged.values():
-            print(printable(why), file=sys.stderr)
+            print(plain(why, None), file=sys.stderr)
         raise StoreDamaged(url=place, count=len(found.damaged), cids=", ".join(found.damaged))
     console.result(
         {"store": place, "whole": found.whole, "size_bytes": found.size_bytes},

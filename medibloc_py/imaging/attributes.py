@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, BinaryIO
 
+from medibloc_py.errors.plain import plain
 from medibloc_py.imaging.parsing import parse_failures, read_up_to_pixels
 
 _LONGEST = 1024
+_PADDING = " \0\t\r\n"
 
 
 def read_attributes(file: BinaryIO, keywords: Sequence[str]) -> dict[str, str]:
@@ -42,5 +44,4 @@ def _text(value: Any) -> str:
 
     if isinstance(value, MultiValue):
         value = value[0] if value else None
-    text = "" if value is None else str(value)[:_LONGEST]
-    return "".join(char if char.isprintable() else " " for char in text).strip()
+    return "" if value is None else plain(str(value).strip(_PADDING), _LONGEST)

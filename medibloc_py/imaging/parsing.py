@@ -7,6 +7,8 @@ import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple, cast
 
+from medibloc_py.errors.plain import plain
+
 if TYPE_CHECKING:
     from pydicom.dataset import FileDataset
     from pydicom.tag import BaseTag
@@ -31,7 +33,6 @@ _PIXELS: Final = {
     0x7FE00010: "PixelData",
 }
 _PIECE_BYTES: Final = 1 << 20
-_REASON_CHARS: Final = 200
 
 
 class DicomSource:
@@ -193,5 +194,4 @@ def parse_failures() -> tuple[type[Exception], ...]:
 
 def reason_of(error: BaseException) -> str:
     """What went wrong, in one line without control characters."""
-    text = str(error) or type(error).__name__
-    return "".join(char if char.isprintable() else " " for char in text[:_REASON_CHARS])
+    return plain(str(error) or type(error).__name__)

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from medibloc_py.errors import ExtraMissing, InvalidValue, PeerRefused, PeerUnreachable
+from medibloc_py.errors.plain import plain
 from medibloc_py.pacs.model import Certificates, DicomPeer
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ MOST_CONTEXTS: Final = 127
 MOST_PDU_BYTES: Final = 1 << 20
 """Most that one PDU of a peer may have; ours say that we take 16 KiB of data in each."""
 _MOST_BYTES: Final = 256 << 20
-_MOST_REASON_CHARS: Final = 200
 _NO_ROUTE: Final = "it is there, but no association came about"
 
 
@@ -144,7 +144,7 @@ def associated(
             evt_handlers=[(library.evt.EVT_CONN_OPEN, guarded(peer.timeout_s))],
         )
     except (OSError, RuntimeError, ValueError) as error:
-        raise PeerUnreachable(url=peer.url, reason=plain(str(error))) from error
+        raise PeerUnreachable(url=peer.url, reason=plain(error)) from error
     if not association.is_established:
         raise _why(peer, association)
     try:
@@ -178,14 +178,9 @@ def tls_context(certificates: Certificates) -> ssl.SSLContext:
         if certificates.own is not None:
             context.load_cert_chain(certificates.own, certificates.key)
     except (OSError, ValueError) as error:
-        reason = plain(getattr(error, "strerror", None) or str(error))
+        reason = plain(getattr(error, "strerror", None) or error)
         raise InvalidValue(name="certificate", given=reason, allowed="files in PEM") from error
     return context
-
-
-def plain(said: str) -> str:
-    """What a stranger said, without control characters and not at any length."""
-    return "".join(char for char in said[:_MOST_REASON_CHARS] if char.isprintable())
 
 
 def meaning(status: int) -> str:
@@ -214,4 +209,4 @@ def _trouble(peer: DicomPeer) -> str:
             with context.wrap_socket(connection, server_hostname=peer.host):
                 return _NO_ROUTE
     except OSError as error:  # ssl's errors too
-        return plain(error.strerror or str(error))
+        return plain(error.strerror or error)

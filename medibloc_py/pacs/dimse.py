@@ -13,7 +13,8 @@ from io import SEEK_END, BytesIO
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import PeerAnsweredWrong, PeerUnreachable
-from medibloc_py.pacs.association import MOST_CONTEXTS, associated, hang_up, meaning, plain
+from medibloc_py.errors.plain import plain
+from medibloc_py.pacs.association import MOST_CONTEXTS, associated, hang_up, meaning
 from medibloc_py.pacs.model import MOST_INSTANCE_BYTES, DicomPeer, Outcome, Outgoing, Sent, refused
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def echo(peer: DicomPeer) -> None:
         try:
             answer = association.send_c_echo()
         except (RuntimeError, ValueError) as error:
-            raise PeerUnreachable(url=peer.url, reason=plain(str(error))) from error
+            raise PeerUnreachable(url=peer.url, reason=plain(error)) from error
         if answer.get("Status") != 0:
             raise PeerUnreachable(url=peer.url, reason="it did not answer C-ECHO")
 
@@ -201,7 +202,7 @@ def _judged(peer: DicomPeer, file: Outgoing, number: int, answer: object) -> Sen
     ):
         raise PeerAnsweredWrong(url=peer.url, reason="what it sent is no answer to C-STORE")
     status = int(answer.Status or 0)
-    comment = plain(str(getattr(answer, "ErrorComment", None) or ""))
+    comment = plain(getattr(answer, "ErrorComment", None) or "")
     said = ": ".join(filter(None, (meaning(status), comment)))
     if code_to_category(status) not in ("Success", "Warning"):
         return refused(file, said or f"status {status:#06x}", status)

@@ -21,8 +21,9 @@ from medibloc_py.errors import (
     PeerUnreachable,
     StudyMissing,
 )
+from medibloc_py.errors.plain import plain
 from medibloc_py.nesting import require_shallow_json
-from medibloc_py.pacs.association import plain, tls_context
+from medibloc_py.pacs.association import tls_context
 from medibloc_py.pacs.model import WebPeer, is_loopback
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def translated(peer: WebPeer) -> Iterator[None]:
     except (
         requests.RequestException, urllib3.exceptions.HTTPError, http.client.HTTPException, OSError
     ) as error:  # fmt: skip
-        raise PeerUnreachable(url=peer.url, reason=plain(str(_root_of(error)))) from error
+        raise PeerUnreachable(url=peer.url, reason=plain(_root_of(error))) from error
     except ValueError as error:
         raise PeerAnsweredWrong(url=peer.url, reason=_UNREADABLE) from error
 

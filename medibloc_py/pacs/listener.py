@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from medibloc_py.errors import ListenerFailed
+from medibloc_py.errors.plain import plain
 from medibloc_py.pacs.association import MOST_PDU_BYTES, VERIFICATION, pynetdicom
 from medibloc_py.pacs.intake import (
     MOST_INSTANCE_BYTES,
@@ -33,6 +33,7 @@ _PDU_BYTES: Final = 128 << 10
 """What we say that a PDU may have."""
 _SILENCE_S: Final = 60.0
 _STOP_S: Final = 10.0
+_MOST_NAME_CHARS: Final = 16
 _QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 
 
@@ -149,7 +150,9 @@ class DicomListener:
         connection.recv = receive  # type: ignore[method-assign]
 
     def _rejected(self, event: Event) -> None:
-        self._note("association rejected", caller=_printable(event.assoc.requestor.ae_title))
+        self._note(
+            "association rejected", caller=plain(event.assoc.requestor.ae_title, _MOST_NAME_CHARS)
+        )
 
     def _store(self, event: Event) -> int:
         self._meters.setdefault(event.assoc, _Meter()).received = 0
@@ -168,7 +171,3 @@ def _acknowledge(line: socket.socket) -> None:
     """
     if _QUICK_ACK is not None:
         line.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
-
-
-def _printable(text: Sequence[str]) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)[:16]

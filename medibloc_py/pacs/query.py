@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import PeerAnsweredWrong, PeerRefused, PeerUnreachable, StudyMissing
-from medibloc_py.pacs.association import associated, plain
+from medibloc_py.errors.plain import plain
+from medibloc_py.pacs.association import associated
 from medibloc_py.pacs.model import (
     DicomPeer,
     FoundStudy,
@@ -171,7 +172,7 @@ def _answers(peer: DicomPeer, ask: Callable[[], _Answers]) -> _Answers:
     except ValueError:
         raise PeerRefused(url=peer.url, reason="it takes no such query") from None
     except RuntimeError as error:
-        raise PeerUnreachable(url=peer.url, reason=plain(str(error))) from error
+        raise PeerUnreachable(url=peer.url, reason=plain(error)) from error
     for status, answer in answers:
         if "Status" not in status:
             raise PeerUnreachable(url=peer.url, reason="it hung up, or did not answer in time")
@@ -201,5 +202,5 @@ def _uid(peer: DicomPeer, answer: dict[str, str], keyword: str) -> str:
 
 
 def _refused(peer: DicomPeer, verb: str, status: Dataset) -> PeerRefused:
-    said = plain(str(status.get("ErrorComment") or ""))
+    said = plain(status.get("ErrorComment") or "")
     return PeerRefused(url=peer.url, reason=f"{verb} with status {int(status.Status):#06x} {said}")

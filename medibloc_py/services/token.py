@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from medibloc_py.chain import Call, Room, Signer, TypedData, domain_separator, sends, typed_domain
 from medibloc_py.errors import ContractRefusal, NodeAnsweredWrong
+from medibloc_py.errors.plain import plain
 from medibloc_py.model import Address, Permit
 
 _SYMBOL_MAX = 16
@@ -45,9 +46,8 @@ class TokenService(Room):
         return int(self._read("decimals"))
 
     def symbol(self) -> str:
-        """Reads how the token calls itself, cut to 16 printable characters."""
-        given = str(self._read("symbol"))
-        return "".join(char for char in given if char.isprintable())[:_SYMBOL_MAX]
+        """Reads how the token calls itself, cut to 16 characters that can be printed."""
+        return plain(self._read("symbol"), _SYMBOL_MAX)
 
     def sign_permit(
         self, signer: Signer, spender: Address, amount: int, deadline: int

@@ -14,12 +14,12 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import InvalidValue, StoreFailed, StoreUnreachable
+from medibloc_py.errors.plain import MOST_CHARS, plain
 
 if TYPE_CHECKING:
     import urllib3
 
 _PIECE_BYTES: Final = 1 << 16
-_REASON_CHARS: Final = 200
 _REDIRECTS: Final = range(300, 400)
 _LATER: Final = (429, 502, 503)
 """Statuses by which a server asks to come again."""
@@ -180,7 +180,7 @@ class Answer:
         """Status and first words of an answer that is a refusal, safe to show."""
         words = b""
         with suppress(StoreUnreachable):
-            words = self.take(_REASON_CHARS)
+            words = self.take(MOST_CHARS)
         return f"it says {self.status} {plain(words.decode(errors='replace'))}".strip()
 
     def release(self) -> None:
@@ -207,14 +207,9 @@ def translated(url: str) -> Iterator[None]:
     try:
         yield
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
-        raise StoreUnreachable(url=url, reason=plain(str(_root_of(error)))) from error
+        raise StoreUnreachable(url=url, reason=plain(_root_of(error))) from error
     except ValueError as error:
-        raise StoreFailed(url=url, reason=plain(str(error))) from error
-
-
-def plain(said: str) -> str:
-    """What a stranger said, without control characters and not at any length."""
-    return "".join(char for char in said[:_REASON_CHARS] if char.isprintable())
+        raise StoreFailed(url=url, reason=plain(error)) from error
 
 
 def _parse(url: str) -> urllib3.util.Url:

@@ -21,12 +21,12 @@ from medibloc_py.errors import (
     StoreFailed,
     StoreUnreachable,
 )
+from medibloc_py.errors.plain import plain
 from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage.again import again
 from medibloc_py.storage.car import lacking
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text, raw_cid
 from medibloc_py.storage.dag import Blob, Fetch, Nodes
-from medibloc_py.storage.http import plain
 from medibloc_py.storage.multiaddr import parse_endpoint
 from medibloc_py.storage.port import Announce, unannounced
 from medibloc_py.storage.rpc import Rpc, Upload
@@ -209,7 +209,7 @@ class KuboStore:
         ):
             for line in answer.lines():
                 if reason := line.get("Error"):
-                    raise StoreFailed(url=self._url, reason=f"it says: {plain(str(reason))}")
+                    raise StoreFailed(url=self._url, reason=f"it says: {plain(reason)}")
 
     def _send(
         self, command: str, chunks: Iterable[bytes | memoryview], options: dict[str, object]

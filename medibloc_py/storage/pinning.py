@@ -24,11 +24,12 @@ from medibloc_py.errors import (
     StoreFailed,
     TokenRefused,
 )
+from medibloc_py.errors.plain import plain
 from medibloc_py.model import Cid
 from medibloc_py.nesting import require_shallow_json
 from medibloc_py.storage.again import again
 from medibloc_py.storage.cid import cid_bytes
-from medibloc_py.storage.http import Answer, Http, plain
+from medibloc_py.storage.http import Answer, Http
 
 _DONE: Final = (200, 202)
 _NO_TOKEN: Final = (401, 403)

@@ -19,8 +19,8 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from medibloc_py.errors import StoreFailed, StoreUnreachable
+from medibloc_py.errors.plain import plain
 from medibloc_py.nesting import JsonStream, require_shallow_json
-from medibloc_py.storage.http import plain
 from medibloc_py.storage.multiaddr import Endpoint
 
 _PIECE_BYTES: Final = 1 << 16
@@ -124,14 +124,14 @@ class Rpc:
             reason = json.loads(body)["Message"]
         except (ValueError, LookupError, TypeError):
             reason = f"{response.status} {body.decode(errors='replace')}"
-        return StoreFailed(url=self.url, reason=f"it says: {plain(str(reason))}")
+        return StoreFailed(url=self.url, reason=f"it says: {plain(reason)}")
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
         try:
             yield
         except (OSError, HTTPException) as error:
-            reason = plain(str(error)) or type(error).__name__
+            reason = plain(error) or type(error).__name__
             raise StoreUnreachable(url=self.url, reason=reason) from error
 
 
@@ -164,7 +164,7 @@ class Answer:
             raise StoreUnreachable(url=self._url, reason="its answer is cut off")
         trailer = getattr(response, "trailer", None)
         if trailer is not None and (reason := trailer.get(_TRAILER)):
-            raise StoreFailed(url=self._url, reason=f"it says: {plain(str(reason))}")
+            raise StoreFailed(url=self._url, reason=f"it says: {plain(reason)}")
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """The JSON objects of the body, one a line.
@@ -185,7 +185,7 @@ class Answer:
                 yield self._object(rest)
         except ValueError as error:
             raise StoreFailed(
-                url=self._url, reason=f"no daemon answers like this: {plain(str(error))}"
+                url=self._url, reason=f"no daemon answers like this: {plain(error)}"
             ) from error
 
     def _object(self, line: bytes) -> dict[str, Any]:
@@ -193,7 +193,7 @@ class Answer:
         if not isinstance(value, dict):
             raise ValueError("a line that is no object")
         if value.get("Type") == "error":
-            raise StoreFailed(url=self._url, reason=f"it says: {plain(str(value.get('Message')))}")
+            raise StoreFailed(url=self._url, reason=f"it says: {plain(value.get('Message'))}")
         return value
 
 

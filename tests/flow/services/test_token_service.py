@@ -33,7 +33,7 @@ def test_another_contract_is_no_token(house: House):
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"), [("US$", "US$"), ("a\n\x1b[31mb", "a[31mb"), ("x" * 99, "x" * 16)]
+    ("said", "shown"), [("US$", "US$"), ("a\n\x1b[31mb", "a��[31mb"), ("x" * 99, "x" * 16)]
 )
 def test_a_symbol_is_cut_to_what_is_safe_to_show(house: House, monkeypatch, said, shown):
     monkeypatch.setattr(type(house.network), "call", lambda *_: said)

@@ -9,7 +9,7 @@ from contextlib import ExitStack, redirect_stderr, redirect_stdout
 
 import pytest
 
-from medibloc_py.cli.output import Output, printable
+from medibloc_py.cli.output import Output
 from medibloc_py.errors import ContractRefusal, InvalidAddress, RootUnknown
 
 HOSTILE = "[/b] \x1b[2J\x07 [red]x\u202e :warning:"
@@ -36,11 +36,6 @@ class Terminal(io.StringIO):
 def _eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("TERM", "xterm")
-
-
-def test_printable_keeps_text_of_any_language() -> None:
-    assert printable("Zürich 東京 1,200.50") == "Zürich 東京 1,200.50"
-    assert printable(HOSTILE) == SHOWN
 
 
 def test_result_prints_lines_for_a_person(capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def test_what_is_refused_stops_nothing_and_says_why() -> None:
         "class": ("refused", 0),
         "long": ("refused", 0),
     }
-    assert sent["1"].reason == "Refused: Out of Resources: no room[2J"
+    assert sent["1"].reason == "Refused: Out of Resources: no room�[2J"
     assert sent["2"].reason == "Coercion of Data Elements"
 
 
