@@ -97,7 +97,7 @@ def test_an_error_without_a_class_is_told_by_its_name():
     [
         (b"", "it gave no reason"),
         (encoded("Error(string)", ["string"], ["no"]), '"no"'),
-        (encoded("Error(string)", ["string"], ["a\n\x1b[2Jb"]), '"a??[2Jb"'),
+        (encoded("Error(string)", ["string"], ["a\n\x1b[2Jb"]), '"a��[2Jb"'),
         (encoded("Error(string)", ["string"], ["x" * 500]), '"' + "x" * 200 + '"'),
         (encoded("Panic(uint256)", ["uint256"], [0x11]), "it panicked with code 0x11"),
         (encoded("Unheard(uint8)", ["uint8"], [1])[:4], "unknown error 0x"),

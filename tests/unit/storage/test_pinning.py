@@ -102,7 +102,7 @@ def test_wait_tells_why_it_failed(client: PinningService, service: Service) -> N
     service.lifecycle = ["queued", "failed"]
     made = client.pin(CID)
     service.pins[made.request]["info"] = {"status_details": "DAG too big\x1b[2J"}
-    with pytest.raises(PinFailed, match=r"DAG too big\[2J"):
+    with pytest.raises(PinFailed, match=r"DAG too big�\[2J"):
         client.wait(made)
 
 
