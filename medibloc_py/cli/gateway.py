@@ -15,6 +15,7 @@ from medibloc_py.errors.words import time as as_time
 if TYPE_CHECKING:
     from medibloc_py.flows.gateway.database import Database
     from medibloc_py.flows.gateway.rows import Study
+    from medibloc_py.flows.gateway.status import Status
 
 _HELP = (
     "Gateway: receive studies from the hospital's systems and publish them.\n\n"
@@ -37,17 +38,20 @@ Number = Annotated[int, typer.Argument(help="Number of a study in `gateway list`
 
 @app.command("status")
 def status(context: typer.Context, account: As, json: Json = False) -> None:
-    """Show how many studies are in the queue, what waits, and the latest error.
+    """Show whether the gateway runs, since when and where, its queue, and what stands in its way.
 
-    Needs no password.
+    Ends with 5 if it does not run, or if an error stops its work: for a monitor. Studies that
+    wait or were refused stop no other, and count as well. Needs no password. Example:
+    `medibloc gateway status --as hospital --json`.
     """
-    from medibloc_py.flows.gateway.stages import status_of
+    from medibloc_py.flows.gateway.status import status_of
 
     found = status_of(_database(context.obj, account))
     waits = [f"{count} for a {what}" for what, count in found.waiting.items() if count]
     Output(json).result(
         found,
         [
+            f"runs      {_run(found)}",
             "studies   " + ", ".join(f"{count} {state}" for state, count in found.studies.items()),
             f"on disk   {found.instances} instances, {filesize.decimal(found.size_bytes)}",
             f"waiting   {', '.join(waits) or 'none'}",
@@ -55,6 +59,16 @@ def status(context: typer.Context, account: As, json: Json = False) -> None:
             f"error     {f'{as_time(found.error_at)}: {found.error}' if found.error else 'none'}",
         ],
     )
+    if not found.well:
+        raise typer.Exit(5)
+
+
+def _run(found: Status) -> str:
+    """Who runs, since when, and where it listens, in a line."""
+    if found.run is None:
+        return "yes, out of this system's sight" if found.runs else "no"
+    at = ", ".join(f"{what} at {where}" for what, where in found.run.listening.items())
+    return f"since {as_time(found.run.since)}, process {found.run.pid}: {at}"
 
 
 @app.command("list")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from medibloc_py.errors import WorkUnderway
 from medibloc_py.storage.files import make_folder, on_disk
+
+_LOOK_S: Final = 0.02
+"""Longer than `is_held` ever holds a file."""
 
 
 @contextmanager
@@ -36,7 +41,28 @@ def sole(path: Path, work: str) -> Iterator[None]:
             os.close(descriptor)
 
 
+def is_held(path: Path) -> bool:
+    """Whether somebody is at the work of a lock file. It is held for the moment of looking.
+
+    Raises:
+        StoreFailed: the file cannot be read.
+    """
+    with on_disk(path):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False
+
+
 def _locked(path: Path, work: str) -> int:
+    was_held = False
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
@@ -46,8 +72,11 @@ def _locked(path: Path, work: str) -> int:
         except FileNotFoundError:
             pass  # its last holder removed it a moment ago
         except BlockingIOError:
-            os.close(descriptor)
-            raise WorkUnderway(work=work, path=path) from None
+            if was_held:
+                os.close(descriptor)
+                raise WorkUnderway(work=work, path=path) from None
+            was_held = True  # somebody may have been looking
+            time.sleep(_LOOK_S)
         except BaseException:
             os.close(descriptor)
             raise

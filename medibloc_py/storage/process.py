@@ -50,6 +50,11 @@ class Process:
                 self.wait(patience_s)
 
 
+def this_process() -> Process:
+    """The one that asks."""
+    return Process(os.getpid(), _born(os.getpid()))
+
+
 def start(command: Sequence[str], log: Path, environ: Mapping[str, str]) -> Process:
     """Starts a program that goes on without us, its output at the end of `log`.
 

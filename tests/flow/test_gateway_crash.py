@@ -28,7 +28,8 @@ from medibloc_py.flows.gateway.book import BookedPatient, Patients
 from medibloc_py.flows.gateway.rows import State, list_studies
 from medibloc_py.flows.gateway.service import open_stages, spool_folder
 from medibloc_py.flows.gateway.spool import Spool
-from medibloc_py.flows.gateway.stages import Stages, drop, retry, status_of
+from medibloc_py.flows.gateway.stages import Stages, drop, retry
+from medibloc_py.flows.gateway.status import status_of
 from medibloc_py.flows.gateway.worker import Rules, Worker
 from medibloc_py.flows.held import held_records
 from medibloc_py.imaging.instance import read_instance

@@ -15,6 +15,7 @@ from medibloc_py.errors import InvalidValue, MediBlocError
 from medibloc_py.flows.gateway.receiving import receiver
 from medibloc_py.flows.gateway.spool import RESERVE_BYTES, Spool
 from medibloc_py.flows.gateway.stages import LAST_ERROR, RETRY, Stages
+from medibloc_py.flows.gateway.status import lock_of, telling
 from medibloc_py.flows.gateway.worker import Rules, Worker
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.imaging.deidentify.options import chosen
@@ -101,7 +102,7 @@ def run_gateway(
     """
     _check(rules, places)
     with ExitStack() as work:
-        work.enter_context(sole(folder / "running", "run the gateway"))
+        work.enter_context(sole(lock_of(folder), "run the gateway"))
         stages = work.enter_context(open_stages(folder, hospital, reserve_bytes))
         receive = receiver(stages.spool, note)
         listeners: list[tuple[str, DicomListener | WebListener]] = []
@@ -109,9 +110,12 @@ def run_gateway(
             listeners.append(("DICOM", DicomListener(places.dicom, receive, note)))
         if places.web is not None:
             listeners.append(("DICOMweb", WebListener(places.web, receive, note)))
+        listening = {}
         for kind, listener in listeners:
             work.callback(listener.stop)
-            note("listening", by=kind, at=str(listener.start()))
+            listening[kind] = str(listener.start())
+            note("listening", by=kind, at=listening[kind])
+        work.enter_context(telling(stages, listening))
         _Loop(hospital, stages, rules, note, stop).run(connect)
         note("stopping")
     note("stopped")

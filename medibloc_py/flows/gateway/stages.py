@@ -5,9 +5,8 @@ Each step is one transaction, and each can be done again after a crash.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -167,7 +166,7 @@ class Stages:
 
     def noted(self, name: str) -> tuple[int, str]:
         """When something was noted, and what; 0 and nothing if it never was."""
-        return _noted(self._database, name)
+        return noted(self._database, name)
 
 
 # By hand; no key is needed.
@@ -207,58 +206,16 @@ def drop(database: Database, number: int) -> None:
         write("DELETE FROM study WHERE number = ?", number)
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """How a spool stands.
-
-    Attributes:
-        studies: how many are in each state.
-        waiting: how many wait for a patient, and for a consent.
-        instances, size_bytes: of what is on the disk.
-        oldest_at: when the first of the studies began that are not published; 0 if none.
-        error_at, error: what stopped the work most recently; 0 and nothing if all went well.
-    """
-
-    studies: Mapping[str, int]
-    waiting: Mapping[str, int]
-    instances: int
-    size_bytes: int
-    oldest_at: int
-    error_at: int
-    error: str
-
-
-def status_of(database: Database) -> Status:
-    """How a spool stands; no key is needed.
-
-    Raises:
-        StoreFailed: the database cannot be read.
-    """
-    states = dict(database.read("SELECT state, count(*) FROM study GROUP BY state"))
-    waiting = dict(
-        database.read("SELECT waits, count(*) FROM study WHERE waits != '' GROUP BY waits")
-    )
-    ((oldest,),) = database.read(
-        "SELECT ifnull(min(began_at), 0) FROM study"
-        " WHERE state IN (SELECT value FROM json_each(?))",
-        json.dumps([State.RECEIVING, State.GROUPED, State.PUBLISHING, State.REFUSED]),
-    )
-    ((instances, size_bytes),) = database.read(
-        "SELECT count(*), ifnull(sum(size_bytes), 0) FROM instance WHERE file IS NOT NULL"
-    )
-    error_at, error = _noted(database, LAST_ERROR)
-    return Status(
-        {state.value: states.get(state.value, 0) for state in State},
-        {each: waiting.get(each, 0) for each in ("patient", "consent")},
-        instances, size_bytes, oldest, error_at, error,
-    )  # fmt: skip
-
-
 def _note(write: Any, name: str, text: str) -> None:
     write("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", name, int(time.time()), text)
 
 
-def _noted(database: Database, name: str) -> tuple[int, str]:
+def noted(database: Database, name: str) -> tuple[int, str]:
+    """As `Stages.noted`; no key is needed.
+
+    Raises:
+        StoreFailed: the database cannot be read.
+    """
     for at, text in database.read("SELECT at, text FROM note WHERE name = ?", name):
         return at, text
     return 0, ""

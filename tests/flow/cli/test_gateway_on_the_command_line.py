@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -17,8 +19,10 @@ from medibloc_py.errors import (
     TokenExposed,
 )
 from medibloc_py.flows.gateway.service import open_stages, spool_folder
-from medibloc_py.flows.gateway.stages import Stages
+from medibloc_py.flows.gateway.stages import LAST_ERROR, Stages
+from medibloc_py.flows.gateway.status import lock_of, telling
 from medibloc_py.imaging.instance import read_instance
+from medibloc_py.storage.locks import sole
 from tests.flow.house import House
 from tests.flow.instances import instance
 
@@ -87,16 +91,40 @@ def test_the_book_is_read_from_a_file(queue: House) -> None:
 
 def test_the_queue_is_shown_by_numbers(queue: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MEDIBLOC_PASSWORD")
-    status = queue.run("gateway", "status", *AS, "--json").json
+    status = json.loads(queue.run("gateway", "status", *AS, "--json", code=5).out)
     assert (status["studies"]["grouped"], status["instances"]) == (2, 3)
     assert status["waiting"] == {"patient": 1, "consent": 0}
-    assert "1 for a patient" in queue.run("gateway", "status", *AS).out
+    assert (status["runs"], status["run"]) == (False, None)
+    told = queue.run("gateway", "status", *AS, code=5).out
+    assert "runs      no" in told
+    assert "1 for a patient" in told
     told = queue.run("gateway", "list", *AS, "--json")
     assert [(each["number"], each["instances"]) for each in told.json] == [(1, 2), (2, 1)]
     assert not any(
         word in told.out for word in ("PID", "Unmistakable", read_instance(FILES[0]).study)
     )
     assert "waits for a patient" in queue.run("gateway", "list", *AS).out
+
+
+def test_a_monitor_is_told_by_the_exit_code(queue: House) -> None:
+    me = queue.world.me("hospital")
+    folder = spool_folder(queue.world.home, me.address)
+    with (
+        sole(lock_of(folder), "run the gateway"),
+        open_stages(folder, me, reserve_bytes=0) as stages,
+        telling(stages, {"DICOM": "127.0.0.1:11112"}),
+    ):
+        status = queue.run("gateway", "status", *AS, "--json").json
+        assert status["runs"]
+        assert (status["run"]["pid"], status["run"]["listening"]) == (
+            os.getpid(), {"DICOM": "127.0.0.1:11112"},
+        )  # fmt: skip
+        told = queue.run("gateway", "status", *AS).out
+        assert f"process {os.getpid()}: DICOM at 127.0.0.1:11112" in told
+        stages.note(LAST_ERROR, "NodeUnreachable: it is away")
+        assert "it is away" in queue.run("gateway", "status", *AS, code=5).out
+        stages.note(LAST_ERROR, "")
+        assert "error     none" in queue.run("gateway", "status", *AS).out
 
 
 def test_whose_a_study_is_is_shown_to_the_account_alone(queue: House) -> None:
@@ -120,7 +148,8 @@ def test_a_study_is_taken_up_again_or_dropped(queue: House) -> None:
         assert error["error"] == StudyNotSpooled.__name__
     assert queue.run("gateway", "drop", "1", *AS, "--json", code=3).json["error"] == "InvalidValue"
     queue.run("gateway", "drop", "1", "--yes", *AS)
-    assert queue.run("gateway", "status", *AS, "--json").json["instances"] == 1
+    status = queue.run("gateway", "status", *AS, "--json", code=5)
+    assert json.loads(status.out)["instances"] == 1
     with open_stages(folder, me, reserve_bytes=0) as stages:
         assert not stages.spool.take(FILES[0]).again
 

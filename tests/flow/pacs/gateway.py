@@ -20,7 +20,7 @@ import pydicom
 from medibloc_py.flows.access import open_held
 from medibloc_py.flows.gateway.database import Database
 from medibloc_py.flows.gateway.service import open_stages, spool_folder
-from medibloc_py.flows.gateway.stages import Status, status_of
+from medibloc_py.flows.gateway.status import Status, status_of
 from medibloc_py.flows.held import held_records
 from medibloc_py.model import RecordId
 from tests.flow.command import Done, run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import http.client
 import json
+import os
 import socket
 import threading
 import time
@@ -32,7 +33,8 @@ from medibloc_py.errors import (
 from medibloc_py.flows.gateway import service
 from medibloc_py.flows.gateway.database import Database
 from medibloc_py.flows.gateway.service import Places, run_gateway
-from medibloc_py.flows.gateway.stages import Status, retry, status_of
+from medibloc_py.flows.gateway.stages import noted, retry
+from medibloc_py.flows.gateway.status import Status, status_of
 from medibloc_py.flows.gateway.worker import Rules
 from medibloc_py.flows.keyring import ephemeral
 from medibloc_py.flows.parties import Exchange, Identity
@@ -84,6 +86,21 @@ class Running:
             return status_of(database)
         finally:
             database.close()
+
+    def told(self) -> str:
+        """What it noted of its run."""
+        database = Database(self.folder / "spool.sqlite", make=False)
+        try:
+            return noted(database, "run")[1]
+        finally:
+            database.close()
+
+    def tell(self, text: str) -> None:
+        """Notes something else in its place."""
+        database = Database(self.folder / "spool.sqlite", make=False)
+        with database.writing() as write:
+            write("UPDATE note SET text = ? WHERE name = 'run'", text)
+        database.close()
 
     def post(
         self, *contents: bytes, path: str = "/studies", body: bytes | None = None, **headers: str
@@ -186,6 +203,31 @@ def test_it_receives_while_the_chain_cannot_be_reached(folder: Path, hospital: I
         assert gateway.status().instances == 2
         assert gateway.post(TWO)[0] == 200
         assert gateway.status().instances == 2
+
+
+def test_it_says_that_it_runs_and_where(folder: Path, hospital: Identity) -> None:
+    with running(folder, hospital) as gateway:
+        wait(lambda: gateway.status().run is not None)
+        status = gateway.status()
+        assert status.runs
+        assert status.run is not None
+        assert status.run.pid == os.getpid()
+        assert abs(status.run.since - time.time()) < 60
+        assert status.run.listening == {
+            "DICOM": gateway.at("DICOM"),
+            "DICOMweb": gateway.at("DICOMweb"),
+        }
+        wait(lambda: bool(gateway.status().error))
+        assert not gateway.status().well  # the chain is away
+        told = gateway.told()
+        # What another said that died is not told of the one that runs now.
+        gateway.tell(json.dumps(json.loads(told) | {"born": "long ago"}))
+        assert (gateway.status().runs, gateway.status().run) == (True, None)
+        gateway.tell(told)
+    status = gateway.status()
+    assert (status.runs, status.run, status.well) == (False, None, False)
+    gateway.tell(told)  # as one leaves it that is killed
+    assert (gateway.status().runs, gateway.status().run) == (False, None)
 
 
 def test_a_retry_ends_the_pause(

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from medibloc_py.errors import StoreFailed, WorkUnderway
-from medibloc_py.storage.locks import sole
+from medibloc_py.storage.locks import is_held, sole
 
 
 def test_a_second_is_refused_and_told_what_is_underway(tmp_path: Path) -> None:
@@ -30,6 +30,40 @@ def test_it_is_free_again_after_a_failure(tmp_path: Path) -> None:
     with pytest.raises(KeyError), sole(tmp_path / "lock", "fail"):
         raise KeyError
     assert list(tmp_path.iterdir()) == []
+
+
+def test_whether_somebody_is_at_work_can_be_asked(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not is_held(path)
+    with sole(path, "publish"):
+        assert is_held(path)
+        assert is_held(path)
+    assert not is_held(path)
+    path.touch()  # left by one that died
+    assert not is_held(path)
+    path.unlink()
+    path.symlink_to(tmp_path)
+    with pytest.raises(StoreFailed):
+        is_held(path)
+
+
+def test_who_asks_keeps_nobody_from_work(tmp_path: Path) -> None:
+    path, done = tmp_path / "lock", threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            is_held(path)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        for _ in range(200):
+            path.touch()  # so that there is something to hold
+            with sole(path, "publish"):
+                pass
+    finally:
+        done.set()
+        looking.join()
 
 
 def test_of_many_threads_one_is_at_work(tmp_path: Path) -> None:
