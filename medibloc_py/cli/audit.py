@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,70 +37,73 @@ Csv = Annotated[bool, typer.Option("--csv", help="Print what happened as CSV.")]
 Html = Annotated[
     Path | None, typer.Option("--html", help="New file for a signed page; needs --as.")
 ]
+_WHO = Annotated[str, typer.Argument(metavar="who", help="Name or address.")]
 
 
-@app.command("patient")
-def patient(
-    context: typer.Context,
-    who: Annotated[str, typer.Argument(help="Name or address.")],
-    account: As = None,
-    as_csv: Csv = False,
-    html: Html = None,
-    url_file: UrlFile = None,
-    json: Json = False,
-) -> None:
-    """Show consents, delegates, grants, emergencies, listings and payments of a patient.
+def _account(session: Session, given: str) -> str:
+    return session.address(given)
 
-    Listings are those that the patient was paid from or left. Example: `medibloc audit patient
-    alice --as alice --html alice.html`.
+
+def _id(what: str) -> Callable[[Session, str], str]:
+    return lambda _, given: "0x" + read_bytes32(given, what).hex()
+
+
+def _which(what: str) -> object:
+    return Annotated[str, typer.Argument(metavar="which", help=f"Id of the {what}.")]
+
+
+def _command(kind: str, of: object, read: Callable[[Session, str], str], told: str) -> None:
+    """Makes the command of a kind of subject.
+
+    Args:
+        kind: its name.
+        of: what the subject is given as.
+        read: the subject as the chain knows it, from what was given.
+        told: the help.
     """
-    subject = context.obj.address(who)
-    _tell(context, "patient", subject, account, as_csv, html, url_file, json)
+
+    def command(
+        context: typer.Context,
+        given: str,
+        account: As = None,
+        as_csv: Csv = False,
+        html: Html = None,
+        url_file: UrlFile = None,
+        json: Json = False,
+    ) -> None:
+        subject = read(context.obj, given)
+        _tell(context, kind, subject, account, as_csv, html, url_file, json)
+
+    command.__annotations__["given"] = of
+    app.command(kind, help=told)(command)
 
 
-@app.command("record")
-def record(
-    context: typer.Context,
-    which: Annotated[str, typer.Argument(help="Id of the record.")],
-    account: As = None,
-    as_csv: Csv = False,
-    html: Html = None,
-    url_file: UrlFile = None,
-    json: Json = False,
-) -> None:
-    """Show who could read a record, its consents, its emergencies, and who signed to have it."""
-    subject = "0x" + read_bytes32(which, "record").hex()
-    _tell(context, "record", subject, account, as_csv, html, url_file, json)
-
-
-@app.command("listing")
-def listing(
-    context: typer.Context,
-    which: Annotated[str, typer.Argument(help="Id of the listing.")],
-    account: As = None,
-    as_csv: Csv = False,
-    html: Html = None,
-    url_file: UrlFile = None,
-    json: Json = False,
-) -> None:
-    """Show a listing, who bought it for what, what was settled, claimed and withdrawn."""
-    subject = "0x" + read_bytes32(which, "listing").hex()
-    _tell(context, "listing", subject, account, as_csv, html, url_file, json)
-
-
-@app.command("account")
-def account_(
-    context: typer.Context,
-    who: Annotated[str, typer.Argument(help="Name or address.")],
-    account: As = None,
-    as_csv: Csv = False,
-    html: Html = None,
-    url_file: UrlFile = None,
-    json: Json = False,
-) -> None:
-    """Show all that an account took part in: as issuer, reader, buyer, steward, reviewer."""
-    subject = context.obj.address(who)
-    _tell(context, "account", subject, account, as_csv, html, url_file, json)
+_command(
+    "patient",
+    _WHO,
+    _account,
+    "Show consents, delegates, grants, emergencies, listings and payments of a patient.\n\n"
+    "Listings are those that the patient was paid from or left. Example: `medibloc audit patient "
+    "alice --as alice --html alice.html`.",
+)
+_command(
+    "record",
+    _which("record"),
+    _id("record"),
+    "Show who could read a record, its consents, its emergencies, and who signed to have it.",
+)
+_command(
+    "listing",
+    _which("listing"),
+    _id("listing"),
+    "Show a listing, who bought it for what, what was settled, claimed and withdrawn.",
+)
+_command(
+    "account",
+    _WHO,
+    _account,
+    "Show all that an account took part in: as issuer, reader, buyer, steward, reviewer.",
+)
 
 
 @app.command("check")
