@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 
 from medibloc_py.chain.line import RpcRefusal
-from medibloc_py.chain.receipts import revert_data
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.rpc import Block, Rpc
 
 GAS_MAX = 1 << 24
 """Most gas one transaction may take since EIP-7825."""
 _PRIORITY_WEI = 10**9
+_APART = 1_024
+"""What is offered is raised by less than this part, at random: two machines that sign the same
+call with the same nonce sign two transactions, and neither takes the other's for its own."""
 
 
 class Gas:
@@ -33,7 +36,7 @@ class Gas:
         try:
             answer = self._rpc.request("eth_estimateGas", call)
         except RpcRefusal as refused:
-            if (data := revert_data(refused)) is None:
+            if (data := refused.reverted) is None:
                 raise self._rpc.unreachable(str(refused)) from refused
             raise refusal(data) from refused
         estimate = self._rpc.quantity(answer, "an estimate of gas")
@@ -65,6 +68,8 @@ class Gas:
             NodeAnsweredWrong: the node asks more than the limit.
         """
         fees = self._suggested()
+        cap = "gasPrice" if "gasPrice" in fees else "maxFeePerGas"
+        fees[cap] += secrets.randbelow(fees[cap] // _APART + 1)
         most = gas * most_of(fees)
         if most > self._max_fee_wei:
             raise self._rpc.wrong(

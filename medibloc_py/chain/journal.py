@@ -93,7 +93,7 @@ class Entry:
         intent: digest of receiver, value and data: the same for the same call.
         meaning: what it does, for people, such as `Records.register`.
         call: as it was simulated: JSON of `from`, `to`, `value`, `data`.
-        ended_at: when its end was known, by this machine's clock; None while it is open.
+        begun_at, ended_at: by this machine's clock, for people; what is decided rests on neither.
         attempts: its signed forms, the oldest first.
     """
 
@@ -202,29 +202,29 @@ class Journal:
             )
 
     def take(self, entry: Entry) -> bool:
-        """Makes an entry of the dead one's own; False if another was faster."""
+        """Makes an entry one's own, and open again; False if another was faster."""
         with self._lock, self._on_disk():
             done = self._base.execute(
-                "UPDATE entries SET owner = ? WHERE id = ? AND owner = ? AND state = ?",
-                (self._owner, entry.id, entry.owner, entry.state),
+                "UPDATE entries SET owner = ?, state = ? WHERE id = ? AND owner = ? AND state = ?",
+                (self._owner, State.OPEN, entry.id, entry.owner, entry.state),
             )
         return done.rowcount == 1
 
-    def left(self, sender: Address, mined_after: float) -> list[Entry]:
-        """Entries of an account whose maker died or gave up, by nonce.
-
-        Args:
-            sender: the account.
-            mined_after: of those that were mined before their maker died, the oldest that
-                count; by this machine's clock.
-        """
+    def left(self, sender: Address) -> list[Entry]:
+        """Entries of an account whose maker died or gave up before it knew their end, by nonce."""
         found = self._select(
-            "sender = ? AND owner <> ? AND (state = ? OR state = ? AND ended_at >= ?)"
-            " ORDER BY nonce, id",
-            (sender, self._owner, State.OPEN, State.MINED, mined_after),
+            "sender = ? AND owner <> ? AND state IN (?, ?) ORDER BY nonce, id",
+            (sender, self._owner, State.OPEN, State.MINED),
         )
         living = {owner: self._lives(owner) for owner in {entry.owner for entry in found}}
         return [entry for entry in found if not living[entry.owner]]
+
+    def used(self, sender: Address, nonce: int) -> list[Entry]:
+        """Entries of an account that were in a block, from a nonce on, by nonce."""
+        return self._select(
+            "sender = ? AND nonce >= ? AND state IN (?, ?) ORDER BY nonce, id",
+            (sender, nonce, State.MINED, State.CLOSED),
+        )
 
     def entries(
         self, sender: Address | None = None, state: State | None = None, most: int = 1_000
@@ -248,13 +248,20 @@ class Journal:
             ).fetchone()
         return 0 if highest is None else int(highest) + 1
 
-    def forget_from(self, sender: Address | None, nonce: int) -> None:
-        """Takes back what is said of nonces from one on: the chain was taken back."""
+    def forget_from(self, sender: Address, nonce: int) -> None:
+        """Takes back that nonces from one on are used: the chain no longer says so."""
         with self._lock, self._on_disk():
             self._base.execute(
-                "UPDATE entries SET state = ? WHERE chain = ? AND nonce >= ? AND state <> ?"
-                " AND (? IS NULL OR sender = ?)",
-                (State.VOID, self._chain, nonce, State.VOID, sender, sender),
+                "UPDATE entries SET state = ? WHERE chain = ? AND sender = ? AND nonce >= ?"
+                " AND state IN (?, ?)",
+                (State.VOID, self._chain, sender, nonce, State.MINED, State.CLOSED),
+            )
+
+    def forget(self) -> None:
+        """Takes back all that is said of this chain: somebody turned it back on purpose."""
+        with self._lock, self._on_disk():
+            self._base.execute(
+                "UPDATE entries SET state = ? WHERE chain = ?", (State.VOID, self._chain)
             )
 
     def _select(self, condition: str, values: tuple[object, ...]) -> list[Entry]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from medibloc_py.errors import (
     InsufficientFunds,
     NodeAnsweredWrong,
     NodeUnreachable,
+    NonceTaken,
     SecretError,
     TransactionFailed,
     TransactionPending,
@@ -32,11 +33,13 @@ _POLL_LAST_S = 2.0
 _OUTAGE_MAX_S = 10.0
 _LAG_MAX_S = 3.0
 _LAG_PAUSE_S = 0.1
+_TAKEN_AFTER_S = 10.0
+"""A nonce that is used, and no receipt of ours for so long: it went to another."""
 _RAISE_AFTER_S = 45.0
 """A transaction that no block took for so long is offered again for more."""
 _RESUME_S = 3_600.0
-"""How long the same call counts as the one that was mined when its sender was killed."""
-_KNOWN = ("already known", "already imported", "known transaction")
+"""How long the same call counts as the one that was mined when its sender was killed; by the
+chain's clock, since this machine's may jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,23 @@ class Offer:
     price_wei: int
     most_wei: int
     changes: Callable[[], tuple[Event, ...] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """An entry on its way: what its receipt is looked for by; `attempts` grow."""
+
+    number: int
+    sender: Address
+    nonce: int
+    call: Mapping[str, str]
+    gas: int
+    attempts: list[Attempt]
+
+    @classmethod
+    def of(cls, entry: Entry) -> _Sent:
+        call = json.loads(entry.call)
+        return cls(entry.id, entry.sender, entry.nonce, call, entry.gas, list(entry.attempts))
 
 
 class Outbox:
@@ -113,7 +133,8 @@ class Outbox:
     def resume(self, signer: Signer, call: Mapping[str, str]) -> Mined | None:
         """Gives what became of the same call, if the process that sent it did not live to hear.
 
-        All else that such processes left is sent on its way, so that no nonce stays empty.
+        All else that such processes left is sent on its way, so that no nonce stays empty; and
+        so is what the chain took back, unless the node has it again by itself.
 
         Args:
             signer: who sends and pays.
@@ -126,10 +147,15 @@ class Outbox:
             JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
         """
         intent, found = _intent(call), None
-        for entry in self.journal.left(signer.address, time.time() - _RESUME_S):
-            if found is None and entry.intent == intent and self.journal.take(entry):
-                found = self._resumed(signer, entry)
-            elif entry.state is State.OPEN:
+        undone = {entry.id: entry for entry in self._undone(signer.address)}
+        known = undone | {entry.id: entry for entry in self.journal.left(signer.address)}
+        for entry in sorted(known.values(), key=lambda each: (each.nonce, each.id)):
+            if found is None and entry.intent == intent:
+                if entry.id not in undone and self._long_known(entry):
+                    self.journal.end(entry.id, State.CLOSED)
+                elif self.journal.take(entry):
+                    found = self._resumed(signer, _Sent.of(entry))
+            elif entry.id in undone or entry.state is State.OPEN:
                 self._send_on(entry)
         return found
 
@@ -158,6 +184,7 @@ class Outbox:
             JournalFailed: it could not be written down; nothing was sent.
             TransactionPending: sent, but not mined in time.
             TransactionFailed: the node did not take it.
+            NonceTaken: a block gave its nonce to another transaction of the account.
             NodeUnreachable: no answer; the reason names the transaction if it may be sent.
             NodeAnsweredWrong: an impossible answer, likewise.
         """
@@ -183,7 +210,7 @@ class Outbox:
             journal.add(number, attempt)
         try:
             self._hand_over(attempt)
-            return self._followed(signer, number, nonce, call, gas, [attempt])
+            return self._followed(signer, _Sent(number, sender, nonce, call, gas, [attempt]))
         except TransactionFailed:
             # If its nonce is free, whatever is sent next takes it: no more than one can be mined.
             if self._count(sender, "pending") <= nonce:
@@ -201,64 +228,89 @@ class Outbox:
         return self.journal.entries(state=State.OPEN)
 
     def forget(self) -> None:
-        """Forgets the nonces used: the chain was taken back."""
+        """Forgets what was sent: somebody turned the chain back on purpose."""
         if self._journal is not None:
-            self._journal.forget_from(None, 0)
+            self._journal.forget()
 
-    # What others left
+    # What others left, and what the chain took back
 
-    def _resumed(self, signer: Signer, entry: Entry) -> Mined | None:
-        """Follows an entry that is now ours to its end; None if it never came into a block."""
-        call = json.loads(entry.call)
+    def _undone(self, sender: Address) -> list[Entry]:
+        """What was in a block, and the node has neither there nor among what waits."""
+        used = self.journal.next_nonce(sender)
+        count = self._caught_up(sender, used) if used else 0
+        return self.journal.used(sender, count) if count < used else []
+
+    def _long_known(self, entry: Entry) -> bool:
+        """Whether it was mined so long ago that the same call is meant as another."""
+        if entry.state is not State.MINED or (mined := self._find(_Sent.of(entry))) is None:
+            return False
+        return self._rpc.block("latest").timestamp - mined.timestamp > _RESUME_S
+
+    def _resumed(self, signer: Signer, sent: _Sent) -> Mined | None:
+        """Follows an entry that is now ours to its end; None if it will never be in a block."""
         try:
-            if not self._took_place(entry):
-                if not self._free(entry.sender, entry.nonce):
-                    self.journal.end(entry.id, State.VOID)  # the nonce went to another
-                    return None
-                try:
-                    self._hand_over(entry.attempts[-1])
-                except TransactionFailed:
-                    self.journal.end(entry.id, State.VOID)
-                    return None
-            attempts = list(entry.attempts)
-            return self._followed(signer, entry.id, entry.nonce, call, entry.gas, attempts)
+            if self._offered(sent):
+                return self._followed(signer, sent)
+            self.journal.end(sent.number, State.VOID)
+        except NonceTaken:
+            pass
         finally:
-            self.journal.leave(entry.id)
+            self.journal.leave(sent.number)
+        return None
 
     def _send_on(self, entry: Entry) -> None:
-        """Offers the node once more what its maker may not have sent."""
-        if self._took_place(entry):
-            self.journal.end(entry.id, State.MINED)
-        elif not self._free(entry.sender, entry.nonce):
+        """Offers the node once more what it may not have."""
+        sent = _Sent.of(entry)
+        if not self._offered(sent):
             self.journal.end(entry.id, State.VOID)
-        else:
-            try:
-                self._hand_over(entry.attempts[-1])
-            except TransactionFailed:
-                self.journal.end(entry.id, State.VOID)
+        elif entry.state is State.OPEN and self._find(sent) is not None:
+            self.journal.end(entry.id, State.MINED)
 
-    def _took_place(self, entry: Entry) -> bool:
-        to = json.loads(entry.call).get("to")
-        return self._find(entry.attempts, entry.sender, entry.nonce, to) is not None
+    def _offered(self, sent: _Sent) -> bool:
+        """Sees to it that the node has one form of an entry; False if none will be in a block."""
+        if self._find(sent) is not None:
+            return True
+        if self._gone(sent):
+            return False
+        for attempt in reversed(sent.attempts):
+            with contextlib.suppress(TransactionFailed):
+                self._hand_over(attempt)
+                return True
+        # Refused: either nobody has the nonce, or another, or one of ours that came before.
+        return self._count(sent.sender, "pending") > sent.nonce and not self._gone(sent)
 
-    def _free(self, sender: Address, nonce: int) -> bool:
-        """Whether no block has used a nonce."""
-        return self._count(sender, "latest") <= nonce
+    def _gone(self, sent: _Sent) -> bool:
+        """Whether a block gave the nonce to another transaction.
+
+        A receipt may come between two questions, or from a machine that is late.
+        """
+        if self._count(sent.sender, "latest") <= sent.nonce:
+            return False
+        give_up = time.monotonic() + _TAKEN_AFTER_S
+        while self._find(sent) is None:
+            if time.monotonic() > give_up:
+                return True
+            time.sleep(_LAG_PAUSE_S)
+        return False
 
     # Fees and nonces
 
     def _pending(self, sender: Address) -> int:
-        """The node's count of an account's transactions, once it is not late."""
+        """The node's count of an account's transactions; what is said of later nonces is void."""
         used = self.journal.next_nonce(sender)
+        if (count := self._caught_up(sender, used)) < used:
+            self.journal.forget_from(sender, count)
+        return count
+
+    def _caught_up(self, sender: Address, used: int) -> int:
+        """The node's count of an account's transactions, once it is not late.
+
+        One that never catches up has dropped what it had mined.
+        """
         give_up = time.monotonic() + _LAG_MAX_S
-        while True:
-            count = self._count(sender, "pending")
-            if count >= used:
-                return count
-            if time.monotonic() > give_up:  # it never catches up: it has dropped what it had mined
-                self.journal.forget_from(sender, count)
-                return count
+        while (count := self._count(sender, "pending")) < used and time.monotonic() <= give_up:
             time.sleep(_LAG_PAUSE_S)
+        return count
 
     def _count(self, sender: Address, block: str) -> int:
         answer = self._rpc.ask("eth_getTransactionCount", sender, block)
@@ -287,8 +339,7 @@ class Outbox:
         try:
             answer = self._rpc.request("eth_sendRawTransaction", "0x" + attempt.raw.hex())
         except RpcRefusal as refused:
-            said = refused.message.lower()
-            if any(known in said for known in _KNOWN):
+            if refused.known:
                 return
             raise TransactionFailed(transaction=transaction, reason=str(refused)) from refused
         except (NodeUnreachable, NodeAnsweredWrong) as error:
@@ -298,30 +349,25 @@ class Outbox:
                 f"it acknowledged another transaction; transaction {transaction} may have been sent"
             )
 
-    def _followed(
-        self,
-        signer: Signer,
-        number: int,
-        nonce: int,
-        call: Mapping[str, str],
-        gas: int,
-        attempts: list[Attempt],
-    ) -> Mined:
+    def _followed(self, signer: Signer, sent: _Sent) -> Mined:
         """Waits for a receipt of one of the attempts; offers more when no block takes any."""
-        give_up = time.monotonic() + self._timeout_s
         last_answer, pause = time.monotonic(), _POLL_FIRST_S
+        give_up, doubt_at = last_answer + self._timeout_s, last_answer + _LAG_MAX_S
         raise_at = last_answer + _RAISE_AFTER_S
         while True:
             outage: NodeUnreachable | None = None
-            newest = attempts[-1].hash
+            newest = sent.attempts[-1].hash
             try:
-                if mined := self._find(attempts, signer.address, nonce, call.get("to")):
-                    self.journal.end(number, State.MINED)
+                if mined := self._find(sent):
+                    self.journal.end(sent.number, State.MINED)
                     return mined
                 last_answer = time.monotonic()
+                if last_answer > doubt_at and self._gone(sent):
+                    self.journal.end(sent.number, State.VOID)
+                    raise NonceTaken(account=sent.sender, nonce=sent.nonce, transaction=newest)
                 if last_answer > raise_at:
                     raise_at = last_answer + _RAISE_AFTER_S
-                    self._offer_more(signer, number, nonce, call, gas, attempts)
+                    self._offer_more(signer, sent)
             except NodeUnreachable as error:
                 outage = error  # a node may restart; the transaction is out of its hands
             except NodeAnsweredWrong as error:
@@ -334,35 +380,29 @@ class Outbox:
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL_LAST_S)
 
-    def _offer_more(
-        self,
-        signer: Signer,
-        number: int,
-        nonce: int,
-        call: Mapping[str, str],
-        gas: int,
-        attempts: list[Attempt],
-    ) -> None:
-        fees = self.gas.dearer(gas, attempts[-1].fee)
+    def _offer_more(self, signer: Signer, sent: _Sent) -> None:
+        """Offers the same for more; and once more as it was, should the node have dropped it."""
+        with contextlib.suppress(TransactionFailed):
+            self._hand_over(sent.attempts[-1])
+        fees = self.gas.dearer(sent.gas, sent.attempts[-1].fee)
         if fees is None:
             return
         try:
-            attempt = self._sign(signer, call, nonce, gas, fees)
+            attempt = self._sign(signer, sent.call, sent.nonce, sent.gas, fees)
         except SecretError:
             return  # its owner does not want to offer more, or is not there: the older one stands
-        self.journal.add(number, attempt)
-        attempts.append(attempt)
+        self.journal.add(sent.number, attempt)
+        sent.attempts.append(attempt)
         # A block may just have taken the older one, or the account cannot pay more.
         with contextlib.suppress(TransactionFailed):
             self._hand_over(attempt)
 
-    def _find(
-        self, attempts: Sequence[Attempt], sender: Address, nonce: int, to: str | None
-    ) -> Mined | None:
-        for attempt in reversed(attempts):
+    def _find(self, sent: _Sent) -> Mined | None:
+        for attempt in reversed(sent.attempts):
             answer = self._rpc.ask("eth_getTransactionReceipt", attempt.hash)
             if answer is not None:
-                return read_receipt(self._rpc, answer, attempt.hash, sender, nonce, to)
+                to = sent.call.get("to")
+                return read_receipt(self._rpc, answer, attempt.hash, sent.sender, sent.nonce, to)
         return None
 
 
@@ -376,4 +416,4 @@ def _perhaps_sent(
     error: NodeUnreachable | NodeAnsweredWrong, transaction: str
 ) -> NodeUnreachable | NodeAnsweredWrong:
     reason = f"{error.values['reason']}; transaction {transaction} may have been sent"
-    return type(error)(url=error.values["url"], reason=reason)
+    return type(error)(**(error.values | {"reason": reason}))

@@ -58,6 +58,19 @@ class TransactionPending(TransportError):
     )
 
 
+class NonceTaken(TransportError):
+    """Another transaction of the account has the nonce."""
+
+    what = (
+        "Nonce {nonce} of {account} went to another transaction than {transaction}, which can "
+        "not be mined beside it."
+    )
+    fix = (
+        "Another program or home folder sends for this account. Look at what it did, then run the "
+        "same command again: it takes the next nonce."
+    )
+
+
 class JournalFailed(TransportError):
     """The journal of transactions cannot be read or written."""
 

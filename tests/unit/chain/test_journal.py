@@ -198,7 +198,7 @@ def test_no_more_is_offered_than_the_limit(
 ):
     monkeypatch.setattr(transactions, "_RAISE_AFTER_S", 0.05)
     node.on("eth_getTransactionReceipt", None)
-    network = connected(node, tmp_path / "journal", max_fee_wei=62_500 * 3 * 10**9)
+    network = connected(node, tmp_path / "journal", max_fee_wei=62_500 * 31 * 10**8)
     with pytest.raises(TransactionPending):
         network.transfer(signer, BOB, 1)
     assert len(node.sent) == 1
@@ -233,8 +233,9 @@ def test_a_node_that_was_gone_is_asked_again_for_the_same(
 
 
 def test_a_nonce_that_another_wallet_took_is_given_up(
-    node: HostileNode, signer: Signer, tmp_path: Path
+    node: HostileNode, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr(transactions, "_TAKEN_AFTER_S", 0.1)
     network = connected(node, tmp_path / "journal")
     node.on("eth_sendRawTransaction", DEAD)
     with pytest.raises(NodeUnreachable):
