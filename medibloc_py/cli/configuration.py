@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import typer
 
 from medibloc_py.cli.options import Json, Session
 from medibloc_py.cli.output import Output
-
-_EXAMPLE = """
-    network = "hospital"
-
-    [networks.hospital]
-    chain_id = 11155111
-    rpc = ["https://one.example", "https://two.example"]
-    store = "kubo"
-    max_fee = "0.05"
-    timeout = 300
-    coin = "ETH"
-    price = "2500 EUR"
-"""
+from medibloc_py.config.file import EXAMPLE
 
 app = typer.Typer(
     no_args_is_help=True,
     help="Configuration: networks of config.toml in the home folder.\n\n"
     "An option comes first, then the environment, then this file. It holds no secret: an RPC URL "
-    "with a key in it belongs into MEDIBLOC_RPC_<NAME>.\n\n\b"
-    + _EXAMPLE.replace("[n", "\\[n")
-    + "\nAll but rpc may be "
-    "left out.",
+    "with a key in it belongs into MEDIBLOC_RPC_<NAME>, that of a witness into "
+    "MEDIBLOC_WITNESS_<NAME>.\n\n\b\n"
+    + indent(EXAMPLE, "    ").replace("[n", "\\[n")
+    + "\nAll but rpc may be left out.",
 )
 
 
@@ -41,12 +31,17 @@ def show(context: typer.Context, json: Json = False) -> None:
     home = config.home_of(session.home)
     file = home / config.CONFIG
     known = config.networks(file=file)
-    used = config.load(home=session.home, network=session.network, rpc_url=session.rpc_url)
+
+    def shown(urls: str) -> str:
+        return ", ".join(public_url(url.strip()) for url in urls.split(",")) if urls else ""
+
+    used = session.settings()
     rows = [
         (
             ("* " if name == used.network.name else "  ") + name,
             str(each.chain_id or "any"),
-            ", ".join(public_url(url) for url in each.rpc_url.split(",")) if each.rpc_url else "",
+            shown(each.rpc_url),
+            shown(each.witness_url),
             each.store or "usual",
         )
         for name, each in known.items()
@@ -60,12 +55,12 @@ def show(context: typer.Context, json: Json = False) -> None:
             "networks": {row[0][2:]: dict(zip(_SHOWN, row[1:], strict=True)) for row in rows},
         },
         f"Networks, of {file}" if file.exists() else f"Networks; there is no {file}",
-        ("network", "chain", "nodes", "store"),
+        ("network", "chain", "nodes", "witness", "store"),
         rows,
     )
 
 
-_SHOWN = ("chain_id", "nodes", "store")
+_SHOWN = ("chain_id", "nodes", "witness", "store")
 
 
 @app.command("check")

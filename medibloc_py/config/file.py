@@ -1,18 +1,8 @@
 """`config.toml`: networks of one's own, and which one is used where nothing is said.
 
-    network = "hospital"
-
-    [networks.hospital]
-    chain_id = 11155111
-    rpc = ["https://one.example", "https://two.example"]
-    store = "kubo"
-    max_fee = "0.05"
-    timeout = 300
-    coin = "ETH"
-    price = "2500 EUR"
-
-Whatever is left out is as usual; of a usual network only what is other need be said. The file
-holds no secret: an RPC URL with a key in it belongs into the environment.
+`EXAMPLE` is such a file. Whatever is left out is as usual; of a usual network only what
+is other need be said. The file holds no secret: an RPC URL with a key in it belongs into the
+environment.
 """
 
 from __future__ import annotations
@@ -28,6 +18,18 @@ from typing import Any
 from medibloc_py.config.networks import NetworkSettings, Price
 from medibloc_py.errors import ConfigInvalid
 
+EXAMPLE = """\
+network = "hospital"
+
+[networks.hospital]
+chain_id = 11155111
+rpc = ["https://one.example", "https://two.example"]
+store = "kubo"
+max_fee = "0.05"
+timeout = 300
+coin = "ETH"
+price = "2500 EUR"
+"""
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _WORD = re.compile(r"[A-Za-z]{2,10}")
 _MOST_BYTES = 1 << 16
@@ -166,6 +168,7 @@ def _price(value: object) -> Price:
 _READERS: dict[str, tuple[str, Callable[[object], object]]] = {
     "chain_id": ("chain_id", _whole),
     "rpc": ("rpc_url", _urls),
+    "witness": ("witness_url", _urls),
     "store": ("store", _text),
     "max_fee": ("max_fee_wei", _wei),
     "timeout": ("timeout_s", _seconds),

@@ -9,6 +9,7 @@ import pytest
 
 from medibloc_py import config
 from medibloc_py.config import NetworkSettings, Price
+from medibloc_py.config.file import EXAMPLE
 from medibloc_py.errors import ConfigInvalid
 
 WHOLE = """
@@ -104,6 +105,4 @@ def test_a_file_that_is_a_folder_is_told(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_help_is_taken(tmp_path: Path) -> None:
-    from medibloc_py.cli.configuration import _EXAMPLE
-
-    assert load(tmp_path, _EXAMPLE.replace("\n    ", "\n")).network.name == "hospital"
+    assert load(tmp_path, EXAMPLE).network.name == "hospital"
