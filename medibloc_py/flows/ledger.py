@@ -34,8 +34,8 @@ from medibloc_py.flows.entries import (
 )
 from medibloc_py.flows.parties import LEDGER, Exchange, Identity
 from medibloc_py.model import Address, Listing, ListingId, OrderId
-from medibloc_py.storage import Journal
-from medibloc_py.storage.journal import Contents
+from medibloc_py.storage import AppendLog
+from medibloc_py.storage.append_log import Contents
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Ledger:
 
     def __init__(self, steward: Identity) -> None:
         self.path = steward.vault.path(LEDGER)
-        self._journal = Journal(self.path, FRAME_BYTES)
+        self._log = AppendLog(self.path, FRAME_BYTES)
         self._root_secret = steward.keys.root_secret
         self._owner = steward.address
 
@@ -67,7 +67,7 @@ class Ledger:
             StoreFailed: it cannot be read.
         """
         with self._told():
-            contents = self._journal.read()
+            contents = self._log.read()
             _, book = self._opened(contents)
         return Reading(self.path, book, contents.torn_bytes)
 
@@ -179,7 +179,7 @@ class Ledger:
     @contextmanager
     def _writing(self) -> Iterator[tuple[Book, Callable[[Entry], None]]]:
         """The book under an exclusive lock, and how to write the next entry into it."""
-        with self._told(), self._journal.appending() as appender:
+        with self._told(), self._log.appending() as appender:
             contents = appender.contents
             if not contents.payloads:
                 head = new_head(self._root_secret, self._owner)

@@ -152,7 +152,7 @@ class Vault:
         return []
 
     def path(self, name: str) -> Path:
-        """Where a file of that name is; for one that grows and is never whole, see `journal`.
+        """Where a file of that name is; for one that grows and is never whole, see `append_log`.
 
         Raises:
             InvalidValue: not a plain name.

@@ -24,7 +24,7 @@ from medibloc_py.flows.given import Given
 from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.parties import Identity
 from medibloc_py.services import AccessService, MarketService, RecordsService
-from medibloc_py.storage import KuboStore, LocalStore, files, journal
+from medibloc_py.storage import KuboStore, LocalStore, append_log, files
 from medibloc_py.storage.car import CarWriter
 from tests.flow.command import run
 
@@ -125,14 +125,14 @@ KUBO: dict[str, Step] = {
 }
 # Each append writes twice: a payload and its mark. The head of a new ledger is one, too.
 STEPS: dict[str, Step] = {
-    "half a head": (journal, "write_all", at_call(1, half)),
-    "head unmarked": (journal, "write_all", at_call(2, before)),
-    "half a first entry": (journal, "write_all", at_call(3, half)),
-    "first entry unmarked": (journal, "write_all", at_call(4, before)),
-    "half a mark": (journal, "write_all", at_call(4, half)),
-    "half an entry": (journal, "write_all", at_call(1, half)),
-    "entry unmarked": (journal, "write_all", at_call(2, before)),
-    "half a second entry": (journal, "write_all", at_call(3, half)),
+    "half a head": (append_log, "write_all", at_call(1, half)),
+    "head unmarked": (append_log, "write_all", at_call(2, before)),
+    "half a first entry": (append_log, "write_all", at_call(3, half)),
+    "first entry unmarked": (append_log, "write_all", at_call(4, before)),
+    "half a mark": (append_log, "write_all", at_call(4, half)),
+    "half an entry": (append_log, "write_all", at_call(1, half)),
+    "entry unmarked": (append_log, "write_all", at_call(2, before)),
+    "half a second entry": (append_log, "write_all", at_call(3, half)),
     "before d": (Ledger, "draw_listing", before),
     "d drawn": (Ledger, "draw_listing", after),
     "table made": (kept, "make_table", after),

@@ -441,7 +441,7 @@ def test_an_entry_goes_into_the_file_that_has_the_name(steward: Identity, tmp_pa
     ledger = whole_life(steward)
     shutil.copy(ledger.path, tmp_path / "backup")
     waiting = threading.Thread(target=draw_offer, args=(ledger,))
-    with ledger._journal.appending():
+    with ledger._log.appending():
         waiting.start()
         waiting.join(0.2)
         assert waiting.is_alive()

@@ -24,7 +24,7 @@ MARK: Final = b"medibloc/kept/v1"
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What stands in a journal.
+    """What stands in a log.
 
     Attributes:
         payloads: all that was acknowledged, oldest first.
@@ -36,7 +36,7 @@ class Contents:
 
 
 class Appender:
-    """A journal under an exclusive lock."""
+    """A log under an exclusive lock."""
 
     def __init__(self, path: Path, descriptor: int, contents: Contents, slot_bytes: int) -> None:
         self.contents = contents
@@ -66,7 +66,7 @@ class Appender:
         os.fsync(self._descriptor)
 
 
-class Journal:
+class AppendLog:
     """One such file, private to its owner. Processes and threads wait for each other."""
 
     def __init__(self, path: Path, payload_bytes: int) -> None:
