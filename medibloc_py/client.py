@@ -140,10 +140,11 @@ def _parse(text: str, names: dict[str, int]) -> int:
 
 
 def connect(settings: config.Settings, approve: Callable[[Offer], None] | None = None) -> Network:
-    """Connects to a node of the network that the settings name.
+    """Connects to a node of the network that the settings name, and to its witness.
 
     Raises:
-        NodeUnreachable: none of them answers.
+        NodeUnreachable: none of them answers; `WitnessUnreachable` if it is the witness.
+        NodesDisagree: node and witness do not tell of one chain.
         ChainMismatch: it serves another chain.
     """
     chosen = settings.network
@@ -154,6 +155,7 @@ def connect(settings: config.Settings, approve: Callable[[Offer], None] | None =
         max_fee_wei=chosen.max_fee_wei,
         journal=settings.journal,
         approve=approve,
+        witness=chosen.witness_url or None,
     )
 
 

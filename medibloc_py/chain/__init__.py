@@ -30,8 +30,10 @@ from medibloc_py.chain.typed import (
     typed_digest,
     typed_domain,
 )
+from medibloc_py.chain.witness import BEHIND_MAX_S
 
 __all__ = [
+    "BEHIND_MAX_S",
     "Call",
     "Contract",
     "Deployment",

@@ -1,4 +1,4 @@
-"""One chain through one RPC node: reads, simulates, sends, reads events."""
+"""One chain through its RPC nodes: reads, simulates, sends, reads events."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.gas import GAS_MAX
 from medibloc_py.chain.line import RpcRefusal
-from medibloc_py.chain.receipts import Mined, revert_data
+from medibloc_py.chain.receipts import Mined
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.rpc import Rpc
 from medibloc_py.chain.transactions import Offer, Outbox
@@ -37,7 +37,7 @@ _DEAREST_BYTE_GAS = 40
 
 
 class Network:
-    """A chain as one node shows it.
+    """A chain as one node shows it, or as two agree on it.
 
     Attributes:
         chain_id: the chain, as asked at the start; every transaction is signed for it.
@@ -64,6 +64,7 @@ class Network:
         max_fee_wei: int = MAX_FEE_WEI,
         journal: Path | None = None,
         approve: Callable[[Offer], None] | None = None,
+        witness: str | None = None,
     ) -> Network:
         """Asks a node for its chain.
 
@@ -79,14 +80,16 @@ class Network:
                 process.
             approve: told what each transaction costs before it is signed; what it raises,
                 stops it.
+            witness: a second node, as `url`: what it does not say, too, is not believed.
 
         Raises:
-            InvalidValue: not a URL.
-            NodeUnreachable: no answer.
+            InvalidValue: not a URL, or a witness that is the node itself.
+            NodeUnreachable: no answer; `WitnessUnreachable` if it is the witness.
             NodeAnsweredWrong: an answer that is no chain id.
+            NodesDisagree: the witness has another chain, or one of the two is far behind.
             ChainMismatch: another chain than expected.
         """
-        rpc = Rpc(url, timeout_s)
+        rpc = Rpc(url, timeout_s, witness)
         chain_id = rpc.quantity(rpc.ask("eth_chainId"), "the chain id")
         if expected_chain_id is not None and chain_id != expected_chain_id:
             raise ChainMismatch(url=rpc.url, actual=chain_id, expected=expected_chain_id)
@@ -417,7 +420,7 @@ class Network:
         try:
             answer = self.rpc.request("eth_call", call, block)
         except RpcRefusal as refused:
-            if (data := revert_data(refused)) is None:
+            if (data := refused.reverted) is None:
                 raise self.rpc.unreachable(str(refused)) from refused
             raise refusal(data) from refused
         return self.rpc.data(answer, "the answer of a call")

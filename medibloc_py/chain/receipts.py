@@ -1,18 +1,14 @@
-"""Receipts and refusals: what a node says became of a transaction, held against what was sent."""
+"""Receipts: what a node says became of a transaction, held against what was sent."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from medibloc_py.chain import logs
-from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.rpc import Block, Rpc
 from medibloc_py.model import Address, Event, Receipt
-
-_HEX_TAIL = re.compile(r"0x(?:[0-9a-fA-F]{2})*\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +86,3 @@ def _logs_of(
     if any(log.transaction != transaction or log.block != block.number for log in found):
         raise rpc.wrong("a receipt holds a log of another transaction")
     return found
-
-
-def revert_data(refused: RpcRefusal) -> bytes | None:
-    """Finds what a contract reverted with in a node's refusal.
-
-    Geth, Anvil and Ganache put the bytes in `data`, others deeper in it or after a word.
-
-    Returns:
-        None when the refusal is not a revert.
-    """
-    data = refused.data
-    while isinstance(data, dict):
-        data = data.get("data", data.get("result"))
-    if isinstance(data, str) and (tail := _HEX_TAIL.search(data)):
-        return bytes.fromhex(tail[0][2:])
-    return b"" if "revert" in refused.message.lower() else None

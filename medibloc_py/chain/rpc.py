@@ -8,21 +8,17 @@ here strictly, and whatever the transport raises becomes `NodeUnreachable` or
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from medibloc_py.chain.address import checksummed
-from medibloc_py.chain.line import Line, Nonsense, RpcRefusal, Silence, one_line
-from medibloc_py.errors import ChainMismatch, NodeAnsweredWrong, NodeUnreachable
+from medibloc_py.chain.line import Nonsense, RpcRefusal, Silence, one_line, quantity_of
+from medibloc_py.chain.lines import Lines
+from medibloc_py.chain.witness import Witnessed
+from medibloc_py.errors import NodeAnsweredWrong, NodeUnreachable
 from medibloc_py.model import Address
 
-_QUANTITY = re.compile(r"0x[0-9a-fA-F]{1,64}")
-_SEND = "eth_sendRawTransaction"
-_PAUSES_S = (0.1, 0.4)
-_MINING = re.compile("BlockOutOfRange")
-"""What Anvil says when it mines while it is asked about the block before."""
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 
 
@@ -37,40 +33,48 @@ class Block:
 
 
 class Rpc:
-    """One chain, through the first of one or more nodes that answers.
+    """One chain, through one node; or through two, of which each must say what the other does.
 
     Attributes:
         url: scheme, host and port only: paths and user names of RPC URLs carry API keys.
     """
 
-    def __init__(self, urls: str, timeout_s: float) -> None:
+    def __init__(self, urls: str, timeout_s: float, witness: str | None = None) -> None:
         """Prepares the transport; nothing is sent yet.
 
         Args:
-            urls: http or https; several with commas between, the best first.
+            urls: http or https; several with commas between, of which the first that answers
+                is asked.
             timeout_s: longest wait for one answer.
+            witness: a node that is asked the same, if there is one; as `urls`.
 
         Raises:
-            InvalidValue: not an http or https URL.
+            InvalidValue: not an http or https URL, or a witness that is among the others.
         """
-        self._lines = [Line(url.strip(), timeout_s) for url in urls.split(",")]
-        self._chain_id: int | None = None
+        first = Lines(urls, timeout_s)
+        self._nodes: Lines | Witnessed = first
+        if witness is not None:
+            self._nodes = Witnessed(first, Lines(witness, timeout_s))
 
     @property
     def url(self) -> str:
         """The node that is asked first."""
-        return self._lines[0].url
+        return self._nodes.url
 
     def stay_on(self, chain_id: int) -> None:
-        """Asks no other node from now on that does not serve this chain."""
-        self._chain_id = chain_id
-        self._lines[0].chain_id = chain_id
+        """Asks no other node from now on that does not serve this chain.
+
+        Raises:
+            NodesDisagree: node and witness have another first block, or one is far behind.
+            NodeUnreachable: no answer.
+        """
+        self._nodes.stay_on(chain_id)
+        if isinstance(self._nodes, Witnessed):
+            for block in (0, "latest"):
+                self.block(block)
 
     def request(self, method: str, *params: object) -> Any:
-        """Asks the node; one that does not answer gives its place to the next.
-
-        What changes nothing is asked again, a moment later, where that can help. A
-        transaction is offered once to each: it is signed, so it is the same everywhere.
+        """Asks the node, and the witness if there is one.
 
         Returns:
             The `result` as JSON gave it.
@@ -79,43 +83,16 @@ class Rpc:
             RpcRefusal: the node answered with an error object.
             NodeUnreachable: no answer in time, or an HTTP error, by any of the nodes.
             NodeAnsweredWrong: an answer that is not JSON-RPC.
+            NodesDisagree: the witness says something else.
+            WitnessUnreachable: the witness does not answer.
             ChainMismatch: the node whose turn it is serves another chain.
         """
-        pauses = () if method == _SEND else _PAUSES_S
-        for pause in (*pauses, None):
-            try:
-                return self._request_any(method, params)
-            except Silence as silence:
-                if pause is None or not silence.passes:
-                    raise self.unreachable(silence.reason) from silence
-            except RpcRefusal as refused:
-                if pause is None or not _MINING.search(refused.message):
-                    raise
-            time.sleep(pause)
-        raise AssertionError
-
-    def _request_any(self, method: str, params: tuple[object, ...]) -> Any:
-        silence = None
-        for _ in self._lines:
-            line = self._lines[0]
-            try:
-                self._require_chain(line)
-                return line.request(method, params)
-            except Silence as heard:
-                silence = silence or heard
-                self._lines = [*self._lines[1:], line]
-            except Nonsense as nonsense:
-                raise self.wrong(str(nonsense)) from nonsense
-        assert silence is not None
-        raise silence
-
-    def _require_chain(self, line: Line) -> None:
-        if self._chain_id is not None and line.chain_id is None:
-            answer = line.request("eth_chainId", ())
-            found = self.quantity(answer, "the chain id")
-            if found != self._chain_id:
-                raise ChainMismatch(url=line.url, actual=found, expected=self._chain_id)
-            line.chain_id = found
+        try:
+            return self._nodes.request(method, params)
+        except Silence as silence:
+            raise self.unreachable(silence.reason) from silence
+        except Nonsense as nonsense:
+            raise self.wrong(str(nonsense)) from nonsense
 
     def ask(self, method: str, *params: object) -> Any:
         """Asks where a refusal means that the node does not serve us.
@@ -180,9 +157,10 @@ class Rpc:
         Raises:
             NodeAnsweredWrong: anything else.
         """
-        if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
-            raise self.wrong(f"{what} is {one_line(value)}, not a number")
-        return int(value, 16)
+        try:
+            return quantity_of(value, what)
+        except Nonsense as nonsense:
+            raise self.wrong(str(nonsense)) from nonsense
 
     def data(self, value: object, what: str, size: int | None = None) -> bytes:
         """Takes hexadecimal bytes, `size` of them if given.

@@ -56,6 +56,13 @@ def root(
             envvar="MEDIBLOC_RPC", help="RPC URLs with commas between, instead of the network's."
         ),
     ] = None,
+    witness: Annotated[
+        str | None,
+        typer.Option(
+            envvar="MEDIBLOC_WITNESS",
+            help="RPC URL of a second node, which must say what the first says.",
+        ),
+    ] = None,
     store: Annotated[
         str | None,
         typer.Option(envvar="MEDIBLOC_STORE", help="Folder, Kubo multiaddr, gateway URL, or kubo."),
@@ -81,7 +88,7 @@ def root(
     sent, and asked about unless --yes. Exit codes: 0 done or dry run, 2 wrong usage, 3 bad input,
     4 refused, 5 node or store, 6 key or password, 7 damaged data.
     """
-    context.obj = Session(home, network, rpc, store, password_file, yes, dry_run)
+    context.obj = Session(home, network, rpc, store, password_file, yes, dry_run, witness)
 
 
 def main() -> None:

@@ -79,21 +79,26 @@ def told(what: str, ask: Callable[[], str | Check]) -> Check:
 
 
 def nodes(settings: Settings) -> list[Check]:
-    """Each node of the network in use, and whether they tell of one chain."""
+    """Each node of the network in use, its witness, and whether they tell of one chain."""
     from medibloc_py.chain import examine, public_url
 
-    urls = [url.strip() for url in settings.network.rpc_url.split(",")]
+    network = settings.network
+    asked = [("node", url.strip()) for url in network.rpc_url.split(",")]
+    witnesses = [url.strip() for url in network.witness_url.split(",") if url.strip()]
     found: list[Check] = []
     answered: dict[str, NodeState] = {}
-    for url in urls:
-        what = f"node {public_url(url)}"
+    for kind, url in asked + [("witness", url) for url in witnesses]:
+        what = f"{kind} {public_url(url)}"
         try:
-            answered[url] = examine(url, settings.network.chain_id)
+            answered[url] = examine(url, network.chain_id)
         except MediBlocError as error:
             found.append(Check(what, Grade.BAD, error.message, error.advice))
         else:
             found += _node(what, answered[url])
-    return found + _agreement(answered)
+    if not witnesses:
+        advice = "Where a lie would hurt, name a node of another operator with --witness."
+        found.append(Check("witness", Grade.OK, "none: what one node says is believed", advice))
+    return found + _agreement(answered) + _abreast(answered)
 
 
 def _node(what: str, state: NodeState) -> list[Check]:
@@ -123,24 +128,41 @@ def _clock(what: str, state: NodeState) -> Check:
 
 
 def _agreement(answered: dict[str, NodeState]) -> list[Check]:
-    """Whether several nodes have the same block, some blocks below the lowest head."""
+    """Whether several nodes have one first block, and one some blocks below the lowest head."""
     from medibloc_py.chain import block_hash
 
     if len(answered) < 2:
         return []
-    number = max(min(state.block for state in answered.values()) - _DEEP_BLOCKS, 0)
+    deep = max(min(state.block for state in answered.values()) - _DEEP_BLOCKS, 0)
 
     def ask() -> str | Check:
-        if len({block_hash(url, number) for url in answered}) == 1:
-            return f"all have the same block {number:,}"
-        said = f"they tell of different blocks {number:,}"
-        return Check("nodes, together", Grade.BAD, said, "Find out which one lies; use the others.")
+        for number in (0, deep):
+            if len({block_hash(url, number) for url in answered}) > 1:
+                said = f"they tell of different blocks {number:,}"
+                advice = "Find out which one lies; use the others."
+                return Check("nodes, together", Grade.BAD, said, advice)
+        return f"all have the same blocks 0 and {deep:,}"
 
     return [told("nodes, together", ask)]
 
 
+def _abreast(answered: dict[str, NodeState]) -> list[Check]:
+    """Whether the newest blocks of several nodes are of about one time."""
+    from medibloc_py.chain import BEHIND_MAX_S, public_url
+
+    if len(answered) < 2:
+        return []
+    late = max(answered, key=lambda url: answered[url].age_s)
+    apart = answered[late].age_s - min(state.age_s for state in answered.values())
+    if apart <= BEHIND_MAX_S:
+        return [Check("nodes, newest blocks", Grade.OK, f"at most {apart:,} s apart")]
+    said = f"that of {public_url(late)} is {apart:,} s older than another's"
+    return [Check("nodes, newest blocks", Grade.BAD, said,
+                  "Wait until that node has caught up, or replace it.")]  # fmt: skip
+
+
 def deployment(settings: Settings, connect: Callable[[], Network]) -> Check:
-    """Whether the contracts are there, with this library's code."""
+    """Whether the contracts are there, with this library's code: as node and witness tell."""
     from medibloc_py.client import find_deployment
     from medibloc_py.flows.parties import fingerprint_of
 
@@ -151,7 +173,8 @@ def deployment(settings: Settings, connect: Callable[[], Network]) -> Check:
             f"{name} at {at}, code 0x{fingerprint_of(network.code(at)).hex()[:16]}"
             for name, at in sorted(found.contracts.items())
         )
-        return "code as compiled here: " + "; ".join(listed)
+        both = ", at the witness, too" if settings.network.witness_url else ""
+        return f"code as compiled here{both}: " + "; ".join(listed)
 
     return told("deployment", ask)
 

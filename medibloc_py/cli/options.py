@@ -64,6 +64,7 @@ class Session:
     password_file: Path | None = None
     yes: bool = False
     dry_run: bool = False
+    witness_url: str | None = None
     _client: Client | None = field(default=None, repr=False)
 
     def client(self) -> Client:
@@ -92,7 +93,11 @@ class Session:
         from medibloc_py import config
 
         return config.load(
-            home=self.home, network=self.network, rpc_url=self.rpc_url, store=self.store
+            home=self.home,
+            network=self.network,
+            rpc_url=self.rpc_url,
+            store=self.store,
+            witness_url=self.witness_url,
         )
 
     def acting_as(self, name: str) -> Client:

@@ -57,6 +57,7 @@ def networks(
 
     `MEDIBLOC_RPC_<NAME>` holds the RPC URL of a network, for example
     `MEDIBLOC_RPC_SEPOLIA`; Sepolia has no default because a public node sees who asks what.
+    `MEDIBLOC_WITNESS_<NAME>` holds that of its witness.
 
     Args:
         environ: the environment.
@@ -69,13 +70,17 @@ def networks(
     if file is not None:
         known |= read(file, known).networks
     return {
-        name: replace(each, rpc_url=environ.get(_variable(name)) or each.rpc_url)
+        name: replace(
+            each,
+            rpc_url=environ.get(_variable("RPC", name)) or each.rpc_url,
+            witness_url=environ.get(_variable("WITNESS", name)) or each.witness_url,
+        )
         for name, each in known.items()
     }
 
 
-def _variable(network: str) -> str:
-    return f"MEDIBLOC_RPC_{network.upper().replace('-', '_')}"
+def _variable(kind: str, network: str) -> str:
+    return f"MEDIBLOC_{kind}_{network.upper().replace('-', '_')}"
 
 
 def load(
@@ -84,6 +89,7 @@ def load(
     network: str | None = None,
     rpc_url: str | None = None,
     store: str | None = None,
+    witness_url: str | None = None,
     environ: Mapping[str, str] = os.environ,
 ) -> Settings:
     """Puts the settings together.
@@ -94,6 +100,8 @@ def load(
         rpc_url: RPC URL to use instead of the network's own; else `MEDIBLOC_RPC`.
             Without a network, the chain id is then whatever the node says.
         store: folder, multiaddr, URL or `kubo`; else `MEDIBLOC_STORE`; else `<home>/store`.
+        witness_url: RPC URL of a second node that is asked the same; else `MEDIBLOC_WITNESS`; else
+            the network's, if it has one.
         environ: the environment.
 
     Raises:
@@ -116,7 +124,9 @@ def load(
         base = known[named or "local"]
         chosen = replace(base, rpc_url=rpc_url or base.rpc_url)
     if not chosen.rpc_url:
-        raise InvalidValue(name=_variable(chosen.name), given="empty", allowed="an RPC URL")
+        raise InvalidValue(name=_variable("RPC", chosen.name), given="empty", allowed="an RPC URL")
+    if witness := witness_url or environ.get("MEDIBLOC_WITNESS"):
+        chosen = replace(chosen, witness_url=witness)
     keep = store or environ.get("MEDIBLOC_STORE") or chosen.store or str(place / "store")
     return Settings(
         home=place,

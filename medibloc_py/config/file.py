@@ -24,6 +24,7 @@ network = "hospital"
 [networks.hospital]
 chain_id = 11155111
 rpc = ["https://one.example", "https://two.example"]
+witness = "https://three.example"
 store = "kubo"
 max_fee = "0.05"
 timeout = 300

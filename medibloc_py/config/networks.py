@@ -25,6 +25,8 @@ class NetworkSettings:
         timeout_s: longest wait for a transaction to be mined.
         coin: what the chain's coin is called.
         price: what one coin costs, and in which money; None where nobody said.
+        witness_url: RPC URL of a second node, of another operator, which is asked the same; empty
+            where one node is believed.
     """
 
     name: str
@@ -35,6 +37,7 @@ class NetworkSettings:
     timeout_s: float = 180.0
     coin: str = "ETH"
     price: Price | None = None
+    witness_url: str = ""
 
 
 USUAL = (

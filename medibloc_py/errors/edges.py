@@ -24,6 +24,27 @@ class NodeAnsweredWrong(TransportError):
     fix = "Do not rely on this node; use another RPC URL."
 
 
+class NodesDisagree(NodeAnsweredWrong):
+    """Node and witness say different things of one chain."""
+
+    what = "The node at {url} and the witness at {witness} do not agree: {reason}."
+    fix = (
+        "Nothing was decided on it. One of the two is behind, broken or lying: ask a third "
+        "(`medibloc --rpc THIRD --witness {witness} doctor`), and replace the one that it "
+        "contradicts."
+    )
+
+
+class WitnessUnreachable(NodeUnreachable):
+    """The witness does not answer, so nothing can be checked."""
+
+    what = "The witness at {url} does not answer, so nothing can be checked: {reason}."
+    fix = (
+        "Bring it back, or name another with --witness. Without a witness (no --witness, no "
+        "MEDIBLOC_WITNESS, no `witness` in config.toml) one node is believed."
+    )
+
+
 class ChainMismatch(TransportError):
     """The node serves another chain."""
 

@@ -77,7 +77,7 @@ def test_nobody_listening_is_unreachable():
         (Fault(body=b"null"), NodeAnsweredWrong, "no JSON-RPC"),
         (Fault(body=b"{}"), NodeAnsweredWrong, "neither a result nor an error"),
         (Fault(body=b'{"error":"no"}'), NodeUnreachable, "refused: no"),
-        (Refuse("rate\nlimit\x1b[31m"), NodeUnreachable, r"refused: rate\?limit\?\[31m"),
+        (Refuse("rate\nlimit\x1b[31m"), NodeUnreachable, r"refused: rate�limit�\[31m"),
         (None, NodeAnsweredWrong, "not a number"),
         (31337, NodeAnsweredWrong, "not a number"),
         ("31337", NodeAnsweredWrong, "not a number"),
