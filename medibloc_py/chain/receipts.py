@@ -55,6 +55,8 @@ def read_receipt(
     if (None if receiver is None else rpc.address(receiver, "its receiver")) != to:
         raise rpc.wrong("it gave a receipt with another receiver")
     status = rpc.quantity(receipt.get("status"), "its status")
+    if status > 1:
+        raise rpc.wrong(f"it gave a receipt with the status {status}")
     block = rpc.find_block(rpc.quantity(receipt.get("blockNumber"), "its block"))
     if block is None:
         return None  # of several machines behind one URL, one is late
@@ -85,4 +87,6 @@ def _logs_of(
     found = tuple(logs.parse(rpc, entry) for entry in entries)
     if any(log.transaction != transaction or log.block != block.number for log in found):
         raise rpc.wrong("a receipt holds a log of another transaction")
+    if len({log.index for log in found}) < len(found):
+        raise rpc.wrong("a receipt holds a log twice")
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from medibloc_py.chain import Call, Room, Signer, TypedData, domain_separator, sends, typed_domain
-from medibloc_py.errors import ContractRefusal, NodeAnsweredWrong
+from medibloc_py.errors import ContractRefusal, NodeAnsweredWrong, NodesDisagree
 from medibloc_py.errors.plain import plain
 from medibloc_py.model import Address, Permit
 
@@ -77,6 +77,8 @@ class TokenService(Room):
             nonce = self._read("nonces", owner)
             separator = self._read("DOMAIN_SEPARATOR")
             name, versions = self._domain()
+        except NodesDisagree:
+            raise  # not what the token says: nobody knows what it says
         except (ContractRefusal, NodeAnsweredWrong):
             return None
         values = (owner, spender, amount, nonce, deadline)
@@ -92,6 +94,8 @@ class TokenService(Room):
         """Reads the domain's name and the versions it may have: by EIP-5267, or guessed."""
         try:
             _, name, version, *_ = self._read("eip712Domain")
+        except NodesDisagree:
+            raise
         except (ContractRefusal, NodeAnsweredWrong):
             return str(self._read("name")), _USUAL_VERSIONS
         return name, (version,)
