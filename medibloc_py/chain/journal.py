@@ -93,7 +93,9 @@ class Entry:
         intent: digest of receiver, value and data: the same for the same call.
         meaning: what it does, for people, such as `Records.register`.
         call: as it was simulated: JSON of `from`, `to`, `value`, `data`.
-        begun_at, ended_at: by this machine's clock, for people; what is decided rests on neither.
+        begun_at: by this machine's clock, for people.
+        ended_at: when its end was known, likewise; also of one that a reorganisation opened again.
+            None for one that was open ever since.
         attempts: its signed forms, the oldest first.
     """
 
@@ -209,6 +211,14 @@ class Journal:
                 (self._owner, State.OPEN, entry.id, entry.owner, entry.state),
             )
         return done.rowcount == 1
+
+    def reopen(self, entry: Entry) -> None:
+        """Says that the end of an entry is not known any more; whoever comes next may take it."""
+        with self._lock, self._on_disk():
+            self._base.execute(
+                "UPDATE entries SET owner = '', state = ? WHERE id = ? AND state = ?",
+                (State.OPEN, entry.id, entry.state),
+            )
 
     def left(self, sender: Address) -> list[Entry]:
         """Entries of an account whose maker died or gave up before it knew their end, by nonce."""

@@ -25,6 +25,7 @@ from medibloc_py.errors import (
     SecretError,
     TransactionFailed,
     TransactionPending,
+    TransactionsUndone,
 )
 from medibloc_py.model import Address, Event
 
@@ -133,8 +134,8 @@ class Outbox:
     def resume(self, signer: Signer, call: Mapping[str, str]) -> Mined | None:
         """Gives what became of the same call, if the process that sent it did not live to hear.
 
-        All else that such processes left is sent on its way, so that no nonce stays empty; and
-        so is what the chain took back, unless the node has it again by itself.
+        All else that such processes left is sent on its way, so that no nonce stays empty. What
+        was known to be in a block, and the node has no more, is sent again, too.
 
         Args:
             signer: who sends and pays.
@@ -144,19 +145,29 @@ class Outbox:
             None if there is no such call, or it never came into a block and never will.
 
         Raises:
+            TransactionsUndone: the chain took back other calls. Whoever sends this one does not
+                know of it, or knows and means one of them.
             JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
         """
         intent, found = _intent(call), None
         undone = {entry.id: entry for entry in self._undone(signer.address)}
         known = undone | {entry.id: entry for entry in self.journal.left(signer.address)}
+        others, resent = [], 0
         for entry in sorted(known.values(), key=lambda each: (each.nonce, each.id)):
             if found is None and entry.intent == intent:
                 if entry.id not in undone and self._long_known(entry):
                     self.journal.end(entry.id, State.CLOSED)
                 elif self.journal.take(entry):
                     found = self._resumed(signer, _Sent.of(entry))
-            elif entry.id in undone or entry.state is State.OPEN:
+            elif entry.id in undone:
+                self.journal.reopen(entry)
+                others.append(entry.meaning)
+                resent += self._send_on(entry)
+            elif entry.state is State.OPEN:
                 self._send_on(entry)
+        if others and found is None:
+            told = {"account": signer.address, "undone": len(others), "resent": resent}
+            raise TransactionsUndone(meanings=", ".join(others), **told)
         return found
 
     def send(
@@ -238,7 +249,8 @@ class Outbox:
         """What was in a block, and the node has neither there nor among what waits."""
         used = self.journal.next_nonce(sender)
         count = self._caught_up(sender, used) if used else 0
-        return self.journal.used(sender, count) if count < used else []
+        found = self.journal.used(sender, count) if count < used else []
+        return [entry for entry in found if self._find(_Sent.of(entry)) is None]
 
     def _long_known(self, entry: Entry) -> bool:
         """Whether it was mined so long ago that the same call is meant as another."""
@@ -258,13 +270,16 @@ class Outbox:
             self.journal.leave(sent.number)
         return None
 
-    def _send_on(self, entry: Entry) -> None:
-        """Offers the node once more what it may not have."""
+    def _send_on(self, entry: Entry) -> bool:
+        """Offers the node once more what it may not have; False if no block will ever take it."""
         sent = _Sent.of(entry)
         if not self._offered(sent):
             self.journal.end(entry.id, State.VOID)
-        elif entry.state is State.OPEN and self._find(sent) is not None:
-            self.journal.end(entry.id, State.MINED)
+            return False
+        if entry.state is State.OPEN and self._find(sent) is not None:
+            known_before = entry.ended_at is not None
+            self.journal.end(entry.id, State.CLOSED if known_before else State.MINED)
+        return True
 
     def _offered(self, sent: _Sent) -> bool:
         """Sees to it that the node has one form of an entry; False if none will be in a block."""

@@ -92,6 +92,19 @@ class NonceTaken(TransportError):
     )
 
 
+class TransactionsUndone(TransportError):
+    """What was done is no more: a reorganisation took it back, or the node lost it."""
+
+    what = (
+        "The chain took back {undone} transactions of {account} that it had shown in blocks: "
+        "{meanings}. {resent} of them were sent again."
+    )
+    fix = (
+        "Nothing else was sent. See what stands (`medibloc audit account {account}`); then run the "
+        "command again if it is still needed."
+    )
+
+
 class JournalFailed(TransportError):
     """The journal of transactions cannot be read or written."""
 
