@@ -184,6 +184,7 @@ from medibloc_py.errors.gateway import (
     TokenExposed,
 )
 from medibloc_py.errors.imaging import (
+    DeidentificationMissing,
     DeidentificationReceiptInvalid,
     DeidentificationRefused,
     IdentityLeft,
@@ -243,6 +244,7 @@ __all__ = [
     "DeadlineNotReached",
     "DeadlineOutOfRange",
     "DeadlinePassed",
+    "DeidentificationMissing",
     "DeidentificationReceiptInvalid",
     "DeidentificationRefused",
     "DelegateInvalid",

@@ -36,6 +36,19 @@ class TreatmentOnly(RefusedError):
     )
 
 
+class DeidentificationMissing(RefusedError):
+    """A record for research that does not say how who the patient is was removed."""
+
+    what = (
+        "The record {record} has no de-identification receipt: nobody signed that it does not "
+        "say who the patient is."
+    )
+    fix = (
+        "Ask its issuer to publish the study again (`medibloc record publish`), and sell the new "
+        "record; this one may stay for treatment."
+    )
+
+
 class DeidentificationReceiptInvalid(IntegrityError):
     """A receipt that does not prove how identity was removed from what it came with."""
 

@@ -17,6 +17,7 @@ from medibloc_py.flows.held import (
     require_current,
     require_purpose,
 )
+from medibloc_py.flows.opened import require_deidentified
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import (
     WHOLE_BPS,
@@ -72,6 +73,8 @@ def contribute(
         RecordNotHeld: the patient does not hold the record.
         RecordReplaced: the patient holds the record that took its place.
         TreatmentOnly: the record says who the patient is.
+        DeidentificationMissing: the record may say so: no receipt is in it.
+        BlobMissing, Corrupted, WrongKey: the record does not open; its receipt is read.
         TermsInvalid: `terms` is no terms word.
         ConsentNotCovering: the patient's consent on chain is narrower than `terms`.
         ContributionInvalid: the record is another patient's.
@@ -98,6 +101,7 @@ def contribute(
         raise ContributionInvalid(patient=owner, record=record, reason=reason)
     require_current(signer, record)
     require_purpose(record, held.kind, NO_TREATMENT)
+    require_deidentified(exchange, signer, held)
     signed = ContributionTerms(
         patient=owner,
         signer=signer.address,

@@ -14,6 +14,7 @@ from medibloc_py.crypto.quote import issuer_shares, issuers_root
 from medibloc_py.errors import (
     ConsentNotCovering,
     ContributionInvalid,
+    DeidentificationMissing,
     InvalidValue,
     TermsInvalid,
 )
@@ -22,6 +23,7 @@ from medibloc_py.flows.contribute import check_contribution, leaf_of
 from medibloc_py.flows.funds import approve, require_tokens
 from medibloc_py.flows.held import held_record
 from medibloc_py.flows.ledger import Ledger, require_complete
+from medibloc_py.flows.opened import require_deidentified
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.model import (
     Contribution,
@@ -91,7 +93,7 @@ def list_dataset(
         issuer_bps: the part of the price that the records' issuers share, in basis points.
         bond: token units staked on every contribution being signed; they come back
             (`close_out`) thirty days after the listing closed, unless a challenge takes them.
-        progress: told of the table's making.
+        progress: told of receipts checked, and of the table's making.
 
     Raises:
         InvalidValue: there is no contribution.
@@ -99,6 +101,8 @@ def list_dataset(
         ContributionInvalid: a patient did not sign this, or a record stands in it twice.
         ConsentNotCovering: a consent on chain is narrower than the terms.
         RecordNotHeld: the steward lacks a record's file.
+        DeidentificationMissing: a record may say who its patient is: no receipt is in it.
+        BlobMissing, Corrupted: a record is not in the steward's store, or damaged.
         LedgerBehind, LedgerDamaged: the ledger is not the newest, or not whole.
         SecretReused: this machine drew the secret before.
     """
@@ -122,6 +126,7 @@ def list_dataset(
         salt=secrets.token_bytes(8),
     )
     leaves = check_contributions(exchange, contributions, draft)
+    _require_deidentified(exchange, steward, contributions, progress)
     tree = MerkleTree([ids.contribution_leaf(leaf) for leaf in leaves])
     token = TokenService(exchange.network, draft.token)
     require_tokens(token, steward.address, bond)
@@ -162,7 +167,8 @@ def relist(
     """Lists a dataset again under a new secret, without the records that left it.
 
     Left out are contributions that were withdrawn, whose consent no longer covers the terms,
-    or that do not allow the new price or closing time. Parts of steward and issuers stay.
+    that do not allow the new price or closing time, or whose records no receipt proves to be
+    without identity. Parts of steward and issuers stay.
 
     Args:
         exchange: the deployment.
@@ -188,7 +194,7 @@ def relist(
     )
     staying, left_out = [], []
     for signed in old.contributions:
-        if reason := _why_out(exchange, signed, draft, without):
+        if reason := _why_out(exchange, steward, signed, draft, without):
             left_out.append((signed.terms.record, reason))
         else:
             staying.append(signed)
@@ -206,14 +212,30 @@ def relist(
     return Relisted(listed, tuple(left_out))
 
 
+def _require_deidentified(
+    exchange: Exchange,
+    steward: Identity,
+    contributions: Sequence[SignedContribution],
+    progress: Progress,
+) -> None:
+    for done, each in enumerate(contributions, 1):
+        require_deidentified(exchange, steward, held_record(steward, each.terms.record))
+        progress("check receipts", done, len(contributions))
+
+
 def _why_out(
-    exchange: Exchange, signed: SignedContribution, draft: Listing, without: Sequence[RecordId]
+    exchange: Exchange,
+    steward: Identity,
+    signed: SignedContribution,
+    draft: Listing,
+    without: Sequence[RecordId],
 ) -> str | None:
     if signed.terms.record in without:
         return "left out by the steward"
     try:
         check_contribution(exchange, signed, draft)
-    except (ConsentNotCovering, ContributionInvalid) as error:
+        require_deidentified(exchange, steward, held_record(steward, signed.terms.record))
+    except (ConsentNotCovering, ContributionInvalid, DeidentificationMissing) as error:
         return error.message.rstrip(".")
     return None
 

@@ -12,7 +12,7 @@ from medibloc_py import imaging
 from medibloc_py.crypto import envelope, keys
 from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.manifest import Manifest
-from medibloc_py.errors import BlobMissing, InvalidValue, RecordMismatch
+from medibloc_py.errors import BlobMissing, DeidentificationMissing, InvalidValue, RecordMismatch
 from medibloc_py.flows.deid_receipts import META, Deidentification, FileDigest, check_of_record
 from medibloc_py.flows.held import id_of, scalar_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
@@ -214,6 +214,21 @@ class OpenedRecord:
                 result[file.name] = imaging.arrays(self.read(index), file.name)
             progress("open", index + 1, len(files))
         return result
+
+
+def require_deidentified(exchange: Exchange, holder: Identity, file: RecordFile) -> None:
+    """Makes sure that a held record says how who the patient is was removed.
+
+    The signature and the number of files are proved; the files are not read.
+
+    Raises:
+        DeidentificationMissing: it has no receipt: a release before 0.4.0 published it.
+        DeidentificationReceiptInvalid: its receipt is another's.
+        BlobMissing, Corrupted, WrongKey: it does not open.
+    """
+    opened = open_held(exchange, holder, file)
+    if opened.deidentification is None:
+        raise DeidentificationMissing(record=opened.record)
 
 
 def open_held(exchange: Exchange, holder: Identity, file: RecordFile) -> OpenedRecord:

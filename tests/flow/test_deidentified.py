@@ -12,7 +12,6 @@ import pydicom
 import pytest
 
 from benchmarks import heads
-from medibloc_py.crypto.sealing import SourceFile
 from medibloc_py.errors import (
     DeidentificationReceiptInvalid,
     DeidentificationRefused,
@@ -29,7 +28,6 @@ from medibloc_py.flows.drafts import waiting_drafts
 from medibloc_py.flows.held import held_record, held_records, id_of
 from medibloc_py.flows.opened import OpenedRecord, open_held
 from medibloc_py.flows.publish import StudyToPublish, publishing_sources
-from medibloc_py.flows.sources import Content, Source
 from medibloc_py.imaging.verify import compare
 from medibloc_py.model import (
     KIND_DICOM_STUDY,
@@ -40,6 +38,7 @@ from medibloc_py.model import (
 )
 from tests.flow.dying import PUBLISH
 from tests.flow.house import CT, MR, House, require_whole
+from tests.flow.sealed import sealed_with
 from tests.flow.world import PURPOSE, World
 
 NAME, ID, OTHER_ID = "Doe^Synthetica^Q", "HOSP-4711-0815", "ACC-99871234"
@@ -251,23 +250,6 @@ def test_another_option_or_treatment_seals_again(house: House) -> None:
 
 
 # The receipt.
-
-
-def sealed_with(world: World, issuer: str, meta: dict[str, str | int], data: bytes) -> RecordId:
-    """A record of alice with whatever in its manifest, as a hostile issuer would seal it."""
-    file = SourceFile("0001.dcm", len(data), lambda: BytesIO(data), {})
-    source = Source(
-        name=f"of {issuer}",
-        patient=world.address("alice"),
-        label="",
-        kind=KIND_DICOM_STUDY,
-        edition=bytes(32),
-        size_bytes=len(data),
-        files=("a",),
-        make=lambda *_: Content((file,), meta),
-    )
-    with publishing_sources(world.exchange, world.me(issuer), [source]) as done:
-        return id_of(done.records[0])
 
 
 def test_the_receipt_of_a_record_is_its_issuers_and_of_its_files(world: World) -> None:
