@@ -10,15 +10,20 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+from brownie import web3
 from brownie._config import CONFIG
 from brownie.network import contract
 from brownie.project import compiler
+from web3.middleware import Web3Middleware
+from web3.types import RPCEndpoint, RPCResponse
 
 from medibloc_py import config
 from medibloc_py.cli.output import Output
@@ -27,6 +32,10 @@ from medibloc_py.errors import InvalidValue, MediBlocError
 ROOT = Path(__file__).parents[1]
 LOCAL = ("anvil", "ganache")
 """Networks that brownie starts itself unless they run; the name is the program's."""
+
+_TOLD_LATE = ("eth_getTransactionByHash", "eth_getTransactionReceipt")
+_PAUSES = 50
+_PAUSE_S = 0.01
 
 
 def plainly(main: Callable[[], None]) -> Callable[[], None]:
@@ -55,6 +64,7 @@ def prepare() -> None:
     _match_foundry()
     _keep_no_records()
     _name_networks()
+    web3.middleware_onion.add(Patience)
     asked = config.networks().get(CONFIG.argv["network"])
     if asked and not asked.rpc_url:
         variable = f"MEDIBLOC_RPC_{asked.name.upper()}"
@@ -100,3 +110,27 @@ def _name_networks() -> None:
         # Brownie puts the value in when it connects, and names the variable when there is none.
         "host": "$MEDIBLOC_RPC_SEPOLIA",
     }
+
+
+class Patience(Web3Middleware):
+    """Asks again for a transaction that the node is just mining.
+
+    Anvil counts a sender's nonce up a moment before it shows the receipt. Brownie takes
+    that for a transaction that was dropped, or sleeps a second before it asks again.
+    """
+
+    def wrap_make_request(
+        self, make_request: Callable[[RPCEndpoint, Any], RPCResponse]
+    ) -> Callable[[RPCEndpoint, Any], RPCResponse]:
+        """Wraps one way to the node."""
+
+        def request(method: RPCEndpoint, params: Any) -> RPCResponse:
+            answer = make_request(method, params)
+            pauses = _PAUSES if method in _TOLD_LATE else 0
+            while pauses and answer.get("result") is None and "error" not in answer:
+                time.sleep(_PAUSE_S)
+                answer = make_request(method, params)
+                pauses -= 1
+            return answer
+
+        return request
