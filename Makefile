@@ -254,6 +254,10 @@ docs: $(VENV)/.ready $(DOCS_VENV)/.ready ## Build the documentation site into si
 	$(VENV)/bin/python tools/site/pages.py $(CACHE)/site
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict --quiet --config-file $(CACHE)/site/mkdocs.yml
 
+.PHONY: recordings
+recordings: setup kubo ## Record real runs as pictures into docs/recordings
+	$(VENV)/bin/python tools/site/record.py $(NAMES)
+
 # --- benchmarks -----------------------------------------------------------------------------
 
 .PHONY: bench-sale

@@ -119,12 +119,13 @@ def _pages(section: dict[str, list[dict[str, str]]]) -> list[str]:
 
 
 def test_links_of_pages_lead_to_pages(site, pages) -> None:
+    places = {*pages, *site.pictures().values()}
     for name, text in pages.items():
         for _, target in site.LINK.findall(site.FENCE.sub("", text)):
             path = target.partition("#")[0]
             if path and not path.startswith(("https://", "mailto:")):
                 place = (Path("/") / name).parent.joinpath(path).resolve()
-                assert place.relative_to("/").as_posix() in pages, f"{name}: {target}"
+                assert place.relative_to("/").as_posix() in places, f"{name}: {target}"
 
 
 def test_every_error_is_in_the_catalogue(pages) -> None:

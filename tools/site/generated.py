@@ -43,7 +43,8 @@ def error_page() -> str:
 def command_page() -> str:
     """Every command with its arguments and options, as its parser has them."""
     root: Any = typer.main.get_command(app)
-    lines = ["# Commands", "", _help(root), "", "## Options before the command", ""]
+    shown = "![What `medibloc --help` prints](recordings/help.svg)"
+    lines = ["# Commands", "", _help(root), "", shown, "", "## Options before the command", ""]
     lines += _parameters(root)
     for noun, command in root.commands.items():
         lines += [f"## {noun}", "", _help(command), ""]

@@ -37,7 +37,8 @@ SECTIONS: dict[str, list[str]] = {
 }  # fmt: skip
 """Sections and their pages in order. A page that none names comes last in `REST`."""
 REST, DECISIONS, API = "How it is made", "Decisions", "Python"
-LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[([^\]]*)\]\(([^)\s]+)\)")
+"""A link, or a picture without its first mark."""
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -51,6 +52,12 @@ def copied() -> dict[str, str]:
             file.relative_to(ROOT).as_posix(), file.relative_to(ROOT / "docs").as_posix()
         )
     return names
+
+
+def pictures() -> dict[str, str]:
+    """Pictures of the repository, and where the site has each."""
+    files = sorted((ROOT / "docs" / "recordings").iterdir())
+    return {f"docs/recordings/{file.name}": f"recordings/{file.name}" for file in files}
 
 
 def bent(document: str, names: dict[str, str]) -> str:
@@ -97,7 +104,8 @@ def order(pages: dict[str, str]) -> list[dict[str, object]]:
 def build() -> dict[str, str]:
     """All pages by their names."""
     names = copied()
-    pages = {page: bent(document, names) for document, page in names.items()}
+    places = names | pictures()
+    pages = {page: bent(document, places) for document, page in names.items()}
     return pages | {"commands.md": command_page(), "errors.md": error_page()} | api_pages()
 
 
@@ -109,6 +117,7 @@ def write(out: Path) -> None:
         file = out / "pages" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
+    shutil.copytree(ROOT / "docs" / "recordings", out / "pages" / "recordings")
     settings = {
         "INHERIT": os.path.relpath(Path(__file__).with_name("mkdocs.yml"), out),
         "docs_dir": "pages",
