@@ -7,6 +7,7 @@ from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.deployment import Deployment
 from medibloc_py.chain.examine import NodeState, block_hash, examine
 from medibloc_py.chain.external import ExternalSigner, load_signer_file, save_signer_file
+from medibloc_py.chain.intent import Offer
 from medibloc_py.chain.keyfile import (
     import_key_file,
     key_file_address,
@@ -20,7 +21,6 @@ from medibloc_py.chain.network import Network, creation_code
 from medibloc_py.chain.node import LocalNode, dev_accounts, find_anvil, install_anvil
 from medibloc_py.chain.room import Call, Multicall, Room, sends
 from medibloc_py.chain.scan import Header, Scanner, Told
-from medibloc_py.chain.transactions import Offer
 from medibloc_py.chain.typed import (
     TypedData,
     domain_separator,

@@ -26,7 +26,7 @@ class Gas:
         self._max_fee_wei = max_fee_wei
 
     def estimate(self, call: Mapping[str, str]) -> int:
-        """Asks how much gas a call takes, and adds a quarter: state may move until it is mined.
+        """Asks how much gas a call takes, as the state is now; for a limit, see `limit_of`.
 
         Raises:
             ContractRefusal: it would revert.
@@ -42,7 +42,7 @@ class Gas:
         estimate = self._rpc.quantity(answer, "an estimate of gas")
         if estimate > GAS_MAX:
             raise self._rpc.wrong(f"it estimates {estimate} gas, more than fits in a transaction")
-        return min(estimate + estimate // 4, GAS_MAX)
+        return estimate
 
     def _suggested(self) -> dict[str, int]:
         """Chooses EIP-1559 fees that outlast six full blocks, or a legacy gas price."""
@@ -95,6 +95,11 @@ class Gas:
             return {"gasPrice": most}
         # Both must grow, or the node keeps the old one.
         return {"maxFeePerGas": most, "maxPriorityFeePerGas": most}
+
+
+def limit_of(gas: int) -> int:
+    """The limit for what is expected to take so much: a quarter more, for state may move."""
+    return min(gas + gas // 4, GAS_MAX)
 
 
 def most_of(fees: Mapping[str, int]) -> int:

@@ -245,10 +245,6 @@ class Journal:
             (sender, sender, state, state, most),
         )
 
-    def open_nonces(self, sender: Address) -> set[int]:
-        """The nonces that entries of an account hold while it is not known what becomes of them."""
-        return {entry.nonce for entry in self.entries(sender, State.OPEN)}
-
     def next_nonce(self, sender: Address) -> int:
         """One more than the highest nonce that is known to be used; 0 if none is."""
         with self._lock, self._on_disk():
@@ -257,6 +253,25 @@ class Journal:
                 (self._chain, sender, State.MINED, State.CLOSED),
             ).fetchone()
         return 0 if highest is None else int(highest) + 1
+
+    def free_nonce(self, sender: Address, first: int) -> int:
+        """The first nonce that no entry holds and that follows all used ones, within `turn`.
+
+        Args:
+            sender: the account.
+            first: below it, the node knows of a transaction for each.
+        """
+        known = self._base.execute(
+            "SELECT nonce, state FROM entries WHERE chain = ? AND sender = ? AND nonce >= ?"
+            " AND state <> ?",
+            (self._chain, sender, first, State.VOID),
+        ).fetchall()
+        used = [row["nonce"] for row in known if row["state"] != State.OPEN]
+        held = {row["nonce"] for row in known}
+        nonce: int = max(used, default=first - 1) + 1
+        while nonce in held:
+            nonce += 1
+        return nonce
 
     def forget_from(self, sender: Address, nonce: int) -> None:
         """Takes back that nonces from one on are used: the chain no longer says so."""

@@ -10,12 +10,12 @@ from medibloc_py.chain import abi, artifacts, factory, logs
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
-from medibloc_py.chain.gas import GAS_MAX
+from medibloc_py.chain.intent import Intent, Offer
 from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.rpc import Rpc
-from medibloc_py.chain.transactions import Offer, Outbox
+from medibloc_py.chain.transactions import Outbox
 from medibloc_py.errors import (
     ChainMismatch,
     ContractMissing,
@@ -201,12 +201,19 @@ class Network:
             NodeUnreachable: no answer; the reason names the transaction if it may be sent.
             NodeAnsweredWrong: an impossible answer, likewise.
         """
-        data = _calldata(contract, _function(contract, function), args)
+        intent = self._intent(signer.address, contract, function, *args, value=value)
         if not self.code(contract.address):
             raise self._missing(contract)
-        what = f"{contract.name}.{function}"
-        mined = self._transact(signer, contract.address, data, value, what, contract=contract)
-        return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
+        return self._transact(signer, intent)
+
+    def offer(self, sender: Address, contract: Contract, function: str, *args: object) -> Offer:
+        """Tells what a change of a contract would cost and leave behind; nothing is sent.
+
+        Arguments and errors are those of `send`.
+        """
+        intent = self._intent(sender, contract, function, *args)
+        balance = self._ready(intent)
+        return self.outbox.offer(intent, balance, lambda: self._foreseen(intent))
 
     def simulate(self, sender: Address, contract: Contract, data: bytes) -> None:
         """Runs a call as anybody, in the next block, and changes nothing.
@@ -224,7 +231,7 @@ class Network:
         self._execute(_question(sender, contract, data), "pending")
 
     def gas_of(self, sender: Address, contract: Contract, data: bytes) -> int:
-        """Estimates the gas of a call, with a quarter more; arguments and errors as `simulate`."""
+        """Estimates the gas of a call; arguments and errors as `simulate`."""
         return self.outbox.gas.estimate(_question(sender, contract, data))
 
     def multicall(
@@ -265,9 +272,8 @@ class Network:
         whole = "0x" + _calldata(contract, multicall, (good, True)).hex()
         gas = self.outbox.gas.estimate(question | {"data": whole})
         gas += sum(_REFUSED_GAS + _DEAREST_BYTE_GAS * len(part) for part in refused)
-        what, gas = f"{contract.name}.multicall", min(gas, GAS_MAX)
-        mined = self._transact(signer, contract.address, data, 0, what, gas, contract)
-        return mined.receipt(logs.events_of(self.rpc, contract, mined.logs))
+        intent = self._intent(signer.address, contract, "multicall", parts, False, gas=gas)
+        return self._transact(signer, intent)
 
     def deploy(self, signer: Signer, name: str, *args: object) -> tuple[Address, Receipt]:
         """Puts a contract on the chain.
@@ -284,7 +290,8 @@ class Network:
             InvalidValue: no such artifact, or an argument that does not fit.
             MediBlocError: as `send`.
         """
-        mined = self._transact(signer, None, creation_code(name, *args), 0, f"create {name}")
+        intent = Intent(signer.address, None, creation_code(name, *args), f"create {name}")
+        mined = self._mined(signer, intent)
         address = _created(signer.address, mined.nonce)
         if mined.created != address or not self.code(address):
             raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
@@ -297,7 +304,8 @@ class Network:
         Raises:
             MediBlocError: as `send`.
         """
-        return self._transact(signer, parse_address(to), b"", wei, "transfer").receipt(())
+        intent = Intent(signer.address, parse_address(to), b"", "transfer", wei)
+        return self._transact(signer, intent)
 
     def events(
         self,
@@ -342,52 +350,57 @@ class Network:
             MediBlocError: as `send`.
         """
         data = salt + creation_code(name, *args)
-        mined = self._transact(signer, factory.ADDRESS, data, 0, f"create {name}")
+        mined = self._mined(signer, Intent(signer.address, factory.ADDRESS, data, f"create {name}"))
         if not self.code(address):
             raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
         return mined.receipt(logs.events_of(self.rpc, Contract(name, address), mined.logs))
 
-    def _transact(
+    def _intent(
         self,
-        signer: Signer,
-        to: Address | None,
-        data: bytes,
-        value: int,
-        meaning: str,
+        sender: Address,
+        contract: Contract,
+        function: str,
+        *args: object,
+        value: int = 0,
         gas: int | None = None,
-        contract: Contract | None = None,
-    ) -> Mined:
-        if value < 0:
-            raise InvalidValue(name="value", given=value, allowed="0 or more wei")
-        call = {"from": signer.address, "data": "0x" + data.hex(), "value": hex(value)}
-        if to is not None:
-            call["to"] = to
-        if (mined := self.outbox.resume(signer, call)) is not None:
-            return self._succeeded(call, mined)
-        balance = self.balance(signer.address)
-        if balance < value:
-            raise InsufficientFunds(
-                account=signer.address, balance=balance, unit="wei", needed=value
-            )
-        # The latest block of an idle local chain may be hours old; the next one is what counts.
-        self._execute(call, "pending")
-        return self._succeeded(
-            call,
-            self.outbox.send(
-                signer, call, balance, gas, meaning, lambda: self._foreseen(call, contract)
-            ),
-        )
+    ) -> Intent:
+        data = _calldata(contract, _function(contract, function), args)
+        what = f"{contract.name}.{function}"
+        return Intent(sender, contract.address, data, what, value, gas, contract)
 
-    def _succeeded(self, call: Mapping[str, object], mined: Mined) -> Mined:
+    def _transact(self, signer: Signer, intent: Intent) -> Receipt:
+        """Sends what is meant, and reads the events of its contract."""
+        mined = self._mined(signer, intent)
+        contract = intent.contract
+        return mined.receipt(logs.events_of(self.rpc, contract, mined.logs) if contract else ())
+
+    def _mined(self, signer: Signer, intent: Intent) -> Mined:
+        if (mined := self.outbox.resume(signer, intent)) is None:
+            balance = self._ready(intent)
+            mined = self.outbox.send(signer, intent, balance, lambda: self._foreseen(intent))
         if not mined.succeeded:
-            raise self._why(call, mined)
+            raise self._why(intent.call, mined)
         return mined
 
-    def _foreseen(
-        self, call: Mapping[str, str], contract: Contract | None
-    ) -> tuple[Event, ...] | None:
-        """The contract's events that a call would leave in the next block, if the node can tell."""
-        question = {("input" if name == "data" else name): value for name, value in call.items()}
+    def _ready(self, intent: Intent) -> int:
+        """Simulates what is meant; gives what its sender holds, in wei.
+
+        Raises:
+            InsufficientFunds: not even the value.
+            ContractRefusal: it would revert.
+        """
+        balance = self.balance(intent.sender)
+        if balance < intent.value:
+            raise InsufficientFunds(
+                account=intent.sender, balance=balance, unit="wei", needed=intent.value
+            )
+        # The latest block of an idle local chain may be hours old; the next one is what counts.
+        self._execute(intent.call, "pending")
+        return balance
+
+    def _foreseen(self, intent: Intent) -> tuple[Event, ...] | None:
+        """The contract's events that it would leave in the next block, if the node can tell."""
+        question = {("input" if key == "data" else key): each for key, each in intent.call.items()}
         try:
             answer = self.rpc.request(
                 "eth_simulateV1", {"blockStateCalls": [{"calls": [question]}]}, "latest"
@@ -399,7 +412,7 @@ class Network:
         except (KeyError, IndexError, TypeError):
             raise self.rpc.wrong("a simulation has no logs") from None
         found = tuple(logs.parse(self.rpc, entry) for entry in entries)
-        return () if contract is None else logs.events_of(self.rpc, contract, found)
+        return logs.events_of(self.rpc, intent.contract, found) if intent.contract else ()
 
     def _why(self, call: Mapping[str, object], mined: Mined) -> MediBlocError:
         """Runs a failed call again on the state its block left, to learn the reason."""

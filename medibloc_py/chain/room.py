@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, over
 from medibloc_py.acts import Act
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.artifacts import Contract
+from medibloc_py.chain.intent import Offer
 from medibloc_py.chain.network import Network, decode_call, encode_call
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.typed import TypedData, recover_typed, typed_act, typed_digest
@@ -103,8 +104,17 @@ class Room:
         """
         self._network.simulate(sender, self._contract, self.encode(call))
 
+    def offer(self, sender: Address, call: Call) -> Offer:
+        """Tells what a call from `sender` would cost and leave behind; nothing is sent.
+
+        Raises:
+            ContractRefusal: the contract would refuse it.
+            MediBlocError: as `Network.send`.
+        """
+        return self._network.offer(sender, self._contract, call.function, *call.arguments)
+
     def gas_of(self, sender: Address, call: Call) -> int:
-        """Estimates the gas of a call from `sender`, with a quarter more.
+        """Estimates the gas of a call from `sender`.
 
         Raises:
             ContractRefusal: the contract would refuse it.

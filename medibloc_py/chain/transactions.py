@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import threading
 import time
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medibloc_py.chain.accounts import Signer
-from medibloc_py.chain.gas import Gas, most_of
+from medibloc_py.chain.gas import Gas, limit_of, most_of
+from medibloc_py.chain.intent import Changes, Intent, Offer
 from medibloc_py.chain.journal import Attempt, Entry, Journal, State
 from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined, read_receipt
@@ -27,7 +27,7 @@ from medibloc_py.errors import (
     TransactionPending,
     TransactionsUndone,
 )
-from medibloc_py.model import Address, Event
+from medibloc_py.model import Address
 
 _POLL_FIRST_S = 0.02
 _POLL_LAST_S = 2.0
@@ -44,24 +44,16 @@ chain's clock, since this machine's may jump."""
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What a transaction would cost, before it is signed.
+class _Price:
+    """What is offered for a transaction: fees for one gas, and for all of the limit at most."""
 
-    Attributes:
-        meaning: what it does.
-        call: as it was simulated.
-        gas: as much as it was estimated to take, with room to spare.
-        price_wei: of one gas, in a block like the last one.
-        most_wei: the largest fee that it allows, at all.
-        changes: gives the events it would leave behind; None where the node cannot tell.
-    """
-
-    meaning: str
-    call: Mapping[str, str]
     gas: int
-    price_wei: int
-    most_wei: int
-    changes: Callable[[], tuple[Event, ...] | None]
+    limit: int
+    fees: Mapping[str, int]
+
+    @property
+    def most_wei(self) -> int:
+        return self.limit * most_of(self.fees)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +123,7 @@ class Outbox:
                 self._journal = Journal(self._journal_path, f"{self._chain_id}:{first}")
             return self._journal
 
-    def resume(self, signer: Signer, call: Mapping[str, str]) -> Mined | None:
+    def resume(self, signer: Signer, intent: Intent) -> Mined | None:
         """Gives what became of the same call, if the process that sent it did not live to hear.
 
         All else that such processes left is sent on its way, so that no nonce stays empty. What
@@ -139,7 +131,7 @@ class Outbox:
 
         Args:
             signer: who sends and pays.
-            call: as `send`.
+            intent: what is meant now.
 
         Returns:
             None if there is no such call, or it never came into a block and never will.
@@ -149,12 +141,12 @@ class Outbox:
                 know of it, or knows and means one of them.
             JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
         """
-        intent, found = _intent(call), None
+        found: Mined | None = None
         undone = {entry.id: entry for entry in self._undone(signer.address)}
         known = undone | {entry.id: entry for entry in self.journal.left(signer.address)}
         others, resent = [], 0
         for entry in sorted(known.values(), key=lambda each: (each.nonce, each.id)):
-            if found is None and entry.intent == intent:
+            if found is None and entry.intent == intent.digest:
                 if entry.id not in undone and self._long_known(entry):
                     self.journal.end(entry.id, State.CLOSED)
                 elif self.journal.take(entry):
@@ -170,23 +162,20 @@ class Outbox:
             raise TransactionsUndone(meanings=", ".join(others), **told)
         return found
 
-    def send(
-        self,
-        signer: Signer,
-        call: Mapping[str, str],
-        balance: int,
-        gas: int | None = None,
-        meaning: str = "",
-        changes: Callable[[], tuple[Event, ...] | None] = tuple,
-    ) -> Mined:
+    def offer(self, intent: Intent, balance: int, changes: Changes) -> Offer:
+        """What a call that was simulated would cost; nothing is signed.
+
+        Arguments and errors are those of `send`.
+        """
+        return self._offer(intent, self._price(intent, balance), changes)
+
+    def send(self, signer: Signer, intent: Intent, balance: int, changes: Changes) -> Mined:
         """Signs, writes down and sends a call that was simulated, and waits for its receipt.
 
         Args:
             signer: who sends and pays.
-            call: `from`, `data`, `value` and, unless it creates a contract, `to`.
+            intent: what is meant.
             balance: what the sender holds, in wei.
-            gas: most gas it may take; estimated when not given.
-            meaning: what it does, for whoever reads the journal.
             changes: gives the events it would leave behind.
 
         Raises:
@@ -199,25 +188,16 @@ class Outbox:
             NodeUnreachable: no answer; the reason names the transaction if it may be sent.
             NodeAnsweredWrong: an impossible answer, likewise.
         """
-        gas = self.gas.estimate(call) if gas is None else gas
-        fees = self.gas.fees(gas)
-        most = gas * most_of(fees)
-        value = int(call["value"], 16)
-        if balance < value + most:
-            raise InsufficientFunds(
-                account=signer.address, balance=balance, unit="wei", needed=value + most
-            )
+        price = self._price(intent, balance)
         if self._approve is not None:
-            self._approve(Offer(meaning, call, gas, self.gas.price(fees), most, changes))
-        journal, sender = self.journal, signer.address
+            self._approve(self._offer(intent, price, changes))
+        journal, sender, call, gas = self.journal, signer.address, intent.call, price.limit
         pending = self._pending(sender)
         with journal.turn():
-            taken = journal.open_nonces(sender)
-            nonce = max(pending, journal.next_nonce(sender))
-            while nonce in taken:
-                nonce += 1
-            attempt = self._sign(signer, call, nonce, gas, fees)
-            number = journal.write(sender, nonce, json.dumps(call), gas, _intent(call), meaning)
+            nonce = journal.free_nonce(sender, pending)
+            attempt = self._sign(signer, call, nonce, gas, price.fees)
+            told = json.dumps(call)
+            number = journal.write(sender, nonce, told, gas, intent.digest, intent.meaning)
             journal.add(number, attempt)
         try:
             self._hand_over(attempt)
@@ -310,6 +290,20 @@ class Outbox:
 
     # Fees and nonces
 
+    def _price(self, intent: Intent, balance: int) -> _Price:
+        gas = self.gas.estimate(intent.call) if intent.gas is None else intent.gas
+        limit = limit_of(gas)
+        price = _Price(gas, limit, self.gas.fees(limit))
+        if balance < (needed := intent.value + price.most_wei):
+            raise InsufficientFunds(
+                account=intent.sender, balance=balance, unit="wei", needed=needed
+            )
+        return price
+
+    def _offer(self, intent: Intent, price: _Price, changes: Changes) -> Offer:
+        one = self.gas.price(price.fees)
+        return Offer(intent.meaning, intent.call, price.gas, one, price.most_wei, changes)
+
     def _pending(self, sender: Address) -> int:
         """The node's count of an account's transactions; what is said of later nonces is void."""
         used = self.journal.next_nonce(sender)
@@ -332,7 +326,7 @@ class Outbox:
         return self._rpc.quantity(answer, "a nonce")
 
     def _sign(
-        self, signer: Signer, call: Mapping[str, str], nonce: int, gas: int, fees: dict[str, int]
+        self, signer: Signer, call: Mapping[str, str], nonce: int, gas: int, fees: Mapping[str, int]
     ) -> Attempt:
         transaction: dict[str, object] = {
             "chainId": self._chain_id,
@@ -419,12 +413,6 @@ class Outbox:
                 to = sent.call.get("to")
                 return read_receipt(self._rpc, answer, attempt.hash, sent.sender, sent.nonce, to)
         return None
-
-
-def _intent(call: Mapping[str, str]) -> str:
-    """What tells two calls of one account apart."""
-    told = json.dumps([call.get("to"), call["value"], call["data"]])
-    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _perhaps_sent(

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from medibloc_py.model import Event
 
 _WEI = Decimal(10**18)
-_ROOM = Decimal("1.25")
-"""What an estimate of gas has to spare; it is not paid."""
 
 
 class Costs:
@@ -42,12 +40,12 @@ class Costs:
             DryRun: nothing is to be sent.
             NotApproved: the answer was not yes.
         """
-        gas = int(offer.gas / _ROOM)
-        expected, most = Decimal(gas * offer.price_wei) / _WEI, Decimal(offer.most_wei) / _WEI
+        expected = Decimal(offer.gas * offer.price_wei) / _WEI
+        most = Decimal(offer.most_wei) / _WEI
         if self._dry_run:
             raise DryRun(
                 meaning=offer.meaning,
-                gas=gas,
+                gas=offer.gas,
                 fee=self._told(expected),
                 most=self._told(most),
                 changes=_changes(offer),
@@ -55,7 +53,7 @@ class Costs:
         if not at_terminal() or not sys.stderr.isatty():
             return
         self._console.print(
-            f"{offer.meaning}: about {gas:,} gas, {self._told(expected)}, "
+            f"{offer.meaning}: about {offer.gas:,} gas, {self._told(expected)}, "
             f"at most {self._told(most)}"
         )
         if not self._yes and not typer.confirm("Send it?", err=True):

@@ -32,8 +32,8 @@ MOST_BYTES = 1 << 16
 """Of a signed act: a key bundle and a contract wallet's signature fit many times."""
 CHUNK = 100
 """Acts in one transaction, unless their gas asks for fewer."""
-GAS_OF_CHUNK = 14_000_000
-"""Most gas of one transaction's acts, by their own estimates; EIP-7825 allows 2^24."""
+GAS_OF_CHUNK = 11_200_000
+"""Most gas of one transaction's acts, by their own estimates; EIP-7825 allows a limit of 2^24."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -279,7 +279,7 @@ def test_the_larger_estimate_counts(
     node: HostileNode, other: HostileNode, network: Network
 ) -> None:
     node.on("eth_estimateGas", hex(21_000))
-    assert network.outbox.gas.estimate({"to": ALICE}) == 62_500
+    assert network.outbox.gas.estimate({"to": ALICE}) == 50_000
     node.on("eth_estimateGas", "much")
     with pytest.raises(NodeAnsweredWrong, match="much"):
         network.outbox.gas.estimate({"to": ALICE})
