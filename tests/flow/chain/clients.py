@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from medibloc_py.chain import LocalChain, Network, Signer, dev_accounts, load_key_file
+from medibloc_py.chain import LocalChain, Network, Signer, dev_accounts
 from medibloc_py.chain.node import MNEMONIC
 from medibloc_py.errors import NodeUnreachable
 
@@ -52,16 +52,12 @@ def ganache() -> Iterator[Client]:
 
 
 @contextmanager
-def geth(program: str, folder: Path) -> Iterator[Client]:
+def geth(program: str) -> Iterator[Client]:
     """geth as its developers run it: one account with coins, and a block each second."""
-    port = free_port()
-    words = [program, "--dev", "--dev.period", "1", "--dev.gaslimit", "30000000"]
-    words += ["--datadir", str(folder), "--nodiscover", "--ipcdisable", "--verbosity", "1"]
-    words += ["--http", "--http.addr", "127.0.0.1", "--http.port", str(port), "--port", "0"]
-    words += ["--authrpc.port", str(free_port())]
+    port, rich = free_port(), dev_accounts()[0]
+    words = [program, "--period", "1", "--fund", rich.address, "--port", str(port)]
     with _running(words, f"http://127.0.0.1:{port}") as network:
-        (key,) = (folder / "keystore").iterdir()
-        yield Client(network, [load_key_file(key, "")], None)
+        yield Client(network, [rich], None)
 
 
 @contextmanager

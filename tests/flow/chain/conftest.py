@@ -1,4 +1,4 @@
-"""geth and its clef, where `make geth` built them."""
+"""geth and clef, where `make geth` and `make clef` built them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import shutil
 import pytest
 
 
-def program(name: str) -> str:
+def program(name: str, target: str) -> str:
     """A program on PATH; `make walk-clients` builds it first, and then demands it."""
     found = shutil.which(name)
     if found is None:
-        if os.environ.get("MEDIBLOC_DEMAND_GETH"):
+        if os.environ.get(f"MEDIBLOC_DEMAND_{target.upper()}"):
             pytest.fail(f"there is no {name}, and it is demanded")
-        pytest.skip(f"no {name} here, run `make geth`")
+        pytest.skip(f"no {name} here, run `make {target}`")
     return found
 
 
 @pytest.fixture(scope="session")
 def clef_program() -> str:
-    return program("clef")
+    return program("clef", "clef")
 
 
 @pytest.fixture(scope="session")
 def geth_program() -> str:
-    return program("geth")
+    return program("geth-dev", "geth")

@@ -41,8 +41,8 @@ def test_the_walk_on_ganache(tmp_path: Path) -> None:
 
 
 def test_the_walk_on_geth(geth_program: str, tmp_path: Path) -> None:
-    with geth(geth_program, tmp_path / "geth") as client:
-        report = walk(client, tmp_path / "home")
+    with geth(geth_program) as client:
+        report = walk(client, tmp_path)
     assert refused(report) == {
         act: error for act, error in REFUSED.items() if act not in TO_WAIT_FOR
     }
