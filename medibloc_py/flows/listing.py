@@ -243,14 +243,15 @@ def _why_out(
 def _begun(exchange: Exchange, ledger: Ledger, draft: Listing) -> Listing:
     """The same offer as an earlier run began it and did not see on the chain; else the draft.
 
-    Its closing time was counted from that run, so it may lie as much earlier.
+    Its closing time was counted from that run, so it may lie as much earlier; as far as this
+    machine's clock can tell, which may have been set in between, either way.
     """
     for drawn_at, drawn in ledger.book().unsent():
         same = replace(draft, salt=drawn.salt, closes_at=drawn.closes_at)
         earlier = draft.closes_at - same.closes_at
         if (
             ids.listing_id(exchange.chain_id, exchange.market.address, same) == drawn.listing
-            and 0 <= earlier <= time.time() - drawn_at + _CLOCKS_APART_S
+            and 0 <= earlier <= abs(time.time() - drawn_at) + _CLOCKS_APART_S
             and same.closes_at > exchange.network.now()
         ):
             return same

@@ -145,6 +145,8 @@ class Spool:
             if (known := self._known(write, tag, digest)) is not None:
                 self._path(name).unlink(missing_ok=True)  # another thread had it, too
                 return known
+            if not self._path(name).is_file():  # a clock that jumped makes it look old
+                raise StoreFailed(url=self._path(name), reason="it was swept before it had a row")
             study = self._study_for(write, instance)
             write(
                 "INSERT INTO instance (tag, digest, study, size_bytes, file, place)"
@@ -249,8 +251,9 @@ class Spool:
                 if _FILE.fullmatch(entry.name) and entry.stat().st_mtime < _now() - _ORPHAN_S
             ]
         for name in set(old) - self._blanks.waiting():
-            if not self.database.read("SELECT 1 FROM instance WHERE file = ?", name):
-                self._path(name).unlink(missing_ok=True)
+            with self.database.writing() as write:  # no row comes between looking and removing
+                if not write("SELECT 1 FROM instance WHERE file = ?", name):
+                    self._path(name).unlink(missing_ok=True)
 
     def _path(self, name: str) -> Path:
         return self._instances / name
