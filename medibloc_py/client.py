@@ -222,6 +222,10 @@ class Client:
         """Seals held records under new keys and registers them: `flows.rotate.rotate`."""
         return rotate.rotate(self.exchange, self.me, records, progress)
 
+    def foresee_publishing(self, studies: Sequence[publish.StudyToPublish]) -> Offer | None:
+        """Tells what publishing studies would cost: `flows.publish.foresee`."""
+        return publish.foresee(self.exchange, self.me, studies)
+
     def publishing(
         self, studies: Sequence[publish.StudyToPublish], progress: Progress = silent
     ) -> AbstractContextManager[publish.Publication]:

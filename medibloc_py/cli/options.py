@@ -13,7 +13,7 @@ import typer
 from medibloc_py.errors import PasswordMissing, StudyUnreadable
 
 if TYPE_CHECKING:
-    from medibloc_py.chain import Network
+    from medibloc_py.chain import Network, Offer
     from medibloc_py.cli.costs import Costs
     from medibloc_py.client import Client
     from medibloc_py.config import Settings
@@ -87,6 +87,14 @@ class Session:
         from medibloc_py.cli.costs import Costs
 
         return Costs(settings.network, yes=self.yes, dry_run=self.dry_run)
+
+    def tell(self, offer: Offer) -> None:
+        """Shows what is not sent, as `--dry-run` shows the first transaction.
+
+        Raises:
+            DryRun: always.
+        """
+        self._costs(self.settings())(offer)
 
     def settings(self) -> Settings:
         """The settings these options give."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,7 @@ from medibloc_py.imaging.deidentify.options import Option
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client
-    from medibloc_py.flows.publish import Publication
+    from medibloc_py.flows.publish import Publication, StudyToPublish
     from medibloc_py.model import Address, RecordId
 
 _NAMES_SHOWN = 5
@@ -60,6 +61,11 @@ def publish(
     Was it stopped or killed, the same command goes on where it was: what is sealed is not
     sealed again, what is registered is not sent again. `medibloc record drafts` lists what
     waits for that.
+
+    With --dry-run before the command nothing is sealed, stored or kept, and no file is read:
+    it shows what registering so many records costs, under a root that stands in for theirs,
+    which is drawn when they are sealed. Whether files would pass tells `medibloc imaging
+    deidentify`.
     """
     from medibloc_py.errors import InvalidValue
     from medibloc_py.flows.held import id_of
@@ -81,6 +87,9 @@ def publish(
         require_writable(out)
         for study in studies:
             client.exchange.published_key(study.patient)
+    if session.dry_run:
+        foretell(session, client, console, studies)
+        return
     with resumable(console, client), ExitStack() as work:
         with console.progress() as progress:
             done = work.enter_context(client.publishing(studies, progress))
@@ -108,6 +117,21 @@ def publish(
         )
         if not json:
             console.result(None, [*_remarks(done), *_of_identity(done, treatment)])
+
+
+def foretell(
+    session: Session, client: Client, console: Output, studies: Sequence[StudyToPublish]
+) -> None:
+    """Shows what publishing would cost, if anything is still to be sent.
+
+    Raises:
+        DryRun: there is.
+    """
+    offer = client.foresee_publishing(studies)
+    if offer is not None:
+        session.tell(offer)
+    said = "An earlier run of this command registered these studies: nothing would be sent."
+    console.result({"registered": len(studies)}, [said])
 
 
 def _title(done: Publication) -> str:

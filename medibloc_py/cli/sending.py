@@ -12,6 +12,7 @@ from medibloc_py.cli.drafts import resumable
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.publishing import foretell
 from medibloc_py.cli.times import read_bytes32
 from medibloc_py.cli.transfers import data_of, lines_of, save
 from medibloc_py.imaging.deidentify.options import Option
@@ -75,6 +76,9 @@ def send(
     folder = (paper or Path("paper")).absolute().parent
     client, console = session.acting_as(account), Output(json)
     require_writable(folder)
+    if study and session.dry_run:
+        foretell(session, client, console, [study])
+        return
     with ExitStack() as work:
         record_id, more, remarks = (
             _publish(work, console, client, study, folder)

@@ -78,7 +78,7 @@ class DryRun(RefusedError):
     what = (
         "Nothing was sent. {meaning} would take about {gas} gas: {fee}, at most {most}.\n{changes}"
     )
-    fix = "Without --dry-run it is sent. What is sealed and stored before stays, as a draft."
+    fix = "Without --dry-run it is sent."
 
 
 class NotApproved(RefusedError):

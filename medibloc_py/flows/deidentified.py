@@ -96,11 +96,7 @@ def source_of(
     """
     if not originals:
         raise InvalidValue(name="files", given="none", allowed="at least one")
-    asked = tuple(sorted(each.value for each in chosen(options)))
-    if treatment and asked:
-        raise InvalidValue(
-            name="options", given=", ".join(asked), allowed="none where identity is kept"
-        )
+    asked = asked_options(options, treatment)
     key = b"" if treatment else pseudonym_key(issuer)
     work = _Work(issuer, tuple(originals), asked, key)
     return Source(
@@ -113,6 +109,20 @@ def source_of(
         files=tuple(each.name for each in originals),
         make=work.as_they_came if treatment else work.without_identity,
     )
+
+
+def asked_options(options: Iterable[str], treatment: bool) -> tuple[str, ...]:
+    """The options of the confidentiality profile that were asked for, each once, sorted.
+
+    Raises:
+        InvalidValue: one is unknown, contradicts another, or is given for what stays as it came.
+    """
+    asked = tuple(sorted(each.value for each in chosen(options)))
+    if treatment and asked:
+        raise InvalidValue(
+            name="options", given=", ".join(asked), allowed="none where identity is kept"
+        )
+    return asked
 
 
 def pseudonym_key(issuer: Identity) -> bytes:

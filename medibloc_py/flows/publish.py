@@ -7,17 +7,19 @@ What becomes of the files stands in `flows.deidentified`, what a run that died l
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
+from medibloc_py.chain import Offer
 from medibloc_py.crypto.documents import RecordFile, require_label
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.errors import InvalidValue, NotAccredited, RootAlreadyRegistered
-from medibloc_py.flows.deidentified import Original, source_of
-from medibloc_py.flows.drafts import Drafts, publication_name
+from medibloc_py.flows.deidentified import Original, asked_options, source_of
+from medibloc_py.flows.drafts import Draft, Drafts, publication_name
 from medibloc_py.flows.held import held_record, id_of, keep_record
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.flows.sealing import Sealing, unsaid_in
@@ -107,14 +109,48 @@ def publishing(
         WorkUnderway: another process publishes the same.
         TransactionPending: not mined in time, now or by the run that died.
     """
+    _require_ready(exchange, issuer, studies)
+    sources = [_read(issuer, each) for each in studies]
+    with publishing_sources(exchange, issuer, sources, progress) as done:
+        yield done
+
+
+def foresee(
+    exchange: Exchange, issuer: Identity, studies: Sequence[StudyToPublish]
+) -> Offer | None:
+    """Tells what publishing studies would cost; nothing is read of them, sealed, stored or kept.
+
+    The ids of records are drawn when they are sealed, and the root with them: another root
+    of as many records stands in for it, which takes the same gas to a few units.
+
+    Returns:
+        The registration; None where an earlier run registered these very studies.
+
+    Raises:
+        InvalidValue, StudyEmpty, StudyUnreadable, NotAccredited, WorkUnderway,
+            TransactionPending: as `publishing`.
+        ContractRefusal, InsufficientFunds: it would not be registered.
+    """
+    _require_ready(exchange, issuer, studies)
+    for each in studies:
+        asked_options(each.options, each.treatment)
+        find_study(each.path)
+    drafts = Drafts(issuer, publication_name(exchange, issuer, [_named(each) for each in studies]))
+    with drafts.sole():
+        if found := drafts.read():
+            sources = [_read(issuer, each) for each in studies]
+            if drafts.registered(exchange, found) and not _is_other(found, sources):
+                return None
+    records, stand_in = exchange.records, Root(secrets.token_bytes(32))
+    return records.offer(issuer.address, records.register.call(stand_in, len(studies)))
+
+
+def _require_ready(exchange: Exchange, issuer: Identity, studies: Sequence[StudyToPublish]) -> None:
     if not studies:
         raise InvalidValue(name="studies", given="empty", allowed="at least one study")
     for study in studies:  # a record file that does not read back would lose its key
         require_label(study.label)
     require_accredited(exchange, issuer)
-    sources = [_read(issuer, each) for each in studies]
-    with publishing_sources(exchange, issuer, sources, progress) as done:
-        yield done
 
 
 def require_accredited(exchange: Exchange, issuer: Identity) -> None:
@@ -137,13 +173,9 @@ def publishing_sources(
     drafts = Drafts(issuer, name)
     with drafts.sole():
         found = drafts.read()
-        changed = tuple(
-            each.name
-            for place, each in enumerate(sources)
-            if place in found and found[place].edition != each.edition
-        )
+        changed = _changed(found, sources)
         stands = drafts.registered(exchange, found)
-        if stands and (changed or len(found) < len(sources)):
+        if stands and _is_other(found, sources):
             # That run was through, or what it published was something else.
             drafts.forget()
             found, stands = {}, False
@@ -170,6 +202,20 @@ def publishing_sources(
         drafts.forget()
 
 
+def _changed(found: Mapping[int, Draft], sources: Sequence[Source]) -> tuple[str, ...]:
+    """Names of the sources that were others when an earlier run sealed them."""
+    return tuple(
+        each.name
+        for place, each in enumerate(sources)
+        if place in found and found[place].edition != each.edition
+    )
+
+
+def _is_other(found: Mapping[int, Draft], sources: Sequence[Source]) -> bool:
+    """Whether what an earlier run was at is something else than these sources."""
+    return len(found) < len(sources) or bool(_changed(found, sources))
+
+
 def _register(
     exchange: Exchange, issuer: Identity, drafts: Drafts, root: Root, count: int
 ) -> Receipt | None:
@@ -182,6 +228,11 @@ def _register(
         return None
 
 
+def _named(study: StudyToPublish) -> tuple[Address, str]:
+    """What a publication is known again by: whose a study is, and where it comes from."""
+    return study.patient, str(study.path.absolute())
+
+
 def _read(issuer: Identity, study: StudyToPublish) -> Source:
     files = find_study(study.path)
     known = "".join(
@@ -190,7 +241,7 @@ def _read(issuer: Identity, study: StudyToPublish) -> Source:
     )
     return source_of(
         issuer,
-        name=str(study.path.absolute()),
+        name=_named(study)[1],
         patient=study.patient,
         label=study.label,
         originals=[Original(str(each.path), each.size_bytes, each.open) for each in files],

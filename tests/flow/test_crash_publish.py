@@ -217,6 +217,19 @@ def test_a_registration_that_the_node_does_not_tell_of_is_not_sent_twice(
     require_whole(house, before, ["alice"])
 
 
+@pytest.mark.parametrize(("step", "sends"), [("first draft done", True), ("registered", False)])
+def test_a_dry_run_knows_what_a_run_that_died_left(house: House, step: str, sends: bool) -> None:
+    command = house.publish("alice=ct.dcm", "bob=mr.dcm")
+    before = house.held(), house.batches()
+    house.kill(PUBLISH[step], *command)
+    left = waiting_drafts(house.world.me("hospital"))
+    told = house.run("--dry-run", *command).json
+    assert told.get("meaning") == ("Records.register" if sends else None)
+    assert waiting_drafts(house.world.me("hospital")) == left
+    assert (house.run(*command).json["receipt"] is not None) == sends
+    require_whole(house, before, ["alice", "bob"])
+
+
 # Drafts that nobody goes on with.
 
 

@@ -10,8 +10,9 @@ import sys
 
 import pytest
 
+from medibloc_py.imaging.samples import sample
 from tests.flow.cli.conftest import Medibloc
-from tests.flow.world import PASSWORD, World
+from tests.flow.world import PASSWORD, PATIENTS, World
 
 SET = ("consent", "set", "GRU", "--as", "alice")
 
@@ -100,3 +101,47 @@ def at_terminal(world: World, argv: tuple[str, ...], answer: str) -> tuple[str, 
         said += part
     os.close(master)
     return said.decode(), process.wait(timeout=60)
+
+
+def kept_in(world: World) -> dict[str, bytes]:
+    """All that vaults and store hold."""
+    folders = (world.home / "vault", world.home / "store")
+    files = (file for folder in folders for file in folder.rglob("*") if file.is_file())
+    return {str(file): file.read_bytes() for file in files}
+
+
+def test_a_dry_run_of_publishing_seals_stores_and_keeps_nothing(
+    world: World, medibloc: Medibloc
+) -> None:
+    publish = ("record", "publish", *(f"{name}={sample(PATIENTS[name])}" for name in PATIENTS))
+    before, blocks = kept_in(world), world.exchange.network.block_number()
+    told = medibloc("--dry-run", *publish, "--as", "hospital", "--json").json
+    assert (kept_in(world), world.exchange.network.block_number()) == (before, blocks)
+    assert told["meaning"] == "Records.register"
+    assert "count 2" in told["changes"]
+    done = medibloc(*publish, "--as", "hospital", "--json").json
+    zero_bytes = 32 * 12  # a root has some that the one that stood in for it has not
+    assert abs(done["receipt"]["gas_used"] - told["gas"]) < zero_bytes
+
+
+@pytest.mark.parametrize(
+    ("argv", "error"),
+    [
+        (("--as", "stranger"), "NotAccredited"),
+        (("--as", "hospital", "--treatment", "--option", "retain-uids"), "InvalidValue"),
+        (("--as", "hospital", "--label", "a\nb"), "InvalidValue"),
+    ],
+)
+def test_a_dry_run_of_publishing_tells_what_would_be_refused(
+    medibloc: Medibloc, argv: tuple[str, ...], error: str
+) -> None:
+    publish = ("record", "publish", f"alice={sample('CT_small.dcm')}", *argv, "--json")
+    code = 3 if error == "InvalidValue" else 4
+    assert medibloc("--dry-run", *publish, code=code).json["error"] == error
+
+
+def test_a_dry_run_of_sending_publishes_nothing(world: World, medibloc: Medibloc) -> None:
+    send = ("exchange", "send", f"alice={sample('CT_small.dcm')}", "--treatment", "--to", "clinic")
+    before = kept_in(world)
+    told = medibloc("--dry-run", *send, "--as", "hospital", "--json").json
+    assert (told["meaning"], kept_in(world)) == ("Records.register", before)
