@@ -158,8 +158,12 @@ class Outbox:
             elif entry.state is State.OPEN:
                 self._send_on(entry)
         if others and found is None:
-            told = {"account": signer.address, "undone": len(others), "resent": resent}
-            raise TransactionsUndone(meanings=", ".join(others), **told)
+            raise TransactionsUndone(
+                account=signer.address,
+                undone=len(others),
+                resent=resent,
+                meanings=", ".join(others),
+            )
         return found
 
     def offer(self, intent: Intent, balance: int, changes: Changes) -> Offer:
