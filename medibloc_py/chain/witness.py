@@ -26,14 +26,15 @@ PATIENCE_S = 30.0
 BEHIND_MAX_S = 60
 """How much older the newest block of one may be than that of the other, by their own times."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-_ESTIMATE, _COUNT, _BLOCK = "eth_estimateGas", "eth_getTransactionCount", "eth_getBlockByNumber"
+_COUNT, _BLOCK, _TIP = "eth_getTransactionCount", "eth_getBlockByNumber", "eth_maxPriorityFeePerGas"
 _STATE = {"eth_call": 1, "eth_getCode": 1, "eth_getBalance": 1, _COUNT: 1, "eth_getStorageAt": 2}
 """What is asked of a state, and which parameter says of which block."""
-_BELIEVED = ("eth_gasPrice", "eth_maxPriorityFeePerGas", "eth_syncing", "eth_simulateV1")
-"""Asked of the first alone: honest nodes answer differently. Fees have a limit of ours, and what
-a dry run shows is not sent."""
-_LIMITED = ("eth_getLogs", "eth_getBlockReceipts", *_STATE)
-"""What a node may refuse for limits of its own; whoever asks then asks for less."""
+_CHOSEN = {"eth_estimateGas": max, "eth_gasPrice": min, _TIP: min}
+"""What honest nodes answer differently, and which answer costs less: gas left over is not paid."""
+_BELIEVED = ("eth_syncing", "eth_simulateV1")
+"""Asked of the first alone: what a dry run shows is not sent."""
+_LIMITED = ("eth_getLogs", "eth_getBlockReceipts", _TIP, *_STATE)
+"""What a node may refuse for limits of its own: whoever asks then asks for less, or goes without."""
 _NEWEST = ("latest", "pending")
 
 
@@ -81,8 +82,8 @@ class Witnessed:
             return self._head()["number"]
         if method == _BLOCK and params[0] == "latest":
             return self._head()
-        if method == _ESTIMATE:
-            return self._larger(params)
+        if method in _CHOSEN:
+            return self._chosen(method, params)
         if method in _STATE and params[_STATE[method]] in _NEWEST:
             return self._newest(method, params)
         return self._agreed(method, params)
@@ -93,12 +94,8 @@ class Witnessed:
         """Asks both, again and again, until they say the same."""
         for _ in _tries():
             mine, theirs = self._both(method, *params)
-            if not mine.is_answer:
-                return mine.give()
-            if not theirs.is_answer and method in _LIMITED:
-                return theirs.give()
-            if agreed := same(mine, theirs):
-                return agreed.give()
+            if settled := self._settled(method, mine, theirs):
+                return settled.give()
             if method == "eth_chainId":
                 break  # it does not change
         raise self._apart(method, mine, theirs)
@@ -120,17 +117,23 @@ class Witnessed:
                 return agreed.give()
         raise self._apart(method, *pinned)
 
-    def _larger(self, params: tuple[object, ...]) -> Any:
-        """The larger of two estimates of gas: what is not used is not paid."""
+    def _chosen(self, method: str, params: tuple[object, ...]) -> Any:
+        """One of two numbers, if both say one."""
         for _ in _tries():
-            mine, theirs = self._both(_ESTIMATE, *params)
+            mine, theirs = self._both(method, *params)
             if mine.refused is None and theirs.refused is None:
-                return max(mine.value, theirs.value, key=_size)
-            if not mine.is_answer:
-                return mine.give()
-            if agreed := same(mine, theirs):
-                return agreed.give()
-        raise self._apart(_ESTIMATE, mine, theirs)
+                return _CHOSEN[method](mine.value, theirs.value, key=_size)
+            if settled := self._settled(method, mine, theirs):
+                return settled.give()
+        raise self._apart(method, mine, theirs)
+
+    def _settled(self, method: str, mine: Said, theirs: Said) -> Said | None:
+        """What both say, or a refusal with which asking ends; None if they differ."""
+        if not mine.is_answer:
+            return mine
+        if not theirs.is_answer and method in _LIMITED:
+            return theirs
+        return same(mine, theirs)
 
     def _both(self, method: str, *params: object) -> tuple[Said, Said]:
         mine = Said.of(self._first.request, method, *params)

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from eth_account.typed_transactions import TypedTransaction
+from hexbytes import HexBytes
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,13 +86,11 @@ def test_both_are_asked_the_same(node: HostileNode, other: HostileNode, network:
     assert node.asked == other.asked == [("eth_getBalance", [ALICE, "latest"])]
 
 
-def test_only_what_honest_nodes_answer_differently_is_asked_of_one(
-    node: HostileNode, other: HostileNode, network: Network, signer: Signer
+def test_what_a_dry_run_shows_is_asked_of_one(
+    node: HostileNode, other: HostileNode, network: Network
 ) -> None:
-    other.on("eth_maxPriorityFeePerGas", hex(10**12))
-    assert network.transfer(signer, ALICE, 1).block == BLOCK
-    alone = {name for name, _ in node.asked} - {name for name, _ in other.asked}
-    assert alone == {"eth_maxPriorityFeePerGas"}
+    network.rpc.request("eth_simulateV1", {"blockStateCalls": []}, "latest")
+    assert (node.count("eth_simulateV1"), other.asked) == (1, [])
 
 
 @pytest.mark.parametrize(
@@ -283,6 +283,17 @@ def test_the_larger_estimate_counts(
     node.on("eth_estimateGas", "much")
     with pytest.raises(NodeAnsweredWrong, match="much"):
         network.outbox.gas.estimate({"to": ALICE})
+
+
+def test_the_smaller_price_counts(
+    node: HostileNode, other: HostileNode, network: Network, signer: Signer
+) -> None:
+    node.on("eth_maxPriorityFeePerGas", hex(10**14))
+    network.transfer(signer, ALICE, 1)
+    (raw,) = node.sent.values()
+    assert TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["maxPriorityFeePerGas"] == 10**9
+    other.on("eth_maxPriorityFeePerGas", Refuse("no such method", -32601))
+    assert network.outbox.gas.fees(21_000)["maxPriorityFeePerGas"] == 10**9
 
 
 @pytest.mark.parametrize(("mine", "theirs"), [("0x1234", None), (None, "0x1234"), ("0x", "0x")])
