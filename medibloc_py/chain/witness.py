@@ -34,7 +34,7 @@ _CHOSEN = {"eth_estimateGas": max, "eth_gasPrice": min, _TIP: min}
 _BELIEVED = ("eth_syncing", "eth_simulateV1")
 """Asked of the first alone: what a dry run shows is not sent."""
 _LIMITED = ("eth_getLogs", "eth_getBlockReceipts", _TIP, *_STATE)
-"""What a node may refuse for limits of its own: whoever asks then asks for less, or goes without."""
+"""What a node may refuse for limits of its own: one then asks for less, or goes without."""
 _NEWEST = ("latest", "pending")
 
 
