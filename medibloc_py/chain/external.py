@@ -16,7 +16,7 @@ from typing import Any
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.keyfile import read_json, write_new
-from medibloc_py.chain.line import Line, Nonsense, RpcRefusal, Silence, one_line, public_url
+from medibloc_py.chain.line import Line, Nonsense, RpcRefusal, Silence, public_url
 from medibloc_py.chain.questions import fields_of, function_of, minimal, number, typed_json
 from medibloc_py.chain.socket_line import SocketLine
 from medibloc_py.chain.typed import TypedFields, recover_typed, typed_digest
@@ -29,6 +29,7 @@ from medibloc_py.errors import (
     SignerRefused,
     SignerUnreachable,
 )
+from medibloc_py.errors.plain import plain
 from medibloc_py.model import Address
 
 TIMEOUT_S = 120.0
@@ -163,7 +164,7 @@ class ExternalSigner(Signer):
                 return bytes.fromhex(value[2:])
         except ValueError:
             pass
-        raise self._wrong(f"it gave {one_line(value)}, which is no bytes")
+        raise self._wrong(f"it gave {plain(value)}, which is no bytes")
 
     def _require_asked(self, raw: bytes, transaction: Mapping[str, object]) -> None:
         """Takes the signature out, and holds the rest against what was asked for.

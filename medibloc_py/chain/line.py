@@ -130,7 +130,7 @@ def result_of(method: str, answer: object) -> Any:
     if (refused := answer.get("error")) is not None:
         if not isinstance(refused, dict):
             refused = {"message": refused}
-        message = one_line(refused.get("message"))
+        message = plain(refused.get("message"))
         raise RpcRefusal(method, refused.get("code"), message, refused.get("data"))
     if "result" not in answer:
         raise Nonsense(f"{method} was answered with neither a result nor an error")
@@ -175,10 +175,5 @@ def quantity_of(value: object, what: str) -> int:
         Nonsense: it is anything else.
     """
     if not isinstance(value, str) or not _QUANTITY.fullmatch(value):
-        raise Nonsense(f"{what} is {one_line(value)}, not a number")
+        raise Nonsense(f"{what} is {plain(value)}, not a number")
     return int(value, 16)
-
-
-def one_line(value: object) -> str:
-    """What a stranger said, short and without signs that move the cursor."""
-    return plain(value)

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from medibloc_py.chain.address import checksummed
-from medibloc_py.chain.line import Nonsense, RpcRefusal, Silence, one_line, quantity_of
+from medibloc_py.chain.line import Nonsense, RpcRefusal, Silence, quantity_of
 from medibloc_py.chain.lines import Lines
 from medibloc_py.chain.witness import Witnessed
 from medibloc_py.errors import NodeAnsweredWrong, NodeUnreachable
+from medibloc_py.errors.plain import plain
 from medibloc_py.model import Address
 
 _DATA = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
@@ -148,7 +149,7 @@ class Rpc:
             NodeAnsweredWrong: anything else.
         """
         if not isinstance(value, dict):
-            raise self.wrong(f"{what} is {one_line(value)}, not an object")
+            raise self.wrong(f"{what} is {plain(value)}, not an object")
         return value
 
     def quantity(self, value: object, what: str) -> int:
@@ -169,7 +170,7 @@ class Rpc:
             NodeAnsweredWrong: anything else.
         """
         if not isinstance(value, str) or not _DATA.fullmatch(value):
-            raise self.wrong(f"{what} is {one_line(value)}, not bytes")
+            raise self.wrong(f"{what} is {plain(value)}, not bytes")
         found = bytes.fromhex(value[2:])
         if size is not None and len(found) != size:
             raise self.wrong(f"{what} has {len(found)} bytes, not {size}")

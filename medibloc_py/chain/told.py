@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from medibloc_py.chain.line import RpcRefusal, one_line
+from medibloc_py.chain.line import RpcRefusal
+from medibloc_py.errors.plain import plain
 
 _ZEROS = re.compile(r"0x0+(?=[0-9a-f])")
 _COUNTS = ("eth_chainId", "eth_blockNumber", "eth_getBalance", "eth_getTransactionCount")
@@ -129,7 +130,7 @@ def _absent(entries: list[Any], others: list[Any]) -> Any:
 def _place(entry: Any) -> str:
     """Where an entry of a list is, by which it is known."""
     if not isinstance(entry, dict):
-        return one_line(entry)[:_SHOWN]
+        return plain(entry)[:_SHOWN]
     if "logIndex" in entry:
         return f"log {entry['logIndex']} of block {entry['blockNumber']}"
     return f"transaction {entry.get('transactionHash')}"
@@ -143,7 +144,7 @@ def _shown(value: Any, beside: Any) -> str:
     apart = next((at for at, (a, b) in enumerate(zip(text, other, strict=False)) if a != b), 0)
     start = apart - 8 if apart > _SHOWN // 2 else 0
     end = start + _SHOWN
-    return ("…" if start else "") + one_line(text[start:end]) + ("…" if end < len(text) else "")
+    return ("…" if start else "") + plain(text[start:end]) + ("…" if end < len(text) else "")
 
 
 def _part(entry: Any, fields: tuple[str, ...]) -> Any:
