@@ -570,7 +570,7 @@ class Client:
     def check_quote(
         self, data: bytes, path: object, purpose_text: str, progress: Progress = silent
     ) -> buyer.CheckedQuote:
-        """Checks a quote in full, before any payment: `flows.buyer.check_quote`."""
+        """Checks a quote in full, before any payment: `flows.quote_check.check_quote`."""
         return buyer.check_quote(
             self.exchange, self.me, data, path, read_request(purpose_text), progress
         )

@@ -33,7 +33,7 @@ def challenge_quote(
         exchange: the deployment.
         challenger: who sends it, and has half of the bond (`close_out`).
         listing_id: the listing.
-        quote: opened, not necessarily one that holds (`buyer.open_quote`).
+        quote: opened, not necessarily one that holds (`quote_check.open_quote`).
 
     Raises:
         ContributionUnknown: the quote's contributions are not those of the listing.

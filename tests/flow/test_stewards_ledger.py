@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 import typing
 from collections.abc import Callable
@@ -40,6 +36,7 @@ from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.listing import DatasetListed
 from medibloc_py.model import ListingId, OrderId, OrderState
 from tests.flow.command import Done, run
+from tests.flow.dying import STEPS, kill_at
 from tests.flow.world import DAY, FEE_BPS, PASSWORD, PATIENTS, PRICE, PURPOSE, World
 
 ROOT = Path(__file__).parents[2]
@@ -78,15 +75,7 @@ def medibloc(world: World, *argv: str | Path, code: int = 0) -> Done:
 
 
 def killed_at(world: World, step: str, *argv: str | Path) -> None:
-    given = ("--home", world.home, "--rpc", world.node.url, *argv)
-    dead = subprocess.run(
-        [sys.executable, "-m", "tests.flow.dying", step, *map(str, given)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    kill_at(STEPS[step], "--home", world.home, "--rpc", world.node.url, *argv)
 
 
 def list_command(world: World, folder: Path) -> tuple[str | Path, ...]:
@@ -122,7 +111,7 @@ def test_a_listing_is_made_once_wherever_it_was_killed(
     killed_at(world, step, *command)
     on_chain = world.exchange.market.listings(world.address("hospital"))
     drawn = list(ledger(world).book().listings)
-    time.sleep(1.1)  # so that `60d` ends later than it did
+    world.chain.increase_time(2)  # so that `60d` ends later than it did
     listed = medibloc(world, *command).json
     assert [listing_id for listing_id, *_ in on_chain] in (
         [], [bytes.fromhex(listed["listing_id"][2:])],
@@ -556,7 +545,7 @@ def test_only_what_check_quote_gave_is_paid() -> None:
                     paid.add((file.name, node.name))
                 if ast.unparse(call) == "_pay":
                     asked.add((file.name, node.name))
-    assert made == {("buyer.py", "check_quote")}
+    assert made == {("quote_check.py", "check_quote")}
     assert paid == {("buyer.py", "_pay")}
     assert asked == {("buyer.py", "purchase")}
     for function in (buyer.purchase, buyer._pay):
