@@ -1,20 +1,17 @@
-"""`medibloc`, killed at a named step: `python -m tests.flow.dying STEP ARGUMENT...`.
+"""`medibloc`, killed at a named step, in a fork of this process: that starts at once.
 
 It dies as a machine does that loses its power: no handler runs, nothing is cleaned up.
-`kill_at` does the same in a fork of this process, which starts at once.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from medibloc_py import cli
 from medibloc_py.chain.transactions import Outbox
 from medibloc_py.cli import publishing, saving
 from medibloc_py.cli.output import Output
@@ -187,14 +184,3 @@ def kill_at(step: Step, *argv: str | Path, timeout_s: float = 60) -> None:
             os.waitpid(child, 0)
             raise AssertionError("it hangs")
         time.sleep(0.01)
-
-
-def main() -> None:
-    step, *argv = sys.argv[1:]
-    _arm(STEPS[step])
-    sys.argv = ["medibloc", *argv]
-    cli.main()
-
-
-if __name__ == "__main__":
-    main()
