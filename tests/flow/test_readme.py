@@ -56,21 +56,25 @@ def test_the_walk_runs_as_pasted(tmp_path: Path) -> None:
         text if language == "bash" else f"python - <<'PYTHON'\n{text}PYTHON\n"
         for language, text in blocks("bash", "python")
     )
-    walk = subprocess.Popen(
-        ["bash", "-eu", "-o", "pipefail", "-c", script],
-        env=environment(home, TMPDIR=str(tmp_path), MEDIBLOC_PORT=str(free_port())),
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # a group to stop, with the chain in it
-    )
+    log = tmp_path / "walk.log"  # a pipe would stay open as long as the chain of a walk that failed
+    with log.open("wb") as told:
+        walk = subprocess.Popen(
+            ["bash", "-eu", "-o", "pipefail", "-c", script],
+            env=environment(home, TMPDIR=str(tmp_path), MEDIBLOC_PORT=str(free_port())),
+            cwd=tmp_path,
+            stdin=subprocess.DEVNULL,
+            stdout=told,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a group to stop, with the chain in it
+        )
     try:
-        output, _ = walk.communicate(timeout=_WALK_TIMEOUT_S)
+        with suppress(subprocess.TimeoutExpired):  # what it said until then is shown below
+            walk.wait(_WALK_TIMEOUT_S)
     finally:
         with suppress(ProcessLookupError):  # it ended, and its chain with it
             os.killpg(walk.pid, signal.SIGKILL)
+        walk.wait()
+    output = log.read_text(encoding="utf-8")
     assert walk.returncode == 0, output
     assert "HMB+COMMERCIAL: DENY" in output
     assert "mandate.json: name a delegate (Consents.setDelegateFor)" in output
