@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import secrets
 import sqlite3
@@ -45,7 +46,9 @@ CREATE TABLE IF NOT EXISTS entries (
     owner TEXT NOT NULL,
     state TEXT NOT NULL,
     begun_at REAL NOT NULL,
-    ended_at REAL
+    ended_at REAL,
+    command TEXT NOT NULL DEFAULT '',
+    moment INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS by_sender ON entries (chain, sender, state, nonce);
 CREATE TABLE IF NOT EXISTS attempts (
@@ -57,6 +60,8 @@ CREATE TABLE IF NOT EXISTS attempts (
     UNIQUE (entry, hash)
 );
 """
+_ADDED: Final = {"command": "TEXT NOT NULL DEFAULT ''", "moment": "INTEGER NOT NULL DEFAULT 0"}
+"""Columns that the journals of 0.4.0 lack."""
 
 
 class State(StrEnum):
@@ -97,6 +102,8 @@ class Entry:
         ended_at: when its end was known, likewise; also of one that a reorganisation opened again.
             None for one that was open ever since.
         attempts: its signed forms, the oldest first.
+        command: digest of the words that were typed; empty for one that no command sent.
+        moment: the time that the command's spans were counted from; 0 if it did not ask.
     """
 
     id: int
@@ -111,6 +118,14 @@ class Entry:
     begun_at: float
     ended_at: float | None
     attempts: tuple[Attempt, ...]
+    command: str = ""
+    moment: int = 0
+
+    @property
+    def to(self) -> str | None:
+        """The contract that it calls; None if it creates one."""
+        to: str | None = json.loads(self.call).get("to")
+        return to
 
 
 class Journal:
@@ -129,14 +144,14 @@ class Journal:
         self._path = path
         self._chain = chain
         self._lock = threading.RLock()
-        self._owner = secrets.token_hex(8)
+        self.owner = secrets.token_hex(8)
         self._owner_lock: int | None = None
-        self._alive = None if path is None else self._owner_path(self._owner)
+        self._alive = None if path is None else self._owner_path(self.owner)
         with self._on_disk():
             if path is not None:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-                self._live(self._owner_path(self._owner))
+                self._live(self._owner_path(self.owner))
             self._base = sqlite3.connect(
                 MEMORY if path is None else path,
                 timeout=_BUSY_S,
@@ -147,9 +162,10 @@ class Journal:
             self._base.execute("PRAGMA journal_mode = WAL")
             self._base.execute("PRAGMA synchronous = FULL")
             self._base.executescript(_SCHEMA)
+            self._add_columns()
         # Also when the process ends; not when it is killed.
         self.close = weakref.finalize(
-            self, _close, os.getpid(), self._base, self._owner, self._owner_lock, self._alive
+            self, _close, os.getpid(), self._base, self.owner, self._owner_lock, self._alive
         )
 
     @contextmanager
@@ -169,14 +185,22 @@ class Journal:
             self._base.execute("COMMIT")
 
     def write(
-        self, sender: Address, nonce: int, call: str, gas: int, intent: str, meaning: str
+        self,
+        sender: Address,
+        nonce: int,
+        call: str,
+        gas: int,
+        intent: str,
+        meaning: str,
+        command: str = "",
+        moment: int = 0,
     ) -> int:
         """Writes an entry down, within `turn`; gives its number."""
         done = self._base.execute(
             "INSERT INTO entries (chain, sender, nonce, intent, meaning, call, gas, owner, state,"
-            " begun_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (self._chain, sender, nonce, intent, meaning, call, gas, self._owner, State.OPEN,
-             time.time()),
+            " begun_at, command, moment) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (self._chain, sender, nonce, intent, meaning, call, gas, self.owner, State.OPEN,
+             time.time(), command, moment),
         )  # fmt: skip
         return int(done.lastrowid or 0)
 
@@ -208,7 +232,7 @@ class Journal:
         with self._lock, self._on_disk():
             done = self._base.execute(
                 "UPDATE entries SET owner = ?, state = ? WHERE id = ? AND owner = ? AND state = ?",
-                (self._owner, State.OPEN, entry.id, entry.owner, entry.state),
+                (self.owner, State.OPEN, entry.id, entry.owner, entry.state),
             )
         return done.rowcount == 1
 
@@ -222,9 +246,28 @@ class Journal:
 
     def left(self, sender: Address) -> list[Entry]:
         """Entries of an account whose maker died or gave up before it knew their end, by nonce."""
+        return self._orphaned("sender = ?", sender)
+
+    def left_by(self, command: str) -> list[Entry]:
+        """Entries of a command whose run died or gave up before it knew their end, by nonce."""
+        return self._orphaned("command = ?", command)
+
+    def followed_by_another(self, entry: Entry) -> bool:
+        """Whether its account has since sent something else to the same contract.
+
+        Another command did, or, where none is known, another process.
+        """
+        later = self._select(
+            "sender = ? AND nonce > ? AND state <> ?"
+            " AND (command <> ? OR command = '' AND owner <> ?)",
+            (entry.sender, entry.nonce, State.VOID, entry.command, entry.owner),
+        )
+        return any(each.to == entry.to for each in later)
+
+    def _orphaned(self, condition: str, value: str) -> list[Entry]:
         found = self._select(
-            "sender = ? AND owner <> ? AND state IN (?, ?) ORDER BY nonce, id",
-            (sender, self._owner, State.OPEN, State.MINED),
+            f"{condition} AND owner <> ? AND state IN (?, ?) ORDER BY nonce, id",
+            (value, self.owner, State.OPEN, State.MINED),
         )
         living = {owner: self._lives(owner) for owner in {entry.owner for entry in found}}
         return [entry for entry in found if not living[entry.owner]]
@@ -314,7 +357,16 @@ class Journal:
             begun_at=row["begun_at"],
             ended_at=row["ended_at"],
             attempts=tuple(Attempt(one["hash"], one["raw"], one["fee"]) for one in attempts),
+            command=row["command"],
+            moment=row["moment"],
         )
+
+    def _add_columns(self) -> None:
+        """Makes an older journal one of now; several processes may try at once."""
+        with self.turn():
+            there = {row["name"] for row in self._base.execute("PRAGMA table_info(entries)")}
+            for name in _ADDED.keys() - there:
+                self._base.execute(f"ALTER TABLE entries ADD COLUMN {name} {_ADDED[name]}")
 
     # Who lives
 
@@ -328,7 +380,7 @@ class Journal:
         self._owner_lock = descriptor
 
     def _lives(self, owner: str) -> bool:
-        if owner == self._owner:
+        if owner == self.owner:
             return True
         if self._path is None or not owner:
             return False

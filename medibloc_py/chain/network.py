@@ -15,6 +15,7 @@ from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.rpc import Rpc
+from medibloc_py.chain.runs import Run
 from medibloc_py.chain.transactions import Outbox
 from medibloc_py.errors import (
     ChainMismatch,
@@ -47,6 +48,7 @@ class Network:
         self.chain_id = chain_id
         self.rpc = rpc
         self.outbox = outbox
+        self.run = Run(rpc, outbox, self.now)
 
     @property
     def url(self) -> str:

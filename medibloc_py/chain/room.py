@@ -16,6 +16,7 @@ from medibloc_py.chain.artifacts import Contract
 from medibloc_py.chain.intent import Offer
 from medibloc_py.chain.network import Network, decode_call, encode_call
 from medibloc_py.chain.reverts import refusal
+from medibloc_py.chain.runs import Sent
 from medibloc_py.chain.typed import TypedData, recover_typed, typed_act, typed_digest
 from medibloc_py.errors import ContractRefusal, InvalidValue
 from medibloc_py.model import Address, Event, Receipt, Signed
@@ -56,6 +57,10 @@ class Room:
         self._network = network
         self._contract = Contract(self.CONTRACT, address, deployed_at)
 
+    def sent_by_killed_run(self, part: bytes) -> Sent | None:
+        """The call of this contract that a killed run of this command sent: `chain.runs`."""
+        return self._network.run.find(self._contract, part)
+
     def multicall(self, signer: Signer, calls: Sequence[Call], *, atomic: bool = True) -> Multicall:
         """Sends several calls to this contract in one transaction, in order.
 
@@ -78,6 +83,10 @@ class Room:
         receipt = self._network.multicall(
             signer, self._contract, [(call.function, call.arguments) for call in calls], atomic
         )
+        return self.told(receipt)
+
+    def told(self, receipt: Receipt) -> Multicall:
+        """What the receipt of a `multicall` says of each of its calls."""
         return Multicall(
             receipt,
             {

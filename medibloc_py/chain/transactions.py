@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medibloc_py.chain.accounts import Signer
@@ -99,6 +99,8 @@ class Outbox:
             max_fee_wei: largest fee of one transaction.
             journal: its file; None for one that ends with this process.
             approve: told of each transaction before it is signed; what it raises, stops it.
+
+        `command` and `moment` are written down with each transaction (`journal.Entry`).
         """
         self._approve = approve
         self._rpc = rpc
@@ -108,6 +110,9 @@ class Outbox:
         self._journal_path = journal
         self._journal: Journal | None = None
         self._opening = threading.Lock()
+        self.command = ""
+        self.moment = 0
+        self._adopted: dict[int, Entry] = {}
 
     @property
     def journal(self) -> Journal:
@@ -143,13 +148,15 @@ class Outbox:
         """
         found: Mined | None = None
         undone = {entry.id: entry for entry in self._undone(signer.address)}
-        known = undone | {entry.id: entry for entry in self.journal.left(signer.address)}
+        left = (*self.journal.left(signer.address), *self._adopted.values())
+        known = undone | {each.id: each for each in left if each.sender == signer.address}
         others, resent = [], 0
         for entry in sorted(known.values(), key=lambda each: (each.nonce, each.id)):
             if found is None and entry.intent == intent.digest:
-                if entry.id not in undone and self._long_known(entry):
+                if entry.id not in undone and self._is_over(entry):
                     self.journal.end(entry.id, State.CLOSED)
                 elif self.journal.take(entry):
+                    self._adopted.pop(entry.id, None)
                     found = self._resumed(signer, _Sent.of(entry))
             elif entry.id in undone:
                 self.journal.reopen(entry)
@@ -201,7 +208,8 @@ class Outbox:
             nonce = journal.free_nonce(sender, pending)
             attempt = self._sign(signer, call, nonce, gas, price.fees)
             told = json.dumps(call)
-            number = journal.write(sender, nonce, told, gas, intent.digest, intent.meaning)
+            run = self.command, self.moment
+            number = journal.write(sender, nonce, told, gas, intent.digest, intent.meaning, *run)
             journal.add(number, attempt)
         try:
             self._hand_over(attempt)
@@ -213,6 +221,22 @@ class Outbox:
             raise
         finally:
             journal.leave(number)
+
+    def of_killed_run(self) -> list[tuple[Entry, Mined]]:
+        """What a run of the same command sent that was killed, each with its end, by nonce.
+
+        It is waited for what is on its way. From now on it is this process's, which may ask for
+        each once more by its call (`resume`). Empty where nobody typed a command.
+
+        Raises:
+            JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
+        """
+        if not self.command or self._journal_path is None or not self._journal_path.exists():
+            return []
+        entries = self.journal.left_by(self.command)
+        if any(map(self._is_over, entries)):
+            return []
+        return [(entry, mined) for entry in entries if (mined := self._adopt(entry)) is not None]
 
     def left(self) -> list[Entry]:
         """What was signed on this machine for this chain and has no known end, the newest first.
@@ -236,13 +260,27 @@ class Outbox:
         found = self.journal.used(sender, count) if count < used else []
         return [entry for entry in found if self._find(_Sent.of(entry)) is None]
 
-    def _long_known(self, entry: Entry) -> bool:
-        """Whether it was mined so long ago that the same call is meant as another."""
+    def _is_over(self, entry: Entry) -> bool:
+        """Whether the same call is meant as another: after an hour, or after another act.
+
+        What was mined and not heard of may have been undone since by what its account sent to
+        the same contract: then it must be sent again.
+        """
         if entry.state is not State.MINED or (mined := self._find(_Sent.of(entry))) is None:
             return False
+        if self.journal.followed_by_another(entry):
+            return True
         return self._rpc.block("latest").timestamp - mined.timestamp > _RESUME_S
 
-    def _resumed(self, signer: Signer, sent: _Sent) -> Mined | None:
+    def _adopt(self, entry: Entry) -> Mined | None:
+        """Makes what a dead process sent this one's, and follows it to its end."""
+        if not self.journal.take(entry):
+            return None  # another process of the same words was faster
+        if (mined := self._resumed(None, _Sent.of(entry))) is not None:
+            self._adopted[entry.id] = replace(entry, owner=self.journal.owner, state=State.MINED)
+        return mined
+
+    def _resumed(self, signer: Signer | None, sent: _Sent) -> Mined | None:
         """Follows an entry that is now ours to its end; None if it will never be in a block."""
         try:
             if self._offered(sent):
@@ -362,8 +400,11 @@ class Outbox:
                 f"it acknowledged another transaction; transaction {transaction} may have been sent"
             )
 
-    def _followed(self, signer: Signer, sent: _Sent) -> Mined:
-        """Waits for a receipt of one of the attempts; offers more when no block takes any."""
+    def _followed(self, signer: Signer | None, sent: _Sent) -> Mined:
+        """Waits for a receipt of one of the attempts; offers more when no block takes any.
+
+        Without a signer no more is offered, but the same once more.
+        """
         last_answer, pause = time.monotonic(), _POLL_FIRST_S
         give_up, doubt_at = last_answer + self._timeout_s, last_answer + _LAG_MAX_S
         raise_at = last_answer + _RAISE_AFTER_S
@@ -393,12 +434,12 @@ class Outbox:
             time.sleep(pause)
             pause = min(pause * 1.5, _POLL_LAST_S)
 
-    def _offer_more(self, signer: Signer, sent: _Sent) -> None:
+    def _offer_more(self, signer: Signer | None, sent: _Sent) -> None:
         """Offers the same for more; and once more as it was, should the node have dropped it."""
         with contextlib.suppress(TransactionFailed):
             self._hand_over(sent.attempts[-1])
         fees = self.gas.dearer(sent.gas, sent.attempts[-1].fee)
-        if fees is None:
+        if signer is None or fees is None:
             return
         try:
             attempt = self._sign(signer, sent.call, sent.nonce, sent.gas, fees)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from medibloc_py.cli.nouns import Nouns
+from medibloc_py.cli.nouns import TYPED, Nouns
 from medibloc_py.cli.options import Session
 from medibloc_py.cli.output import Output
 from medibloc_py.errors import DryRun, MediBlocError
@@ -88,7 +88,8 @@ def root(
     sent, and asked about unless --yes. Exit codes: 0 done or dry run, 2 wrong usage, 3 bad input,
     4 refused, 5 node or store, 6 key or password, 7 damaged data.
     """
-    context.obj = Session(home, network, rpc, store, password_file, yes, dry_run, witness)
+    words = context.meta[TYPED]
+    context.obj = Session(home, network, rpc, store, password_file, yes, dry_run, witness, words)
 
 
 def main() -> None:

@@ -66,7 +66,7 @@ def grant(
     key = read_key(fingerprint)
     client, by = deciding(session, account, on_behalf_of)
     console = Output(json)
-    time = read_time(until, client.exchange.network.now())
+    time = read_time(until, client.exchange.network.run.moment())
     ready = prepare_grants(by, ids, reader, request, time, key)
     if sign is not None:
         sign_acts(console, client, [each.prepared for each in ready], sign, valid_for)

@@ -241,10 +241,10 @@ def publish_key(
     session: Session = context.obj
     if rotate:
         home = session.settings().home
-        keyring.known_account(home, account)
-        client = session.client().acting_for(
-            keyring.rotate_key(home, account, session.password(account))
-        )
+        client = session.acting_as(account)
+        if not client.exchange.network.run.sent(client.me.keys.current.bundle):
+            password = session.password(account)
+            client = client.acting_for(keyring.rotate_key(home, account, password))
     else:
         client = session.acting_as(account)
     prepared = client.deciding().publish_key()
@@ -314,7 +314,7 @@ def accredit(
         raise EvidenceInvalid(evidence=evidence)  # before the accreditation is sent
     client = session.acting_as(account)
     accounts, address = client.exchange.accounts, session.address(subject)
-    time = read_time(until, client.exchange.network.now())
+    time = read_time(until, client.exchange.network.run.moment())
     receipts = [accounts.accredit(client.me.signer, address, Role[role.name], time)]
     if evidence is not None:
         receipts.append(accounts.attest(client.me.signer, address, evidence))

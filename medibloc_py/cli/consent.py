@@ -69,7 +69,7 @@ def set_(
     word, place = read_terms(terms), read_record(record)
     text = read_text(form) if form else _FORM
     client, by = deciding(session, account, on_behalf_of)
-    time = read_time(until, client.exchange.network.now())
+    time = read_time(until, client.exchange.network.run.moment())
     prepared = by.set_consent(word, time, keccak256(text.encode()), place)
     said = f"Consent {terms.upper()} for {_what(record)} until {as_time(time)}"
     act(Output(json), client, prepared, sign, valid_for, said)

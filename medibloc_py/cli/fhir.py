@@ -117,7 +117,7 @@ def import_consent(
     session: Session = context.obj
     data = read_bytes(file)
     client, by = deciding(session, account, on_behalf_of)
-    now = client.exchange.network.now()
+    now = client.exchange.network.run.moment()
     limit = read_time(until, now) if until else None
     wanted = read_bytes32(record, "record") if record else None
     use = read_agreed_use(data, file, now, limit, wanted)

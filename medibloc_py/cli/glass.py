@@ -57,7 +57,7 @@ def custodian(
         raise InvalidValue(name="the custodian", given="not said", allowed="named, or --remove")
     to = session.address(name) if name else ZERO_ADDRESS
     client, by = deciding(session, account, on_behalf_of)
-    time = read_time(until, client.exchange.network.now())
+    time = read_time(until, client.exchange.network.run.moment())
     said = "Nobody keeps the keys" if remove else f"{to} keeps the keys until {as_time(time)}"
     act(Output(json), client, by.name_custodian(to, time), sign, valid_for, said)
 

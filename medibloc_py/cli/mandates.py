@@ -38,7 +38,7 @@ def delegate(
     session: Session = context.obj
     allowed, to = _read_scope(scope), session.address(name)
     client, by = deciding(session, account, None)
-    time = read_time(until, client.exchange.network.now())
+    time = read_time(until, client.exchange.network.run.moment())
     prepared = by.name_delegate(to, allowed, time)
     said = f"{to} may act in {as_scope(allowed)} until {as_time(time)}"
     act(Output(json), client, prepared, sign, valid_for, said)
@@ -135,7 +135,7 @@ def clear(
     of = session.address(patient) if patient else None
     client = session.acting_as(account)
     exchange, me = client.exchange, client.me
-    time = read_time(until, exchange.network.now())
+    time = read_time(until, exchange.network.run.moment())
     if of is not None:
         made, receipt = clear_record(exchange, me, of, place, who, request, time)
     else:

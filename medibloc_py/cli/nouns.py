@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -82,6 +82,10 @@ WORDS: Mapping[str, Place] = {
 }
 
 
+TYPED: Final = "medibloc.typed"
+"""Where the context has the words of the command, without the options before it."""
+
+
 class Nouns(TyperGroup):
     """The root command: it knows every word, and imports a word's file when that word is used."""
 
@@ -98,8 +102,16 @@ class Nouns(TyperGroup):
         place = WORDS.get(cmd_name)
         return place and TyperCommand(cmd_name, help=place.says)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; once it is done, a run of it that was killed before is, too."""
+        result = super().invoke(ctx)
+        if ctx.obj is not None:
+            ctx.obj.settle()
+        return result
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Imports the word that is used."""
+        """Imports the word that is used, and remembers all that follow it."""
+        ctx.meta[TYPED] = tuple(args)
         name, shown, rest = super().resolve_command(ctx, args)
         return name, shown and self.commands[str(name)], rest
 

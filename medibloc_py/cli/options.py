@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,6 +67,7 @@ class Session:
     yes: bool = False
     dry_run: bool = False
     witness_url: str | None = None
+    words: tuple[str, ...] = ()
     _client: Client | None = field(default=None, repr=False)
 
     def client(self) -> Client:
@@ -74,6 +77,7 @@ class Session:
 
             settings = self.settings()
             self._client = Client.connect(settings, self._costs(settings))
+            self._client.exchange.network.run.begin(self._command())
         return self._client
 
     def node(self) -> Network:
@@ -81,7 +85,19 @@ class Session:
         from medibloc_py.client import connect
 
         settings = self.settings()
-        return connect(settings, self._costs(settings))
+        network = connect(settings, self._costs(settings))
+        network.run.begin(self._command())
+        return network
+
+    def settle(self) -> None:
+        """Closes what a run of the same command sent that was killed: this one has told of it."""
+        if self._client is not None:
+            self._client.exchange.network.run.settle()
+
+    def _command(self) -> str:
+        """Tells a command from all others: by its words, and the folder they were typed in."""
+        told = json.dumps([os.getcwd(), *self.words])
+        return sha256(told.encode()).hexdigest() if self.words else ""
 
     def _costs(self, settings: Settings) -> Costs:
         from medibloc_py.cli.costs import Costs

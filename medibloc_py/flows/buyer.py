@@ -107,6 +107,7 @@ def purchase(
     """Locks the payment of a checked quote.
 
     The sealed records are pinned and the quote is in the buyer's vault before anything is sent.
+    A command that was killed after it had paid is told so, and pays nothing.
 
     Args:
         exchange: the deployment.
@@ -124,8 +125,11 @@ def purchase(
         raise PaymentBelowPrice(amount=amount, price=listing.price)
     order = _order(checked.listing_id, quote)
     order_id = ids.order_id(exchange.chain_id, exchange.market.address, order)
-    if exchange.market.order_state(order_id) is not OrderState.NONE:
-        raise OrderExists(order=order_id)  # before anything is approved
+    if exchange.market.order_state(order_id) is not OrderState.NONE:  # before any approval
+        sent = exchange.market.sent_by_killed_run(bytes.fromhex(checked.lock[2:]))
+        if sent is None:
+            raise OrderExists(order=order_id)
+        return Purchased(order_id, order, None, sent.receipt)
     token = TokenService(exchange.network, listing.token)
     require_tokens(token, buyer.address, listing.price)
     for row in quote.rows:  # nobody else is bound to keep what was paid for
@@ -143,7 +147,7 @@ def _pay(
     listing = quote.listing
     order = (listing, quote.purpose, checked.lock, quote.deadline)
     if token.allowance(buyer.address, market.address) < listing.price:
-        until = exchange.network.now() + _PERMIT_S
+        until = exchange.network.run.moment() + _PERMIT_S
         permit = token.sign_permit(buyer.signer, market.address, listing.price, until)
         if permit is not None:
             try:

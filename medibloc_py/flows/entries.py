@@ -237,10 +237,10 @@ class Book:
                 _once(order, self.decided, self.settled, "settles")
         self.entries.append(stamped)
 
-    def unsent(self) -> Iterator[tuple[int, ListingDrawn]]:
-        """Listings that were drawn and not seen on the chain, with the times of their drawing."""
+    def drawn(self) -> Iterator[tuple[int, ListingDrawn]]:
+        """Listings that were drawn, with the times of their drawing."""
         for at, entry in self.entries:
-            if isinstance(entry, ListingDrawn) and entry.listing not in self.sent:
+            if isinstance(entry, ListingDrawn):
                 yield at, entry
 
     def _draw(self, point: Address) -> None:

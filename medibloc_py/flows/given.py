@@ -1,13 +1,14 @@
 """What readers were given: each one's grant objects, in the vault of who wrapped them.
 
 An object is on the list from before the store keeps it, so that none is ever kept unknown.
-Its locator stands beside it until its grant was sent or signed: what a run that died left
-with a locator, and the chain never saw, is let go of.
+Beside it stand its locator and what it is bound to, and whether its grant was sent or signed:
+what a run that died left is taken up by the same grant, or let go of if the chain never saw it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 from medibloc_py.crypto.ids import checksum_address
 from medibloc_py.flows.parties import Exchange, Identity
@@ -15,7 +16,32 @@ from medibloc_py.model import Address, Cid, Locator, RecordId
 from medibloc_py.storage import Store
 
 _PREFIX = "granted-"
-_HANDED_OUT = b""
+_OUT = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class _Note:
+    """What is known of a grant object.
+
+    Attributes:
+        locator: where the chain says that it is; empty if a version before this one noted it.
+        bound: digest of what its wrapping is bound to; empty likewise.
+        out: whether its grant was sent or signed.
+    """
+
+    locator: bytes = b""
+    bound: bytes = b""
+    out: bool = True
+
+    @classmethod
+    def parse(cls, words: list[str]) -> _Note:
+        """Reads what stands behind a CID."""
+        locator, bound = (bytes.fromhex(word) for word in (*words[:2], "", "")[:2])
+        return cls(locator, bound, out=not locator or _OUT in words)
+
+    def __str__(self) -> str:
+        words = (self.locator.hex(), self.bound.hex(), _OUT if self.out else "")
+        return " ".join(word for word in words if word)
 
 
 class Given:
@@ -31,9 +57,18 @@ class Given:
         """Where they are stored, oldest first."""
         return list(self._read())
 
-    def storing(self, cid: Cid, locator: Locator) -> None:
-        """Notes an object that the store is about to keep."""
-        self._write(self._read() | {cid: bytes(locator)})
+    def storing(self, cid: Cid, locator: Locator, bound: bytes) -> None:
+        """Notes an object that the store is about to keep, and a digest of what it is bound to."""
+        self._write(self._read() | {cid: _Note(bytes(locator), bound, out=False)})
+
+    def begun(self, exchange: Exchange, bound: bytes) -> tuple[Cid, Locator] | None:
+        """The object that a run which died made for the same grant, if the store has it."""
+        sent = exchange.network.run.sent
+        for cid, note in reversed(self._read().items()):
+            taken_up = note.bound == bound and (not note.out or sent(note.locator))
+            if taken_up and exchange.store.has(cid):
+                return cid, Locator.of(note.locator)
+        return None
 
     def handed_out(self, exchange: Exchange, cid: Cid) -> None:
         """Notes that an object's grant was sent or signed, and lets go of what never was.
@@ -41,13 +76,14 @@ class Given:
         While transactions of the actor wait in the node, nothing is let go of: one may be
         the grant of an object that seems to be left over.
         """
-        noted = self._read() | {cid: _HANDED_OUT}
-        left_over = {other: locator for other, locator in noted.items() if locator}
+        noted = self._read()
+        noted[cid] = replace(noted.get(cid, _Note()), out=True)
+        left_over = {other: note for other, note in noted.items() if not note.out}
         if left_over and not exchange.network.unmined(self._actor.address):
             on_chain = self._locators(exchange)
-            for other, locator in left_over.items():
-                if locator in on_chain:
-                    noted[other] = _HANDED_OUT
+            for other, note in left_over.items():
+                if note.locator in on_chain:
+                    noted[other] = replace(note, out=True)
                 else:
                     exchange.store.unpin(other)
                     del noted[other]
@@ -64,16 +100,14 @@ class Given:
         granted = {each.locator for each in access.grants(*place)}
         return granted | {each.locator for each in access.deliveries(*place)}
 
-    def _read(self) -> dict[Cid, bytes]:
-        """The locator of each object whose grant was neither sent nor signed; else nothing."""
+    def _read(self) -> dict[Cid, _Note]:
         if not self._actor.vault.has(self._name):
             return {}
         lines = self._actor.recall(self._name).decode().splitlines()
-        parts = (line.partition(" ") for line in lines)
-        return {Cid(cid): bytes.fromhex(locator) for cid, _, locator in parts}
+        return {Cid(cid): _Note.parse(words) for cid, *words in map(str.split, lines)}
 
-    def _write(self, noted: Mapping[Cid, bytes]) -> None:
-        lines = (f"{cid} {locator.hex()}".rstrip() for cid, locator in noted.items())
+    def _write(self, noted: Mapping[Cid, _Note]) -> None:
+        lines = (f"{cid} {note}".rstrip() for cid, note in noted.items())
         self._actor.keep(self._name, "\n".join(lines).encode())
 
 

@@ -40,6 +40,7 @@ from medibloc_py.purpose import TREATMENT
 
 CARD = "record-card"
 STATEMENT = "statement"
+_STATEMENTS = "statement-"
 MOST_TEXT = 1 << 16
 """Bytes of a reason or a finding."""
 
@@ -191,7 +192,7 @@ def break_glass(exchange: Exchange, clinician: Identity, card: Card, reason: str
     """
     if not reason.strip():
         raise ReasonMissing
-    told = _keep_statement(clinician, reason)
+    told = _keep_statement(exchange, clinician, reason)
     receipt = exchange.access.break_glass(
         clinician.signer, card.patient, card.issuer, Blind(card.blind), card.proof, told.digest
     )
@@ -272,7 +273,7 @@ def review(
         raise InvalidValue(name="the finding", given="empty", allowed="written")
     if epoch is None:
         epoch = _newest(exchange, RecordId(card.record), clinician).epoch
-    told = _keep_statement(reviewer, finding)
+    told = _keep_statement(exchange, reviewer, finding)
     return exchange.access.review(
         reviewer.signer, card.patient, Blind(card.blind), clinician, epoch, justified, told.digest
     )
@@ -323,18 +324,34 @@ def read_statement(data: bytes, path: object) -> Statement:
     return papers.read(STATEMENT, Statement, data, path)
 
 
-def _keep_statement(writer: Identity, text: str) -> Statement:
+def _keep_statement(exchange: Exchange, writer: Identity, text: str) -> Statement:
+    """Keeps a text under a new salt; or the one kept by a run of this command that was killed."""
     if len(text.encode()) > MOST_TEXT:
         raise InvalidValue(
             name="the text", given="longer", allowed=f"at most {MOST_TEXT} bytes of UTF-8"
         )
+    if (kept := _begun_statement(exchange, writer, text)) is not None:
+        return kept
     told = Statement(Bytes32(secrets.token_bytes(32)), text)
     writer.keep(_statement_name(told.digest), papers.write(STATEMENT, told))
     return told
 
 
+def _begun_statement(exchange: Exchange, writer: Identity, text: str) -> Statement | None:
+    """A statement of the same text that the chain has not, or has from a killed run alone."""
+    access, me = exchange.access, writer.address
+    told = {each.reason for each in access.emergencies(clinician=me)}
+    told |= {each.finding for each in access.reviews() if each.reviewer == me}
+    sent = exchange.network.run.sent
+    for name in writer.kept(_STATEMENTS):
+        kept = papers.read(STATEMENT, Statement, writer.recall(name), f"the vault of {me}")
+        if kept.text == text and (kept.digest not in told or sent(kept.digest)):
+            return kept
+    return None
+
+
 def _statement_name(digest: bytes) -> str:
-    return f"statement-{digest.hex()}"
+    return f"{_STATEMENTS}{digest.hex()}"
 
 
 def _newest(exchange: Exchange, record: RecordId, clinician: Address) -> GlassEvent:

@@ -241,17 +241,22 @@ def wrap_object(
     """Wraps a grant object for its reader, stores it, and seals where it is.
 
     The actor has it on a list (`flows.given`) from before it is stored: revoking finds every
-    object. Once its grant is sent or signed, `Given.handed_out` must be told.
+    object. Once its grant is sent or signed, `Given.handed_out` must be told. What a run that
+    was killed made for the same grant is taken up: then the same is sent, once.
 
     Returns:
         Where it is stored, and the locator that says so to the reader alone.
     """
     place = bound(exchange, standing, key.version)
+    given = Given(actor, standing.record, standing.reader)
+    terms = sha256(hpke.grant_info(*place)).digest()
+    if (begun := given.begun(exchange, terms)) is not None:
+        return begun
     wrapped = hpke.wrap(body.encode(), key.bundle, hpke.grant_info(*place))
     digest = sha256(wrapped).digest()
     cid = raw_cid(digest)
     locator = Locator.of(hpke.seal_locator(digest, key.bundle, hpke.locator_info(*place)))
-    Given(actor, standing.record, standing.reader).storing(cid, locator)
+    given.storing(cid, locator, terms)
     exchange.store.put([wrapped], expected=cid)
     return cid, locator
 

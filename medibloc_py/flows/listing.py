@@ -241,12 +241,17 @@ def _why_out(
 
 
 def _begun(exchange: Exchange, ledger: Ledger, draft: Listing) -> Listing:
-    """The same offer as an earlier run began it and did not see on the chain; else the draft.
+    """The same offer as an earlier run began it and did not see, or not tell, on the chain.
+
+    Else the draft.
 
     Its closing time was counted from that run, so it may lie as much earlier; as far as this
     machine's clock can tell, which may have been set in between, either way.
     """
-    for drawn_at, drawn in ledger.book().unsent():
+    book, sent = ledger.book(), exchange.network.run.sent
+    for drawn_at, drawn in book.drawn():
+        if drawn.listing in book.sent and not sent(drawn.salt):
+            continue
         same = replace(draft, salt=drawn.salt, closes_at=drawn.closes_at)
         earlier = draft.closes_at - same.closes_at
         if (

@@ -7,7 +7,7 @@ Whoever relays it pays, and decides nothing: what is sent is what was signed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from medibloc_py import acts
@@ -182,7 +182,8 @@ def send_acts(
     progress("relay", done, len(files))
     for place, cost in enumerate(costs):
         if isinstance(cost, MediBlocError):
-            outcomes[place] = Outcome(outcomes[place].path, outcomes[place].act, error=cost)
+            known = _sent_before(outcomes[place])
+            outcomes[place] = known or replace(outcomes[place], error=cost)
     for room, places in _chunks(outcomes, costs, chunk):
         for place, outcome in zip(
             places, _sent(sender, room, [outcomes[place] for place in places]), strict=True
@@ -253,6 +254,21 @@ def _sent(sender: Identity, room: Room, given: Sequence[Outcome]) -> list[Outcom
         else Outcome(each.path, each.act, made.receipt)
         for number, each in enumerate(given)
     ]
+
+
+def _sent_before(outcome: Outcome) -> Outcome | None:
+    """What became of an act that a run of this command sent before it was killed."""
+    if outcome.act is None:
+        return None
+    room, act = outcome.act.room, outcome.act.act
+    if (sent := room.sent_by_killed_run(act.calldata)) is None:
+        return None
+    (calls, _) = room.decode(sent.calldata).arguments
+    made = room.told(sent.receipt)
+    number = cast(Sequence[bytes], calls).index(act.calldata)
+    if number in made.refused:
+        return replace(outcome, error=made.refused[number])
+    return replace(outcome, receipt=sent.receipt)
 
 
 def _chunks(

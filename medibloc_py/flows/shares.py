@@ -92,15 +92,23 @@ def claim_many(
     """
     read = [read_contributors_claim(exchange, data, path) for data, path in files]
     due = [paper for paper in read if exchange.market.due(paper.listing, paper.contribution)]
-    if not due:
+    receipts = _claimed_before(exchange, [paper for paper in read if paper not in due])
+    if not due and not receipts:
         raise NothingToClaim(listing=bytes(32), leaf=bytes(32))
-    receipts = []
     for start in range(0, len(due), CLAIMS_AT_ONCE):
         part = due[start : start + CLAIMS_AT_ONCE]
         claims = [Claim(each.listing, each.contribution, each.proof) for each in part]
         receipts.append(exchange.market.claim_many(sender.signer, claims))
         progress("claim", start + len(part), len(due))
     return receipts
+
+
+def _claimed_before(exchange: Exchange, papers_: Sequence[papers.Claim]) -> list[Receipt]:
+    """Receipts of claims that a run of this command sent before it was killed."""
+    found = (
+        exchange.market.sent_by_killed_run(each.contribution.consent_digest) for each in papers_
+    )
+    return list({sent.receipt.transaction: sent.receipt for sent in found if sent}.values())
 
 
 def claim_to(

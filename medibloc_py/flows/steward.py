@@ -216,6 +216,9 @@ def settle(exchange: Exchange, steward: Identity, order_id: OrderId, caution: Ca
     state = exchange.market.order_state(order_id)
     if state is OrderState.SETTLED:
         ledger.settled(order_id, None)
+        lock = bytes.fromhex(exchange.market.order(order_id).lock[2:])
+        if (sent := exchange.market.sent_by_killed_run(lock)) is not None:
+            return sent.receipt
     if state is not OrderState.OPEN:
         raise OrderNotOpen(order=order_id, state=state.value)
     order = exchange.market.order(order_id)

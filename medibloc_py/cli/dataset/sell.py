@@ -91,7 +91,7 @@ def list_(
             fee_bps=fee_bps,
             issuer_bps=issuer_bps,
             bond=read_amount(bond, decimals) if bond else 0,
-            closes_at=read_time(until, client.exchange.network.now()),
+            closes_at=read_time(until, client.exchange.network.run.moment()),
             progress=progress,
         )
     _report(console, done, out, decimals, symbol)
@@ -129,7 +129,7 @@ def relist(
     client = session.acting_as(account)
     token = client.exchange.market.listing(listing_id).token
     _, decimals, symbol = token_of(client, token, session)
-    now = client.exchange.network.now()
+    now = client.exchange.network.run.moment()
     with console.progress() as progress:
         done = client.relist(
             listing_id,

@@ -1,0 +1,126 @@
+"""The node killed while a command sends, started again from its disk, and the same command again.
+
+A node that is killed has what it forced to its disk: the block that it made last, or not.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from medibloc_py.chain import LocalNode, transactions
+from medibloc_py.chain.transactions import Outbox
+from medibloc_py.errors import TransportError
+from tests.faults.acts import ACTS
+from tests.faults.rehearsal import Rehearsals
+from tests.flow.command import run
+from tests.flow.world import World, build
+
+DEATHS = ("before it was handed over", "handed over, and not on the disk", "mined, on the disk")
+
+
+class Mortal:
+    """A chain that dies, and lives on from a state of before."""
+
+    def __init__(self) -> None:
+        self.node = LocalNode.start(block_time_s=None)
+        self._port = int(self.node.url.rpartition(":")[2])
+
+    def state(self) -> str:
+        return str(self.node.network.rpc.ask("anvil_dumpState"))
+
+    def die(self) -> None:
+        os.killpg(self.node._process.pid, signal.SIGKILL)
+        self.node.wait()
+        self.node.stop()
+
+    def rise(self, state: str) -> None:
+        self.node = LocalNode.start(block_time_s=None, port=self._port)
+        self.node.network.rpc.ask("anvil_loadState", state)
+
+    def keep(self) -> Callable[[], None]:
+        """Gives what brings it back to where it is now, whatever became of it."""
+        state = self.state()
+
+        def back() -> None:
+            if self.node._process.poll() is None:
+                self.die()
+            self.rise(state)
+
+        return back
+
+
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[Mortal]:
+    mortal = Mortal()
+    yield mortal
+    mortal.node.stop()
+
+
+@pytest.fixture(scope="module")
+def stage(mortal: Mortal, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build(mortal.node, tmp_path_factory.mktemp("stage") / "home")
+
+
+@pytest.fixture(scope="module")
+def rehearse(mortal: Mortal, stage: World, tmp_path_factory: pytest.TempPathFactory) -> Rehearsals:
+    return Rehearsals(stage, tmp_path_factory.mktemp, mortal.keep)
+
+
+@pytest.mark.fault("chain killed", short=2)
+@pytest.mark.parametrize("death", DEATHS)
+@pytest.mark.parametrize("name", ACTS)
+def test_a_command_whose_node_died_is_done_once(
+    mortal: Mortal, rehearse: Rehearsals, monkeypatch: pytest.MonkeyPatch, name: str, death: str
+) -> None:
+    """It dies at the last transaction of the command."""
+    rehearsal, calls, disk = rehearse(name), [], []
+    real = Outbox._hand_over
+
+    def hand_over(outbox: Outbox, attempt: object) -> None:
+        calls.append(attempt)
+        last = len(calls) == ACTS[name].sends
+        if last:
+            disk.append(mortal.state())
+            if death == DEATHS[0]:
+                mortal.die()
+        real(outbox, attempt)  # type: ignore[arg-type]
+        if last:
+            if death == DEATHS[2]:
+                disk.append(mortal.state())
+            mortal.die()
+
+    with rehearsal.take() as (house, start):
+        with monkeypatch.context() as patch:
+            patch.setattr(Outbox, "_hand_over", hand_over)
+            patch.setattr(transactions, "_OUTAGE_MAX_S", 0.1)
+            cut_off = run(*house.words(*rehearsal.argv))
+        assert cut_off.code == TransportError.exit_code, cut_off
+        mortal.rise(disk[-1])
+        house.world.chain.increase_time(7)
+        house.run(*rehearsal.argv)
+        rehearsal.require_same(house, start)
+
+
+@pytest.mark.fault("chain killed")
+def test_a_command_outlives_a_short_death_of_its_node(
+    mortal: Mortal, rehearse: Rehearsals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The node is back within seconds: the command waits, and offers once more what was lost."""
+    rehearsal = rehearse("consent set")
+    real = Outbox._hand_over
+
+    def hand_over(outbox: Outbox, attempt: object) -> None:
+        real(outbox, attempt)  # type: ignore[arg-type]
+        state = mortal.state()
+        mortal.die()
+        mortal.rise(state)
+
+    with rehearsal.take() as (house, start):
+        with monkeypatch.context() as patch:
+            patch.setattr(Outbox, "_hand_over", hand_over)
+            house.run(*rehearsal.argv)
+        rehearsal.require_same(house, start)
