@@ -9,7 +9,7 @@ from contextlib import redirect_stderr
 import pytest
 
 from medibloc_py.cli import demo
-from medibloc_py.cli.walk import Refusal, Report, Step
+from medibloc_py.cli.report import Refusal, Report, Step
 
 REPORT = Report(
     records=4,
