@@ -253,7 +253,7 @@ def require_survived(rehearsal: Rehearsal, line: LyingLine, told: tuple[str, Tel
         assert replace(outcome(house, start), waiting=(0, 0)) == rehearsal.left
 
 
-@pytest.mark.fault("lying node", short=4)
+@pytest.mark.fault("lying node", short=3)
 @pytest.mark.parametrize("lie", OF_STATE)
 @pytest.mark.parametrize("rehearsal", ["grant", "purchase", "settle", "claim"], indirect=True)
 def test_a_lie_is_named_before_anything_is_sent(
@@ -262,7 +262,7 @@ def test_a_lie_is_named_before_anything_is_sent(
     require_survived(rehearsal, line, OF_STATE[lie])
 
 
-@pytest.mark.fault("lying node", short=4)
+@pytest.mark.fault("lying node", short=3)
 @pytest.mark.parametrize("lie", OF_RECEIPTS)
 @pytest.mark.parametrize("rehearsal", ["consent", "purchase", "settle", "claim"], indirect=True)
 def test_a_lie_about_what_was_sent_is_named_and_nothing_is_sent_again(
@@ -271,7 +271,7 @@ def test_a_lie_about_what_was_sent_is_named_and_nothing_is_sent_again(
     require_survived(rehearsal, line, OF_RECEIPTS[lie])
 
 
-@pytest.mark.fault("lying node", short=3)
+@pytest.mark.fault("lying node", short=2)
 @pytest.mark.parametrize("lie", THWARTED)
 @pytest.mark.parametrize("rehearsal", FLOWS, indirect=True)
 def test_a_lie_about_what_is_sent_comes_to_nothing(

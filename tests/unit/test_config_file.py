@@ -18,6 +18,7 @@ network = "hospital"
 [networks.hospital]
 chain_id = 11155111
 rpc = ["https://one.example", "https://two.example"]
+witness = "https://three.example"
 store = "kubo"
 max_fee = "0.05"
 timeout = 300
@@ -45,6 +46,7 @@ def test_a_file_names_networks_and_the_one_in_use(tmp_path: Path) -> None:
         timeout_s=300.0,
         coin="ETH",
         price=Price(Decimal("2500.50"), "EUR"),
+        witness_url="https://three.example",
     )
     assert settings.store == f"kubo:{tmp_path / 'kubo'}"
 
@@ -66,6 +68,29 @@ def test_arguments_and_environment_come_before_the_file(tmp_path: Path) -> None:
     assert custom.network == NetworkSettings("custom", None, "http://mine")
 
 
+def test_a_witness_comes_from_an_argument_the_environment_or_the_file(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(WHOLE)
+
+    def witness(given: str | None = None, **options: str) -> str:
+        environ = {"MEDIBLOC_WITNESS_HOSPITAL": "https://of-hospital.example", **options}
+        settings = config.load(home=str(tmp_path), witness_url=given, environ=environ)
+        return settings.network.witness_url
+
+    assert witness(MEDIBLOC_WITNESS_HOSPITAL="") == "https://three.example"
+    assert witness() == "https://of-hospital.example"
+    assert witness(MEDIBLOC_WITNESS="https://any.example") == "https://any.example"
+    assert witness("https://given.example", MEDIBLOC_WITNESS="https://any.example") == (
+        "https://given.example"
+    )
+    custom = config.load(
+        home=str(tmp_path), rpc_url="http://mine", environ={"MEDIBLOC_WITNESS": "http://other"}
+    )
+    assert custom.network == NetworkSettings(
+        "custom", None, "http://mine", witness_url="http://other"
+    )
+    assert config.load(home=str(tmp_path), network="sepolia", environ={}).network.witness_url == ""
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -80,6 +105,7 @@ def test_arguments_and_environment_come_before_the_file(tmp_path: Path) -> None:
         ("[networks.x]\nrcp = 'http://a'", "`rcp`, which is not among"),
         ("[networks.x]\nrpc = []", "a URL is wanted"),
         ("[networks.x]\nrpc = [3]", "a text is wanted"),
+        ("[networks.local]\nwitness = 3", "a text is wanted"),
         ("[networks.local]\nchain_id = true", "above 0"),
         ("[networks.local]\nchain_id = -1", "above 0"),
         ("[networks.local]\nmax_fee = 'much'", "a number is wanted"),
