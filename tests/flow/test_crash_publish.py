@@ -35,6 +35,7 @@ from tests.flow.house import CT, MR, House, require_whole
 # Publishing.
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", PUBLISH)
 def test_two_studies_are_published_once_wherever_it_was_killed(house: House, step: str) -> None:
     command = house.publish("alice=ct.dcm", "bob=mr.dcm")
@@ -50,6 +51,7 @@ def test_two_studies_are_published_once_wherever_it_was_killed(house: House, ste
     assert len(list((house.here / "handed").iterdir())) == 2
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize(
     "step", ["half a blob", "half a draft", "first blob announced", "registration sent", "told"]
 )
@@ -63,6 +65,7 @@ def test_one_study_is_published_once_wherever_it_was_killed(house: House, step: 
     assert (told["receipt"] is None, told["resumed"]) == (sent_before, int(sent_before))
 
 
+@pytest.mark.fault("client killed", faults=8)
 def test_killed_again_and_again_it_still_ends(house: House) -> None:
     command = house.publish("alice=ct.dcm", "bob=mr.dcm")
     before = house.held(), house.batches()
@@ -75,6 +78,7 @@ def test_killed_again_and_again_it_still_ends(house: House) -> None:
     require_whole(house, before, ["alice", "bob"])
 
 
+@pytest.mark.fault("client killed")
 def test_once_told_a_publication_is_over_and_the_same_again_is_another(house: House) -> None:
     """Its results are out, and forgetting its drafts had begun."""
     from medibloc_py.flows.parties import Identity
@@ -90,6 +94,7 @@ def test_once_told_a_publication_is_over_and_the_same_again_is_another(house: Ho
     assert waiting_drafts(house.world.me("hospital")) == []
 
 
+@pytest.mark.fault("client killed")
 def test_what_was_sealed_is_not_sealed_again(house: House) -> None:
     command = house.publish("alice=ct.dcm", "bob=mr.dcm")
     house.kill(PUBLISH["second draft done"], *command)
@@ -99,6 +104,7 @@ def test_what_was_sealed_is_not_sealed_again(house: House) -> None:
     assert {file.cid for file in held_records(house.world.me("hospital")).values()} >= set(sealed)
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", ["first draft done", "first record file kept"])
 def test_a_study_that_changed_since_is_sealed_again(house: House, step: str) -> None:
     command = house.publish("alice=ct.dcm", "bob=mr.dcm")
@@ -126,6 +132,7 @@ def test_a_study_that_changed_after_it_was_registered_is_another(house: House) -
     assert house.blobs() == house.named()
 
 
+@pytest.mark.fault("client killed")
 def test_a_blob_that_the_store_lost_is_sealed_again(house: House) -> None:
     command = house.publish("alice=ct.dcm")
     before = house.held(), house.batches()
@@ -159,6 +166,7 @@ def test_a_stopped_publication_says_that_it_can_go_on(house: House) -> None:
 # A registration that nobody has mined.
 
 
+@pytest.mark.fault("client killed")
 def test_a_registration_on_its_way_is_waited_for_and_not_sent_again(
     house: House, idle_miner: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -183,6 +191,7 @@ def test_a_registration_on_its_way_is_waited_for_and_not_sent_again(
     require_whole(house, before, ["alice"])
 
 
+@pytest.mark.fault("client killed")
 def test_a_registration_that_the_node_forgot_is_sent(
     house: House, idle_miner: Callable[[], object]
 ) -> None:
@@ -196,6 +205,7 @@ def test_a_registration_that_the_node_forgot_is_sent(
     require_whole(house, before, ["alice"])
 
 
+@pytest.mark.fault("client killed")
 def test_a_registration_that_the_node_does_not_tell_of_is_not_sent_twice(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,6 +250,7 @@ def drafts_of(house: House, *more: str) -> list[dict[str, object]]:
     return told
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize(
     ("step", "waiting"),
     [
@@ -263,6 +274,7 @@ def test_drafts_are_let_go_of_with_blobs_and_keys(house: House, step: str, waiti
     assert (house.held(), house.batches(), house.blobs()) == before
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", ["registration sent", "told"])
 def test_what_was_registered_is_not_let_go_of(house: House, step: str) -> None:
     before = house.held(), house.batches()

@@ -24,6 +24,7 @@ from tests.flow.world import PURPOSE
 # Granting.
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", GRANT)
 def test_a_grant_leaves_no_object_that_no_grant_names(house: House, step: str) -> None:
     world, record = house.world, house.world.records["alice"]
@@ -42,6 +43,7 @@ def test_a_grant_leaves_no_object_that_no_grant_names(house: House, step: str) -
     assert house.parts() == []
 
 
+@pytest.mark.fault("client killed", faults=2)
 def test_a_signed_grant_leaves_no_object_and_spares_what_was_signed(house: House) -> None:
     world, record = house.world, house.world.records["alice"]
     command = ("access", "grant", record.hex(), "--as", "alice", "--to", "clinic", "--sign")
@@ -60,6 +62,7 @@ def test_a_signed_grant_leaves_no_object_and_spares_what_was_signed(house: House
     assert world["clinic"].open_granted(record).read(0) == world.released(CT)
 
 
+@pytest.mark.fault("client killed")
 def test_an_object_is_not_let_go_of_while_its_grant_may_be_on_its_way(
     house: House, idle_miner: Callable[[], object]
 ) -> None:
@@ -78,6 +81,7 @@ def test_an_object_is_not_let_go_of_while_its_grant_may_be_on_its_way(
     assert world["clinic"].open_granted(record).read(0) == world.released(CT)
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", ["object stored", "grant sent"])
 def test_a_delivery_leaves_no_object_that_no_delivery_names(house: House, step: str) -> None:
     world, record, clinic = house.world, house.world.records["alice"], house.world.address("clinic")
@@ -111,6 +115,7 @@ def read_all(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.fault("client killed", faults=11)
 def test_a_record_is_opened_once_wherever_it_was_killed(house: House) -> None:
     world, clinic = house.world, house.world.address("clinic")
     (house.here / "study").mkdir()
@@ -137,6 +142,7 @@ def test_a_record_is_opened_once_wherever_it_was_killed(house: House) -> None:
     assert house.run(*command, code=3).json["error"] == "FileExists"
 
 
+@pytest.mark.fault("client killed", faults=6)
 def test_a_dataset_is_opened_once_wherever_it_was_killed(house: House) -> None:
     world = house.world
     listed = world.list_dataset()
@@ -164,6 +170,7 @@ def test_a_dataset_is_opened_once_wherever_it_was_killed(house: House) -> None:
 # In an IPFS daemon.
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", list(KUBO)[:3])
 def test_in_a_daemon_nothing_is_pinned_that_no_record_file_names(
     house: House, kubo: RecordedKubo, step: str
@@ -182,6 +189,7 @@ def test_in_a_daemon_nothing_is_pinned_that_no_record_file_names(
     assert all(kubo.complete(pin) for pin in kubo.pins)
 
 
+@pytest.mark.fault("client killed")
 def test_in_a_daemon_no_grant_object_is_pinned_that_no_grant_names(
     house: House, kubo: RecordedKubo
 ) -> None:

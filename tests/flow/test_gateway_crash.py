@@ -152,6 +152,7 @@ WORK: dict[str, Step] = {
 }
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", TAKE)
 def test_an_instance_is_taken_once_wherever_it_was_killed(desk: Desk, step: str) -> None:
     desk.kill(TAKE[step], lambda there: there.take(*FILES))
@@ -160,6 +161,7 @@ def test_an_instance_is_taken_once_wherever_it_was_killed(desk: Desk, step: str)
     desk.require_done(*FILES, records=2)
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", WORK)
 def test_studies_are_published_once_wherever_it_was_killed(desk: Desk, step: str) -> None:
     desk.take(*FILES)
@@ -168,6 +170,7 @@ def test_studies_are_published_once_wherever_it_was_killed(desk: Desk, step: str
     desk.require_done(*FILES, records=2)
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", ["registration sent", "published, not noted"])
 def test_what_stands_is_not_published_again_by_other_rules(desk: Desk, step: str) -> None:
     """A version or options that would make another record of it change nothing any more."""
@@ -181,6 +184,7 @@ def test_what_stands_is_not_published_again_by_other_rules(desk: Desk, step: str
     desk.require_done(*FILES, records=2)
 
 
+@pytest.mark.fault("client killed")
 def test_instances_that_come_late_are_a_further_record(desk: Desk) -> None:
     desk.take(*FILES)
     desk.kill(WORK["planned"], lambda there: there.work())
@@ -301,6 +305,7 @@ def test_an_error_without_a_culprit_is_found_by_publishing_each_alone(
     desk.require_done(*contents, records=3, batches=3)
 
 
+@pytest.mark.fault("full disk")
 def test_a_full_disk_takes_nothing_and_loses_nothing(desk: Desk) -> None:
     desk.take(*FILES[:2])
     with desk.stages(reserve_bytes=1 << 60) as stages, pytest.raises(StoreFailed):
@@ -333,6 +338,7 @@ def test_the_disk_tells_nobody_who_the_patients_are(desk: Desk) -> None:
     assert modes == {0}
 
 
+@pytest.mark.fault("client killed")
 def test_records_are_handed_over_again_after_a_kill(desk: Desk, tmp_path: Path) -> None:
     """Alice has a key; the stranger has none, and hers is named."""
     Patients(desk.me).add(BookedPatient("", "PID-9", desk.world.address("stranger")))

@@ -161,7 +161,13 @@ def blobs_of(store: LocalStore) -> list[bytes]:
     return [b"".join(store.get(cid)) for cid in store.pins()]
 
 
-@pytest.mark.parametrize("serve", [daemon, public_gateway])
+@pytest.mark.parametrize(
+    "serve",
+    [
+        pytest.param(daemon, marks=pytest.mark.fault("hostile store", faults=8 * 5)),
+        pytest.param(public_gateway, marks=pytest.mark.fault("hostile store", faults=5 * 5)),
+    ],
+)
 def test_never_a_wrong_array(
     world: World,
     tmp_path: Path,

@@ -54,6 +54,7 @@ def registered(world: World, record: RecordId) -> bool:
     return world.exchange.records.batch(held.issuer, held.root).registered_at > 0
 
 
+@pytest.mark.fault("line cut")
 @pytest.mark.parametrize("delivered", [True, False])
 def test_publish(far: World, line: Line, delivered: bool) -> None:
     study = StudyToPublish(CT, far.address("alice"), "cut off")
@@ -70,6 +71,7 @@ def test_publish(far: World, line: Line, delivered: bool) -> None:
     assert far["alice"].import_record(far["hospital"].hand_over(id_of(record)), "file")
 
 
+@pytest.mark.fault("line cut")
 @pytest.mark.parametrize("delivered", [True, False])
 def test_list_dataset(far: World, line: Line, delivered: bool) -> None:
     both = [far.contribute(name) for name in ("alice", "bob")]
@@ -88,6 +90,7 @@ def test_list_dataset(far: World, line: Line, delivered: bool) -> None:
     far.list_dataset(*both)
 
 
+@pytest.mark.fault("line cut")
 @pytest.mark.parametrize("delivered", [False, True])
 @pytest.mark.parametrize(("permits", "transaction"), [(True, 1), (False, 1), (False, 2)])
 def test_purchase(
@@ -120,6 +123,7 @@ def test_purchase(
     assert [opened.read(0) for opened in far["researcher"].open_dataset(order)]
 
 
+@pytest.mark.fault("line cut")
 @pytest.mark.parametrize("delivered", [True, False])
 def test_settle(far: World, line: Line, delivered: bool) -> None:
     listed = far.list_dataset()
@@ -136,6 +140,7 @@ def test_settle(far: World, line: Line, delivered: bool) -> None:
     assert [opened.read(0) for opened in far["researcher"].open_dataset(bought.order_id)]
 
 
+@pytest.mark.fault("line cut")
 @pytest.mark.parametrize("delivered", [True, False])
 def test_revoke(far: World, line: Line, delivered: bool) -> None:
     record, reader = far.records["alice"], far.address("clinic")
@@ -148,6 +153,7 @@ def test_revoke(far: World, line: Line, delivered: bool) -> None:
     assert not far.exchange.store.has(made.grant_object)
 
 
+@pytest.mark.fault("line cut")
 def test_claim(far: World, line: Line) -> None:
     listed = far.list_dataset()
     checked = far["researcher"].check_quote(far.quote(listed), "quote", PURPOSE)
@@ -163,6 +169,7 @@ def test_claim(far: World, line: Line) -> None:
     assert far.token.balance(far.address("alice")) == 712_500_000
 
 
+@pytest.mark.fault("line cut")
 @pytest.mark.parametrize("method", ["eth_call", "eth_getLogs", "eth_estimateGas", "eth_getCode"])
 def test_wherever_the_line_is_cut_the_next_try_works(far: World, line: Line, method: str) -> None:
     """Cut at a method's every call, one after the other."""
@@ -196,6 +203,7 @@ def kill(node: LocalNode) -> None:
     node.wait()
 
 
+@pytest.mark.fault("chain killed", faults=2)
 def test_a_node_killed_during_a_publish_and_started_again(tmp_path: Path) -> None:
     with LocalNode.start(block_time_s=None) as node:
         world = build(node, tmp_path / "home")

@@ -103,6 +103,7 @@ LISTING_STEPS = [
 ]  # fmt: skip
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", LISTING_STEPS)
 def test_a_listing_is_made_once_wherever_it_was_killed(
     world: World, folder: Path, step: str
@@ -142,6 +143,7 @@ def test_claim_files_that_were_not_written_are_written_later(world: World, folde
     assert len(list((folder / "claims").iterdir())) == 2
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize(
     "step",
     [
@@ -180,6 +182,7 @@ def test_a_quote_that_got_out_before_the_end_can_be_settled(world: World, folder
     assert world["hospital"].settle(bought.order_id)
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize(
     "step",
     [
@@ -353,6 +356,7 @@ def test_a_wider_margin_refuses_earlier(world: World, folder: Path) -> None:
     medibloc(world, *settle, "--margin", "60s")
 
 
+@pytest.mark.fault("clock", faults=2)
 def test_a_node_whose_clock_is_late_does_not_make_a_steward_hurry(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -388,6 +392,7 @@ def test_blocks_are_waited_for_where_blocks_can_be_undone() -> None:
     assert [config.settle_confirmations(chain) for chain in (1, 11155111)] == [6, 6]
 
 
+@pytest.mark.fault("reorganisation")
 def test_a_purchase_that_was_undone_shows_nothing(world: World) -> None:
     listed = world.list_dataset()
     checked = world["researcher"].check_quote(world.quote(listed), "quote", PURPOSE)

@@ -129,6 +129,7 @@ def test_the_same_command_writes_the_same_paper(house: House) -> None:
     assert refused(nobodys) == "NotInTransfer"
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", SEND)
 def test_a_sending_that_died_goes_on(house: House, study: str, step: str) -> None:
     held, batches = house.held(), house.batches()
@@ -144,6 +145,7 @@ def test_a_sending_that_died_goes_on(house: House, study: str, step: str) -> Non
     assert house.world["alice"].import_record(handed, "handed") == record
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", RECEIVE)
 def test_a_receiving_that_died_goes_on(house: House, study: str, step: str) -> None:
     world, clinic = house.world, house.world.address("clinic")

@@ -131,6 +131,7 @@ def test_down_and_up_keep_id_key_ports_and_blobs(make_node: Make, tmp_path: Path
     assert b"".join(KuboStore(after.rpc).get(blob.cid)) == b"kept"
 
 
+@pytest.mark.fault("store killed")
 def test_up_starts_a_node_that_was_killed(make_node: Make, tmp_path: Path) -> None:
     node = make_node(tmp_path / "kubo")
     blob = KuboStore(node.up().rpc).put([b"kept"])

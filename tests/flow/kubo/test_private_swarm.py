@@ -54,6 +54,7 @@ def kill(node: KuboNode) -> None:
     assert Process(told["pid"], told["born"]).wait(10)
 
 
+@pytest.mark.fault("store killed")
 def test_what_one_publishes_is_read_and_kept_when_it_dies(swarm: list[KuboNode]) -> None:
     hospital, clinic, mirror = swarm
     blob = KuboStore(hospital.address()).put([DATA])

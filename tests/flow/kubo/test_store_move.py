@@ -84,6 +84,7 @@ def test_move_keeps_the_source_when_asked(kubo_store: KuboStore, tmp_path: Path)
     assert sorted(LocalStore(tmp_path).pins()) == sorted(blobs) == sorted(kubo_store.pins())
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("at", [0.05, 0.3, 0.6, 0.9])
 def test_a_move_that_was_killed_goes_on_where_it_was(
     make_node: Make, tmp_path: Path, at: float
@@ -253,6 +254,7 @@ def leaves_of(node: KuboNode, cid: str) -> list[str]:
         return [str(line["Ref"]) for line in answer.lines()]
 
 
+@pytest.mark.fault("store killed")
 def test_a_daemon_that_dies_in_a_move_is_told_and_the_move_goes_on(
     make_node: Make, tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def plain(dataset: pydicom.Dataset) -> dict[Any, Any]:
     }
 
 
+@pytest.mark.fault("store killed")
 def test_a_study_goes_from_pacs_to_pacs(
     house: House, a: Orthanc, b: Orthanc, tmp_path: Path
 ) -> None:

@@ -87,6 +87,7 @@ def require_published_once(gateway: Gateway, files: list[bytes]) -> None:
     assert not any(word in told for word in (NAME, "PID-1", "PID-2", "1.2.826"))
 
 
+@pytest.mark.fault("store killed", faults=3)
 def test_200_instances_are_published_once_though_each_side_is_killed(
     gateway: Gateway, orthanc: Orthanc
 ) -> None:

@@ -152,6 +152,7 @@ def test_what_a_pacs_has_is_left_out_if_asked(
     assert again.sent_bytes == 0
 
 
+@pytest.mark.fault("store killed")
 def test_a_pacs_that_dies_in_the_middle_gets_the_rest_when_it_is_back(
     world: World, orthanc: Orthanc, tmp_path: Path
 ) -> None:

@@ -73,6 +73,7 @@ print(json.dumps({
 MOUNTED = 'mount -t tmpfs -o size=8m none "$1" && exec "$2" -c "$3" "$1"'
 
 
+@pytest.mark.fault("full disk")
 def test_a_full_disk_leaves_the_store_as_it_was(tmp_path: Path) -> None:
     unshare = shutil.which("unshare")
     if unshare is None:
