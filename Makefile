@@ -154,6 +154,15 @@ unit: setup ## Unit tests: seconds, no node
 flow: setup ## Flow tests: real chain, real store, real DICOM
 	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL)
 
+# All of them, those that stand among other tests too; `make library` tries some, drawn. The same draw
+# again: `FAULTS_SEED=...`.
+.PHONY: faults
+faults: export MEDIBLOC_DEMAND_KUBO := 1
+faults: export MEDIBLOC_DEMAND_PACS := 1
+faults: setup kubo pacs ## Kill, cut off, fill up, lie: every fault at every step; writes what became of them
+	$(VENV)/bin/python -m pytest tests/faults tests/flow tests/unit -m fault $(PARALLEL) \
+		--faults-long --faults-table tests/faults/results.json
+
 kubo-flow: setup kubo ## A private IPFS: nodes, their swarm, the walk on one, moves between stores
 	MEDIBLOC_DEMAND_KUBO=1 $(VENV)/bin/python -m pytest tests/flow/kubo $(PARALLEL)
 
