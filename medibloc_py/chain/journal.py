@@ -146,6 +146,7 @@ class Journal:
         self._lock = threading.RLock()
         self.owner = secrets.token_hex(8)
         self._owner_lock: int | None = None
+        self._given_up: set[int] = set()
         self._alive = None if path is None else self._owner_path(self.owner)
         with self._on_disk():
             if path is not None:
@@ -222,6 +223,7 @@ class Journal:
 
     def leave(self, entry: int) -> None:
         """Gives an entry up while it is open: whoever comes next may take it up."""
+        self._given_up.add(entry)  # by this process too, should the disk not take it now
         with self._lock, self._on_disk():
             self._base.execute(
                 "UPDATE entries SET owner = '' WHERE id = ? AND state = ?", (entry, State.OPEN)
@@ -266,11 +268,15 @@ class Journal:
 
     def _orphaned(self, condition: str, value: str) -> list[Entry]:
         found = self._select(
-            f"{condition} AND owner <> ? AND state IN (?, ?) ORDER BY nonce, id",
-            (value, self.owner, State.OPEN, State.MINED),
+            f"{condition} AND state IN (?, ?) ORDER BY nonce, id", (value, State.OPEN, State.MINED)
         )
-        living = {owner: self._lives(owner) for owner in {entry.owner for entry in found}}
-        return [entry for entry in found if not living[entry.owner]]
+        others = {entry.owner for entry in found} - {self.owner}
+        dead = {owner for owner in others if not self._lives(owner)}
+        return [
+            entry
+            for entry in found
+            if entry.owner in dead or (entry.state is State.OPEN and entry.id in self._given_up)
+        ]
 
     def used(self, sender: Address, nonce: int) -> list[Entry]:
         """Entries of an account that were in a block, from a nonce on, by nonce."""

@@ -200,10 +200,16 @@ def _require_new(places: list[Path]) -> None:
 
 
 def _write(places: list[Path], sheets: list[str]) -> None:
+    """Writes all of them into places that are free, or none."""
     from medibloc_py.storage.files import write_atomic
 
-    for place, sheet in zip(places, sheets, strict=True):
-        write_atomic(place.absolute(), sheet.encode())
+    try:
+        for place, sheet in zip(places, sheets, strict=True):
+            write_atomic(place.absolute(), sheet.encode())
+    except BaseException:
+        for place in places:  # sheets of two tries do not go together
+            place.unlink(missing_ok=True)
+        raise
 
 
 def _read(given: list[str]) -> list[tuple[object, str]]:

@@ -83,6 +83,7 @@ STEPS: dict[str, tuple[Callable[[type, str], None], type, str]] = {
 }
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", STEPS)
 def test_the_same_call_after_a_kill_is_sent_once(
     node: HostileNode, signer: Signer, tmp_path: Path, step: str
@@ -111,6 +112,7 @@ def test_the_same_call_again_is_another_when_the_first_was_heard_of(
     assert nonces(node) == [0, 1, 2]
 
 
+@pytest.mark.fault("client killed")
 def test_what_a_killed_process_did_not_send_goes_first(
     node: HostileNode, signer: Signer, tmp_path: Path
 ):
@@ -296,6 +298,28 @@ def test_nothing_is_sent_that_cannot_be_written_down(
     with pytest.raises(JournalFailed, match="written down first"):
         connected(node, path).transfer(signer, BOB, 1)
     assert not node.sent
+
+
+def test_what_a_full_disk_left_open_is_known_again(
+    node: HostileNode, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The process lives on, and does the same again: a service does."""
+    network = connected(node, tmp_path / "journal")
+    journal = network.outbox.journal
+    hand_over = Outbox._hand_over
+
+    def then_no_more_writes(outbox: Outbox, attempt: Any) -> None:
+        hand_over(outbox, attempt)
+        journal._base.execute("PRAGMA query_only = ON")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Outbox, "_hand_over", then_no_more_writes)
+        with pytest.raises(JournalFailed):
+            network.transfer(signer, BOB, 1)
+    journal._base.execute("PRAGMA query_only = OFF")
+    receipt = network.transfer(signer, BOB, 1)
+    assert list(node.sent) == [receipt.transaction]
+    assert [entry.state for entry in journal.entries()] == [State.MINED]
 
 
 def test_the_journal_is_the_owners_alone(node: HostileNode, signer: Signer, tmp_path: Path):
