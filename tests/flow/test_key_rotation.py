@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from medibloc_py.chain import Network
 from medibloc_py.client import Client
 from medibloc_py.errors import WrongKey
 from medibloc_py.flows import keyring, recovery
 from medibloc_py.flows.held import held_record
 from medibloc_py.flows.ledger import Ledger
 from tests.flow.command import Done, run
+from tests.flow.dying import before, kill_at
 from tests.flow.world import PASSWORD, PATIENTS, World
 
-ROOT = Path(__file__).parents[2]
 CHEAP = 2
-DYING = """
-import sys
-from tests.flow import dying
-from medibloc_py import cli
-from medibloc_py.chain import Network
-Network.send = dying.before(Network.send)
-sys.argv = ["medibloc", *sys.argv[1:]]
-cli.main()
-"""
 
 
 @pytest.fixture(autouse=True)
@@ -74,19 +62,12 @@ def test_a_rotation_killed_before_the_chain_loses_nothing(world: World) -> None:
     """The pair is in the file first: a key on chain that nobody has could open nothing."""
     grant_to_clinic(world)
     accounts = world.exchange.accounts
-    before = accounts.published_key(world.address("clinic"))
+    published = accounts.published_key(world.address("clinic"))
     argv = arguments(world, "publish-key", "--rotate", "--as", "clinic")
-    dead = subprocess.run(
-        [sys.executable, "-c", DYING, *argv],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    kill_at((Network, "send", before), *argv)
     clinic = reopened(world, "clinic")
     assert len(clinic.me.keys.pairs) == 2
-    assert accounts.published_key(clinic.me.address) == before
+    assert accounts.published_key(clinic.me.address) == published
     assert reads(clinic, world)
     grant_to_clinic(world)  # wrapped for the pair on chain, still
     assert reads(clinic, world)
@@ -156,11 +137,11 @@ def test_retired_keys_open_no_old_copy_of_the_vault(world: World) -> None:
 def test_retired_keys_leave_every_document_and_the_ledger(world: World) -> None:
     listed = world.list_dataset()
     hospital = world.me("hospital")
-    before = {name: hospital.recall(name) for name in hospital.documents()}
-    assert {name.partition("-")[0] for name in before} >= {"record", "listing"}
+    kept = {name: hospital.recall(name) for name in hospital.documents()}
+    assert {name.partition("-")[0] for name in kept} >= {"record", "listing"}
     medibloc(world, "publish-key", "--as", "hospital")
     renewed = rotate_and_retire(world, "hospital").me
-    assert {name: renewed.recall(name) for name in renewed.documents()} == before
+    assert {name: renewed.recall(name) for name in renewed.documents()} == kept
     assert listed.listing_id in Ledger(renewed).book().listings
 
 

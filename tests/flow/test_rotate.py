@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from medibloc_py.chain import Network
+from medibloc_py.client import Client
 from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.errors import (
     BlobMissing,
@@ -26,10 +24,10 @@ from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId, Role
+from medibloc_py.storage.files import Part
 from tests.flow.command import run
+from tests.flow.dying import Call, Step, after, before, die, kill_at
 from tests.flow.world import PASSWORD, PATIENTS, World
-
-ROOT = Path(__file__).parents[2]
 
 
 def content(world: World, name: str) -> bytes:
@@ -43,16 +41,16 @@ def blobs(world: World) -> set[str]:
 def test_a_new_key_seals_the_same_bytes(world: World) -> None:
     alice, hospital = world["alice"], world["hospital"]
     old = world.records["alice"]
-    before = held_record(hospital.me, old)
+    held = held_record(hospital.me, old)
     (new,) = hospital.rotate([old]).records
     for field in ("salt", "r", "cid", "key_commitment", "root"):
-        assert getattr(new, field) != getattr(before, field), field
+        assert getattr(new, field) != getattr(held, field), field
     for field in ("patient", "issuer", "kind", "label", "size_bytes"):
-        assert getattr(new, field) == getattr(before, field), field
+        assert getattr(new, field) == getattr(held, field), field
     assert held_record(hospital.me, id_of(new)) == new
     opened = open_held(world.exchange, hospital.me, new)
     assert opened.read(0) == content(world, "alice")
-    origin = open_held(world.exchange, hospital.me, before)
+    origin = open_held(world.exchange, hospital.me, held)
     assert opened.manifest.files == origin.manifest.files
     record = alice.import_record(hospital.hand_over(id_of(new)), "record file")
     assert record == id_of(new)
@@ -152,10 +150,10 @@ def test_only_the_issuer_rotates(world: World) -> None:
     with pytest.raises(RecordNotHeld):
         world["hospital"].rotate([RecordId(bytes(32))])
     world.accredit("hospital", Role.ISSUER, 0)
-    before = blobs(world)
+    kept = blobs(world)
     with pytest.raises(NotAccredited):
         world["hospital"].rotate([old])
-    assert blobs(world) == before
+    assert blobs(world) == kept
 
 
 def test_a_blob_that_does_not_open_is_not_registered_anew(world: World) -> None:
@@ -175,33 +173,23 @@ def test_a_blob_that_does_not_open_is_not_registered_anew(world: World) -> None:
 
 # On the command line.
 
-STEPS = {
-    "sealed": """
-from medibloc_py.storage.files import Part
-real = Part.become
-def become(part, path):
-    real(part, path)
-    if path.name.endswith(".car"):
-        dying.die()
-Part.become = become
-""",
-    "registered": """
-from medibloc_py.chain import Network
-Network.send = dying.after(Network.send)
-""",
-    "handing over": """
-from medibloc_py.client import Client
-Client.hand_over = dying.before(Client.hand_over)
-""",
+
+def with_the_blob(real: Call) -> Call:
+    """Dies when a blob is in its place."""
+
+    def become(part: Part, path: Path) -> None:
+        real(part, path)
+        if path.name.endswith(".car"):
+            die()
+
+    return become
+
+
+STEPS: dict[str, Step] = {
+    "sealed": (Part, "become", with_the_blob),
+    "registered": (Network, "send", after),
+    "handing over": (Client, "hand_over", before),
 }
-DYING = """
-import sys
-from medibloc_py import cli
-from tests.flow import dying
-{}
-sys.argv = ["medibloc", *sys.argv[1:]]
-cli.main()
-"""
 
 
 def test_rotate_hands_the_new_files_over(
@@ -222,6 +210,7 @@ def test_rotate_hands_the_new_files_over(
     assert run(*common, "rotate", ids[0], "--as", "alice", "--json").json["error"] == "NotIssuer"
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", STEPS)
 def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
     world: World, monkeypatch: pytest.MonkeyPatch, step: str
@@ -233,14 +222,7 @@ def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
         "record", "rotate", old.hex(), "--as", "hospital", "--json",
         "--out", str(world.home / "out"),
     ]  # fmt: skip
-    dead = subprocess.run(
-        [sys.executable, "-c", DYING.format(STEPS[step]), *argv],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    kill_at(STEPS[step], *argv)
     again = run(*argv)
     assert again.code == 0, again
     new = RecordId(bytes.fromhex(again.json["records"][0]["record"][2:]))

@@ -6,9 +6,6 @@ import base64
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -38,12 +35,12 @@ from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.parties import Identity
 from medibloc_py.flows.receipts import KIND, Erasure, ErasureReceipt, check_receipt, write_receipt
 from medibloc_py.model import RecordId, Scope
-from medibloc_py.storage import LocalStore, raw_cid
+from medibloc_py.storage import LocalStore, files, raw_cid
 from tests.fakes import pinning_service
 from tests.flow.command import Done, run
+from tests.flow.dying import Step, after, before, kill_at
 from tests.flow.world import PASSWORD, World
 
-ROOT = Path(__file__).parents[2]
 FINDS = re.compile(rb'"(?:0x)?([0-9a-f]{64,})"')
 BASE64 = re.compile(rb'"([A-Za-z0-9+/]{44,}={0,2})"')
 
@@ -380,24 +377,15 @@ def test_a_grant_that_is_gone_meanwhile_is_no_obstacle(
             world[name].open_granted(record)
 
 
-STEPS = {
-    "revoked": ("medibloc_py.flows.shred", "_revoke", "after"),
-    "half removed": ("medibloc_py.storage.files", "_overwrite", "before"),
-    "destroyed": ("medibloc_py.flows.shred", "_forget", "after"),
-    "let go of": ("medibloc_py.flows.shred", "let_go", "after"),
+STEPS: dict[str, Step] = {
+    "revoked": (shred, "_revoke", after),
+    "half removed": (files, "_overwrite", before),
+    "destroyed": (shred, "_forget", after),
+    "let go of": (shred, "let_go", after),
 }
-DYING = """
-import importlib, sys
-from tests.flow import dying
-from medibloc_py import cli
-room, name, wrap = sys.argv[1:4]
-room = importlib.import_module(room)
-setattr(room, name, getattr(dying, wrap)(getattr(room, name)))
-sys.argv = ["medibloc", *sys.argv[4:]]
-cli.main()
-"""
 
 
+@pytest.mark.fault("client killed")
 @pytest.mark.parametrize("step", STEPS)
 def test_a_killed_shredding_is_finished_by_the_same_command(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
@@ -410,14 +398,7 @@ def test_a_killed_shredding_is_finished_by_the_same_command(
         "--home", str(world.home), "--rpc", world.node.url,
         "record", "shred", record.hex(), "--as", "alice", "--yes", "--json", "--out", str(out),
     ]  # fmt: skip
-    dead = subprocess.run(
-        [sys.executable, "-c", DYING, *STEPS[step], *argv],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert dead.returncode == -signal.SIGKILL, dead.stderr
+    kill_at(STEPS[step], *argv)
     assert not out.exists()
     done = run(*argv)
     assert done.code == 0, done
