@@ -227,6 +227,13 @@ contract MarketTest is MarketWorld {
         _buy(listing, TERMS, vm.addr(1), NOW + 1 hours);
     }
 
+    function test_purchase_until_the_accreditations_last_second() public {
+        Listings.Listing memory listing = listed();
+        accredit(RESEARCHER, IAccounts.Role.RESEARCHER, NOW + 1);
+        vm.warp(NOW + 1);
+        purchase(listing, SECRET);
+    }
+
     function test_purchase_reverts_when_buyer_is_not_accredited() public {
         Listings.Listing memory listing = listed();
         accredit(RESEARCHER, IAccounts.Role.RESEARCHER, NOW + 1);

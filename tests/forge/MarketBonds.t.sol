@@ -8,6 +8,7 @@ import {IMarket} from "../../contracts/market/IMarket.sol";
 import {Listings} from "../../contracts/market/Listings.sol";
 import {MarketWorld} from "./support/MarketWorld.sol";
 import {IERC20Errors} from "@openzeppelin/contracts/interfaces/draft-IERC6093.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 contract MarketBondsTest is MarketWorld {
     address private immutable GUARDIAN = makeAddr("guardian");
@@ -240,9 +241,10 @@ contract MarketBondsTest is MarketWorld {
         signatures[0] = "";
         Listings.Listing memory listing = plainOffer();
         bytes32 id = list(listing);
+        vm.warp(listing.closesAt); // its last second
         _challenge(listing, 0);
         assertBond(id, IMarket.Bond.NONE);
-        assertListing(id, 0, 0, NOW - 1);
+        assertListing(id, 0, 0, listing.closesAt - 1);
         _expectBond(listing, IMarket.Bond.NONE);
         _challenge(listing, 0);
         _expectBond(listing, IMarket.Bond.NONE);
@@ -276,6 +278,7 @@ contract MarketBondsTest is MarketWorld {
         Listings.Listing memory listing = listed();
         uint256 before = token.balanceOf(STEWARD);
         vm.warp(listing.closesAt + 30 days + 2);
+        _expectNoTransferOfNothing(NOBODY);
         vm.expectEmit(address(market));
         emit IMarket.ClosedOut(idOf(listing), STEWARD, BOND, 0);
         vm.prank(STRANGER);
@@ -313,6 +316,18 @@ contract MarketBondsTest is MarketWorld {
         assertEq(token.balanceOf(STEWARD), challenged ? before - bond : before);
         assertEq(token.balanceOf(STRANGER), challenged ? bond / 2 : 0);
         assertEq(token.balanceOf(NOBODY), challenged ? bond - bond / 2 : 0);
+    }
+
+    function test_closeOut_of_a_bond_of_one_pays_the_challenger_nothing() public {
+        contributions[0] = contributionOf(agreed[0], "");
+        signatures[0] = "";
+        Listings.Listing memory listing = offer();
+        listing.bond = 1;
+        list(listing);
+        _challenge(listing, 0);
+        _expectNoTransferOfNothing(STRANGER);
+        market.closeOut(listing);
+        assertEq(token.balanceOf(NOBODY), 1);
     }
 
     function test_closeOut_of_a_steward_who_challenged_itself_loses_half() public {
@@ -435,6 +450,11 @@ contract MarketBondsTest is MarketWorld {
                 IMarket.ContributionValid.selector, idOf(listing), leafOf(contributions[index])
             )
         );
+    }
+
+    /// Tokens may refuse to move nothing, and what else they move would be stuck.
+    function _expectNoTransferOfNothing(address to) private {
+        vm.expectCall(address(token), abi.encodeCall(IERC20.transfer, (to, 0)), 0);
     }
 
     function _expectBond(Listings.Listing memory listing, IMarket.Bond state) private {

@@ -143,6 +143,15 @@ contract MarketWithdrawalsTest is MarketWorld {
         market.withdraw(listing, contributions[0], proof);
     }
 
+    function test_withdraw_by_anyone_in_the_listings_last_second() public {
+        Listings.Listing memory listing = listed();
+        vm.warp(listing.closesAt);
+        bytes32[] memory proof = proofOf(0);
+        vm.prank(STRANGER);
+        market.withdraw(listing, contributions[0], proof);
+        assertListing(idOf(listing), 0, 0, listing.closesAt - 1);
+    }
+
     function test_withdraw_reverts_when_contribution_is_unknown() public {
         Listings.Listing memory listing = listed();
         Listings.Contribution memory forged = contributions[0];
@@ -210,9 +219,9 @@ contract MarketWithdrawalsTest is MarketWorld {
         _withdrawFor(first, 0, by);
         _expectInvalid(PATIENT);
         _withdrawFor(second, 0, by);
-        vm.warp(NOW + 60);
+        vm.warp(second.closesAt); // its last second
         _withdrawFor(second, 0, _word(second, 0, "patient"));
-        assertListing(id, 0, 0, NOW + 59);
+        assertListing(id, 0, 0, second.closesAt - 1);
         assertEq(market.withdrawnAt(leafOf(contributions[0])), NOW, "the first time stays");
     }
 
