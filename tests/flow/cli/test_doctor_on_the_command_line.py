@@ -97,6 +97,20 @@ def test_nodes_that_are_late_ahead_or_of_two_chains_are_told(tmp_path: Path) -> 
     assert len(clocks) == 2
 
 
+def test_networks_are_shown_without_what_their_urls_hide(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[networks.two]\nrpc = ["https://one.example/v3/hidden", "https://two.example"]\n'
+        'witness = "https://hidden:hidden@three.example"\n'
+    )
+    for words in (("--network", "two"), ()):
+        done = run("--home", tmp_path, *words, "config", "show", "--json")
+        assert "hidden" not in done.out
+        two = done.json["networks"]["two"]
+        assert two["nodes"] == "https://one.example, https://two.example"
+        assert two["witness"] == "https://three.example"
+    assert "hidden" not in run("--home", tmp_path, "config", "show").out
+
+
 def test_a_disk_that_fills_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for free, grade in ((10**8, "bad"), (10**9, "warn"), (10**10, "ok")):
         usage = shutil.disk_usage(tmp_path)._replace(free=free)
