@@ -1,48 +1,58 @@
-"""The developer's tutorial runs as pasted: its chain, its accounts and its program."""
+"""The programs in the tutorials, run as they stand there."""
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-from contextlib import suppress
 from pathlib import Path
 
-TUTORIAL = Path(__file__).parents[2] / "docs" / "tutorials" / "developer.md"
-_BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+import pytest
+
+from tests.flow.world import PASSWORD, PURPOSE, World
+
+TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 
 
-def test_the_developers_tutorial_runs_as_pasted(tmp_path: Path) -> None:
-    text = TUTORIAL.read_text(encoding="utf-8")
-    (chain,) = (block for kind, block in _BLOCK.findall(text) if "medibloc up" in block)
-    (program,) = (block for kind, block in _BLOCK.findall(text) if kind == "python")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = str(probe.getsockname()[1])
-    # Who pastes gives the chain a moment to start; a script has to wait for it.
-    waits = "trap 'kill $!' EXIT\nuntil grep -q Chain chain.log; do sleep 0.1; done\n"
-    started = f"medibloc up --port {port} > chain.log &\n{waits}"
-    assert "medibloc up --port 8545 &\n" in chain
-    script = chain.replace("medibloc up --port 8545 &\n", started)
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    local = f"http://127.0.0.1:{port}"
-    ran = subprocess.Popen(
-        ["bash", "-eu", "-c", f"{script}\npython - <<'PYTHON'\n{program}PYTHON\n"],
-        env={"PATH": path, "HOME": str(tmp_path), "MEDIBLOC_RPC_LOCAL": local, "LANG": "C.UTF-8"},
-        cwd=tmp_path,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,  # a group to stop, with the chain in it
-    )
-    try:
-        output, _ = ran.communicate(timeout=200)
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(ran.pid, signal.SIGKILL)
-    assert ran.returncode == 0, output
-    assert "GrantNotFound {" in output, output
+@pytest.fixture
+def told(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> pytest.CaptureFixture[str]:
+    monkeypatch.setenv("MEDIBLOC_HOME", str(world.home))
+    monkeypatch.setenv("MEDIBLOC_RPC_LOCAL", world.node.url)
+    monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
+    return capsys
+
+
+def run(name: str) -> None:
+    """Runs the one program of a tutorial."""
+    page = TUTORIALS / f"{name}.md"
+    (program,) = re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+    exec(compile(program, page.name, "exec"), {})
+
+
+def test_a_developer_publishes_grants_and_opens(
+    world: World, told: pytest.CaptureFixture[str]
+) -> None:
+    world["hospital"].publish_key()
+    run("developer")
+    refused, opened = told.readouterr().out.splitlines()
+    assert refused.startswith("GrantNotFound {")
+    assert opened == "0001.dcm (64, 64) int16"
+    assert opened in (TUTORIALS / "developer.md").read_text()
+
+
+def test_a_researcher_opens_what_was_bought(
+    world: World, told: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    buyer = world["researcher"]
+    checked = buyer.check_quote(world.quote(world.list_dataset()), "quote", PURPOSE)
+    order = buyer.purchase(checked).order_id
+    world["hospital"].settle(order)
+    monkeypatch.setenv("ORDER", f"0x{order.hex()}")
+    run("researcher")
+    lines = told.readouterr().out.splitlines()
+    assert {line.partition(" ")[0] for line in lines} == {
+        world.records[name].hex() for name in ("alice", "bob")
+    }
+    assert {line.partition(" ")[2] for line in lines} == {
+        "0001.dcm (128, 128) int16", "0001.dcm (64, 64) int16",
+    }  # fmt: skip
