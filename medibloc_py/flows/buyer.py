@@ -125,11 +125,12 @@ def purchase(
         raise PaymentBelowPrice(amount=amount, price=listing.price)
     order = _order(checked.listing_id, quote)
     order_id = ids.order_id(exchange.chain_id, exchange.market.address, order)
-    if exchange.market.order_state(order_id) is not OrderState.NONE:  # before any approval
-        sent = exchange.market.sent_by_killed_run(bytes.fromhex(checked.lock[2:]))
-        if sent is None:
-            raise OrderExists(order=order_id)
+    # What a run left that was killed is mined before anything else is asked.
+    sent = exchange.market.sent_by_killed_run(bytes.fromhex(checked.lock[2:]))
+    if sent is not None:
         return Purchased(order_id, order, None, sent.receipt)
+    if exchange.market.order_state(order_id) is not OrderState.NONE:
+        raise OrderExists(order=order_id)  # before anything is approved
     token = TokenService(exchange.network, listing.token)
     require_tokens(token, buyer.address, listing.price)
     for row in quote.rows:  # nobody else is bound to keep what was paid for
