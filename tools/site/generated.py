@@ -72,6 +72,7 @@ These are imported from `medibloc_py` itself and keep their names; the rooms bel
 with any minor version.
 
 ::: medibloc_py.client.Client
+    options: { inherited_members: true }
 ::: medibloc_py.config.load
 ::: medibloc_py.config.Settings
 ::: medibloc_py.flows.publish.StudyToPublish
@@ -83,7 +84,8 @@ def _faces(room: str) -> list[str]:
     """What a room shows: the names it gives out, or else each of its modules."""
     inside = HOUSE / room
     if not inside.is_dir() or "__all__" in (inside / "__init__.py").read_text(encoding="utf-8"):
-        return [f"::: medibloc_py.{room}"]
+        verbs = ["    options: { inherited_members: true }"] if room == "client" else []
+        return [f"::: medibloc_py.{room}", *verbs]
     modules = sorted(file for file in inside.rglob("*.py") if file.name != "__init__.py")
     names = [".".join(file.relative_to(HOUSE).with_suffix("").parts) for file in modules]
     return [f"::: medibloc_py.{name}" for name in names]
