@@ -137,16 +137,25 @@ demo: setup ## Walk real DICOM from a hospital to paid patients, on a chain of i
 # --- tests ----------------------------------------------------------------------------------
 
 .PHONY: test unit flow kubo-flow pacs-flow cluster-flow walk-clients contracts forge brownie-anvil brownie-ganache web3-7 web
-test: library contracts web3-7 web fhir-check ## Set up and pass all tests
+test: library contracts ## Set up and pass all tests
+	$(MAKE) $(ALONGSIDE) web3-7 web fhir-check
 
+# What takes one core each, two at a time.
+ALONGSIDE := --jobs 2 --output-sync=target
 # A file's tests share a chain: they stay together.
 PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
-.PHONY: library
-library: export MEDIBLOC_DEMAND_KUBO := 1
-library: export MEDIBLOC_DEMAND_PACS := 1
-library: setup kubo pacs ## Unit and flow tests with coverage, on a real IPFS daemon and a real PACS too
+.PHONY: library coverage
+library coverage: export MEDIBLOC_DEMAND_KUBO := 1
+library coverage: export MEDIBLOC_DEMAND_PACS := 1
+library coverage: export MEDIBLOC_DEMAND_GETH := 1
+library: setup kubo pacs geth ## Unit and flow tests, on a real IPFS daemon, a real PACS and geth too; some faults
+	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto
+	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL)
+
+# A third of the time of the tests once more: before a release, not at each change.
+coverage: setup kubo pacs geth ## The same tests, and which lines and branches of the library they reach
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --cov --cov-report= --cov-fail-under=0
-	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL) --cov --cov-append --cov-report=term
+	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL) --cov --cov-append --cov-report=term
 
 unit: setup ## Unit tests: seconds, no node
 	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto
@@ -204,7 +213,7 @@ endif
 # Among all tests a tenth of the signed acts; `make differential` by itself takes all 10,000 of each.
 contracts: export DIFFERENTIAL_ACTS ?= 1000
 contracts: forge differential ## Contract tests: forge, Python beside Solidity, brownie on two chains
-	$(MAKE) --jobs 2 --output-sync=target brownie-anvil brownie-ganache
+	$(MAKE) $(ALONGSIDE) brownie-anvil brownie-ganache
 
 # Brownie keeps files in the home folder, and one build folder for all chains: each chain has a home
 # and a copy of the project in this checkout, so that both run at once.
@@ -234,7 +243,8 @@ invariants-nightly: setup ## Contracts: a million calls for each suite of invari
 # --- assurance ------------------------------------------------------------------------------
 
 .PHONY: assurance slither prove mutants differential fuzz-dicom
-assurance: slither prove bench-gas-check ## What a change of the contracts must pass besides the tests
+assurance: prove ## What a change of the contracts must pass besides the tests
+	$(MAKE) $(ALONGSIDE) slither bench-gas-check
 
 slither: setup $(ASSURANCE_VENV)/.ready ## Static analysis of the contracts: nothing high, nothing medium
 	FOUNDRY_PROFILE=slither $(ASSURANCE_VENV)/bin/slither .
