@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ import pytest
 
 from medibloc_py.model import OrderId
 from tests.fakes.hostile_node import Refuse
-from tests.fakes.lying_line import Ask, LyingLine, Tell, lying_line
+from tests.fakes.lying_line import Ask, Late, LyingLine, Tell, lying_line
 from tests.faults.acts import Act, Argv
 from tests.faults.outcome import outcome
 from tests.faults.rehearsal import Rehearsal
@@ -90,9 +91,15 @@ def rehearsal(
     request: pytest.FixtureRequest, _stage: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Rehearsal]:
     """A stage that is ready for one flow, and what the flow leaves if nobody lies."""
-    snapshot = _stage.chain.snapshot()
-    yield Rehearsal.of(FLOWS[request.param], _stage, tmp_path_factory.mktemp("rehearsal"))
-    _stage.chain.revert(snapshot)
+    chain = _stage.chain
+
+    def keep() -> Callable[[], object]:
+        return partial(chain.revert, chain.snapshot())
+
+    back = keep()
+    folder = tmp_path_factory.mktemp("rehearsal")
+    yield Rehearsal.of(FLOWS[request.param], _stage, folder, keep)
+    back()
 
 
 @pytest.fixture
@@ -215,10 +222,14 @@ OF_EVENTS: Final[dict[str, tuple[Tell, str]]] = {
 }
 
 
-def typed(house: House, line: LyingLine, *argv: str, witness: str | None = None) -> Done:
+def typed(house: House, line: LyingLine, *argv: str) -> Done:
     """A command that asks the line, with the node itself as its witness."""
-    world = house.world
-    options = ("--home", world.home, "--rpc", line.url, "--witness", witness or world.node.url)
+    return asking(house, line.url, line.node_url, *argv)
+
+
+def asking(house: House, url: str, witness: str, *argv: str) -> Done:
+    """A command that asks one node, with another as its witness."""
+    options = ("--home", house.world.home, "--rpc", url, "--witness", witness)
     return run(*options, "--store", house.store, *argv)
 
 
@@ -286,6 +297,21 @@ def test_a_lie_about_what_is_sent_comes_to_nothing(
         rehearsal.require_same(house, start)
 
 
+@pytest.mark.fault("lying node", short=1)
+@pytest.mark.parametrize("late", ["the first", "the witness"])
+@pytest.mark.parametrize("rehearsal", FLOWS, indirect=True)
+def test_two_honest_nodes_of_which_one_is_late_are_not_accused(
+    rehearsal: Rehearsal, line: LyingLine, late: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medibloc_py.chain.witness.PATIENCE_S", 30.0)
+    with rehearsal.take() as (house, start):
+        line.lies = Late(line, by_s=0.3).lies()
+        urls = (line.url, line.node_url) if late == "the first" else (line.node_url, line.url)
+        done = asking(house, *urls, *rehearsal.argv)
+        assert done.code == 0, done
+        rehearsal.require_same(house, start)
+
+
 @pytest.mark.fault("lying node")
 @pytest.mark.parametrize("lie", OF_EVENTS)
 def test_a_lie_about_events_stops_the_index(house: House, line: LyingLine, lie: str) -> None:
@@ -312,32 +338,31 @@ def test_a_lie_about_consent_is_not_shown(house: House, line: LyingLine) -> None
 @pytest.mark.fault("lying node")
 def test_a_witness_that_lies_is_named_too(house: House, line: LyingLine) -> None:
     line.lies = {"eth_getTransactionReceipt": lambda *_: None}
-    words = ("--rpc", house.world.node.url, "--witness", line.url, *house.words()[4:])
-    consent = ("consent", "set", "HMB", "--as", "alice", "--until", "2040-01-01", "--json")
-    done = run("--home", house.world.home, *words, *consent)
+    urls = (line.node_url, line.url)
+    consent = ("consent", "set", "HMB", *UNTIL, "--as", "alice", "--json")
+    done = asking(house, *urls, *consent)
     error = json.loads(done.err)
     assert (done.code, error["error"]) == (5, "NodesDisagree")
     assert "the witness nothing" in error["message"]
     assert "may have been sent" in error["message"]
     line.lies = {}
     before = house.world.exchange.network.block_number()
-    assert run("--home", house.world.home, *words, *consent).code == 0
+    assert asking(house, *urls, *consent).code == 0
     assert house.world.exchange.network.block_number() == before  # the same transaction
 
 
 @pytest.mark.fault("lying node")
 def test_a_witness_that_is_silent_stops_the_command(house: House, line: LyingLine) -> None:
     line.silent = True
-    grant = ("consent", "set", "HMB", "--as", "alice", "--json")
+    consent = (line.node_url, line.url, "consent", "set", "HMB", "--as", "alice", "--json")
     before = house.world.exchange.network.block_number()
-    words = ("--home", house.world.home, "--rpc", house.world.node.url, "--witness", line.url)
-    done = run(*words, *grant)
+    done = asking(house, *consent)
     error = json.loads(done.err)
     assert (done.code, error["error"]) == (5, "WitnessUnreachable")
     assert "nothing can be checked" in error["message"]
     assert house.world.exchange.network.block_number() == before
     line.silent = False
-    assert run(*words, *grant).code == 0
+    assert asking(house, *consent).code == 0
 
 
 def test_the_doctor_examines_the_witness(house: House, line: LyingLine) -> None:
