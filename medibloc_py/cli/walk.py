@@ -119,7 +119,7 @@ class Walk(Stage):
         self._refuse("hospital B opens after revocation", lambda: other.open_granted(record))
         soon = DAY if self._node.chain else SOON_S
         self._grant(soon)
-        self._pass(2 * soon)
+        self._pass(soon + 1)
         self._refuse("hospital B opens after expiry", lambda: other.open_granted(record))
         self._refuse(
             "a patient grants what the own consent forbids",

@@ -11,10 +11,12 @@ from tests.fakes.recorded_kubo import RecordedKubo, serve
 from tests.flow.house import CT, MR, House
 from tests.flow.world import PASSWORD, World, build
 
+LONGEST = ("test_readme.py", "test_walk_on_clients.py")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that no process waits for it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_readme.py")
+    """The longest first, so that no process waits for them at the end."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.fixture(scope="session")
