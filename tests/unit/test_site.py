@@ -150,3 +150,4 @@ def test_every_room_has_its_reference(pages) -> None:
     rooms = {file.parent.name for file in (ROOT / "medibloc_py").glob("*/__init__.py")}
     assert {f"api/{room}.md" for room in rooms - {"cli", "errors"}} <= set(pages)
     assert "::: medibloc_py.flows.audit\n" in pages["api/flows.md"]
+    assert "::: medibloc_py.client.Client\n" in pages["api/names.md"]
