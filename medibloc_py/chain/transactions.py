@@ -113,6 +113,7 @@ class Outbox:
         self.command = ""
         self.moment = 0
         self._adopted: dict[int, Entry] = {}
+        self._resent: dict[int, tuple[str, bool]] = {}
 
     @property
     def journal(self) -> Journal:
@@ -150,26 +151,27 @@ class Outbox:
         undone = {entry.id: entry for entry in self._undone(signer.address)}
         left = (*self.journal.left(signer.address), *self._adopted.values())
         known = undone | {each.id: each for each in left if each.sender == signer.address}
-        others, resent = [], 0
         for entry in sorted(known.values(), key=lambda each: (each.nonce, each.id)):
             if found is None and entry.intent == intent.digest:
                 if entry.id not in undone and self._is_over(entry):
                     self.journal.end(entry.id, State.CLOSED)
                 elif self.journal.take(entry):
                     self._adopted.pop(entry.id, None)
+                    self._resent.pop(entry.id, None)
                     found = self._resumed(signer, _Sent.of(entry))
             elif entry.id in undone:
                 self.journal.reopen(entry)
-                others.append(entry.meaning)
-                resent += self._send_on(entry)
+                self._resent[entry.id] = entry.meaning, self._send_on(entry)
             elif entry.state is State.OPEN:
                 self._send_on(entry)
-        if others and found is None:
+        if self._resent and found is None:
+            meanings, sent = zip(*self._resent.values(), strict=True)
+            self._resent.clear()
             raise TransactionsUndone(
                 account=signer.address,
-                undone=len(others),
-                resent=resent,
-                meanings=", ".join(others),
+                undone=len(sent),
+                resent=sum(sent),
+                meanings=", ".join(meanings),
             )
         return found
 
