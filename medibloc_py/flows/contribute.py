@@ -11,12 +11,7 @@ from medibloc_py.errors import (
     InvalidValue,
     TermsInvalid,
 )
-from medibloc_py.flows.held import (
-    NO_TREATMENT,
-    held_record,
-    require_current,
-    require_purpose,
-)
+from medibloc_py.flows.held import held_record, require_current
 from medibloc_py.flows.opened import require_deidentified
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.model import (
@@ -100,7 +95,6 @@ def contribute(
         reason = f"it is a record of {held.patient}"
         raise ContributionInvalid(patient=owner, record=record, reason=reason)
     require_current(signer, record)
-    require_purpose(record, held.kind, NO_TREATMENT)
     require_deidentified(exchange, signer, held)
     signed = ContributionTerms(
         patient=owner,

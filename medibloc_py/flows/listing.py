@@ -101,6 +101,7 @@ def list_dataset(
         ContributionInvalid: a patient did not sign this, or a record stands in it twice.
         ConsentNotCovering: a consent on chain is narrower than the terms.
         RecordNotHeld: the steward lacks a record's file.
+        TreatmentOnly: a record says who its patient is.
         DeidentificationMissing: a record may say who its patient is: no receipt is in it.
         BlobMissing, Corrupted: a record is not in the steward's store, or damaged.
         LedgerBehind, LedgerDamaged: the ledger is not the newest, or not whole.

@@ -14,7 +14,7 @@ from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.manifest import Manifest
 from medibloc_py.errors import BlobMissing, DeidentificationMissing, InvalidValue, RecordMismatch
 from medibloc_py.flows.deid_receipts import META, Deidentification, FileDigest, check_of_record
-from medibloc_py.flows.held import id_of, scalar_of
+from medibloc_py.flows.held import NO_TREATMENT, id_of, require_purpose, scalar_of
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
 from medibloc_py.model import Address, Cid, RecordId
 from medibloc_py.storage import Store
@@ -217,15 +217,17 @@ class OpenedRecord:
 
 
 def require_deidentified(exchange: Exchange, holder: Identity, file: RecordFile) -> None:
-    """Makes sure that a held record says how who the patient is was removed.
+    """Makes sure that a held record is for research, and says how its patient was removed.
 
     The signature and the number of files are proved; the files are not read.
 
     Raises:
+        TreatmentOnly: it says who the patient is.
         DeidentificationMissing: it has no receipt: a release before 0.4.0 published it.
         DeidentificationReceiptInvalid: its receipt is another's.
         BlobMissing, Corrupted, WrongKey: it does not open.
     """
+    require_purpose(id_of(file), file.kind, NO_TREATMENT)
     opened = open_held(exchange, holder, file)
     if opened.deidentification is None:
         raise DeidentificationMissing(record=opened.record)

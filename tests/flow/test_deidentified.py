@@ -21,7 +21,7 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import contribute as contributing
 from medibloc_py.flows import grant as granting
-from medibloc_py.flows import kept
+from medibloc_py.flows import kept, listing
 from medibloc_py.flows.deid_receipts import META, SAID_CLEAN, require_receipt
 from medibloc_py.flows.deidentified import Original, pseudonym_key, salt_of, source_of
 from medibloc_py.flows.drafts import waiting_drafts
@@ -362,11 +362,12 @@ def test_a_treatment_record_is_neither_signed_listed_nor_paid_for(
     with pytest.raises(TreatmentOnly):
         selling.contribute("alice")
     with monkeypatch.context() as patch:  # clients that do not mind
-        patch.setattr(contributing, "require_purpose", lambda *_: None)
+        patch.setattr(contributing, "require_deidentified", lambda *_: None)
         signed: SignedContribution = selling.contribute("alice")
     with pytest.raises(TreatmentOnly):
         selling.list_dataset(signed)
     with monkeypatch.context() as patch:
+        patch.setattr(listing, "require_deidentified", lambda *_: None)
         patch.setattr(kept, "require_purpose", lambda *_: None)
         quote = selling.quote(selling.list_dataset(signed))
     with pytest.raises(QuoteInvalid, match="for treatment only") as caught:

@@ -195,7 +195,7 @@ def test_many_acts_go_in_few_transactions(world: World, tmp_path: Path) -> None:
 def test_acts_that_are_too_dear_together_go_apart(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(relay, "GAS_OF_CHUNK", 80_000)
+    monkeypatch.setattr(relay, "GAS_OF_CHUNK", 64_000)
     outcomes = relayed(world, *(signed(consent(world[name])) for name in ("alice", "bob")))
     assert errors(outcomes) == [None, None]
     assert len({each.receipt.transaction for each in outcomes if each.receipt}) == 2
