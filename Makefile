@@ -97,6 +97,11 @@ $(GETH)/.ready: tools/geth/go.mod tools/geth/go.sum tools/geth/main.go | $(VENV)
 	$(call GO_BUILD,geth,.,$(GETH)/geth-dev)
 	touch $@
 
+# At once with Kubo, both would compile Go's own packages.
+ifneq ($(filter kubo,$(MAKECMDGOALS)),)
+$(GETH)/.ready: | $(KUBO)/.ready
+endif
+
 $(GETH)/.clef: tools/geth/go.mod tools/geth/go.sum | $(VENV)/.ready
 	mkdir -p $(GETH)
 	$(call GO_BUILD,geth,github.com/ethereum/go-ethereum/cmd/clef,$(GETH)/clef)
