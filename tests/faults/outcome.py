@@ -56,7 +56,7 @@ def outcome(house: House, before: Before) -> Outcome:
     blobs = house.blobs()
     return Outcome(
         sent={name: nonces[name] - before.nonces[name] for name in nonces},
-        events=_events(world, before.block + 1),
+        events=_events(world, before.block),
         tokens=_tokens(world),
         blobs=(len(blobs), len(blobs - house.named())),
         documents=_names(world.home / "vault"),
@@ -78,12 +78,14 @@ def _nonces(world: World, block: str) -> dict[str, int]:
     }
 
 
-def _events(world: World, first: int) -> Counter[str]:
-    """Of all contracts, those that a command deployed included."""
-    found = world.exchange.network.rpc.ask("eth_getLogs", {"fromBlock": hex(first)})
+def _events(world: World, before: int) -> Counter[str]:
+    """After a block, of all contracts, those that a command deployed included."""
+    found = world.exchange.network.rpc.ask("eth_getLogs", {"fromBlock": hex(before)})
     known = {at: name for name, at in world.exchange.deployment.contracts.items()}
     return Counter(
-        f"{known.get(each['address'], 'another')} {each['topics'][0][:10]}" for each in found
+        f"{known.get(each['address'], 'another')} {each['topics'][0][:10]}"
+        for each in found
+        if int(each["blockNumber"], 16) > before
     )
 
 
