@@ -9,6 +9,7 @@ from medibloc_py.client.acting import Acting
 from medibloc_py.client.words import read_request
 from medibloc_py.flows import listing as listings
 from medibloc_py.flows import papers, steward
+from medibloc_py.flows import relist as relists
 from medibloc_py.flows.ledger import Ledger, Reading, require_complete
 from medibloc_py.flows.parties import Progress, silent
 from medibloc_py.model import Address, ListingId, OrderId, Receipt, RecordId, SignedContribution
@@ -52,9 +53,9 @@ class StewardVerbs(Acting):
         bond: int | None = None,
         without: Sequence[RecordId] = (),
         progress: Progress = silent,
-    ) -> listings.Relisted:
-        """Lists a dataset again without what left it: `flows.listing.relist`."""
-        return listings.relist(
+    ) -> relists.Relisted:
+        """Lists a dataset again without what left it: `flows.relist.relist`."""
+        return relists.relist(
             self.exchange,
             self.me,
             listing,
