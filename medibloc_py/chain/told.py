@@ -20,7 +20,8 @@ _HEADER = ("number", "hash", "parentHash", "timestamp", "logsBloom", "baseFeePer
 _LOG = ("blockNumber", "logIndex", "blockHash", "transactionHash", "address", "topics", "data")
 _WHERE = ("blockNumber", "blockHash", "transactionHash", "from", "to", "contractAddress")
 _RECEIPT = (*_WHERE, "status", "gasUsed", "effectiveGasPrice")
-_NUMBERS = frozenset(_HEADER[:1] + _HEADER[3:4] + _HEADER[5:] + _LOG[:2] + _RECEIPT[6:])
+_OF_BLOCK = ("number", "timestamp", "baseFeePerGas", "blockNumber")
+_NUMBERS = frozenset((*_OF_BLOCK, "logIndex", "status", "gasUsed", "effectiveGasPrice"))
 _FIELDS = {
     "eth_getBlockByNumber": _HEADER,
     "eth_getLogs": _LOG,
