@@ -63,6 +63,7 @@ def digest_of_a_fresh_log(world: World) -> bytes:
     return log.digest()
 
 
+@pytest.mark.fault("reorganisation")
 @pytest.mark.parametrize("depth", [6, 20])
 def test_what_the_chain_takes_back_the_log_takes_back(world: World, place: str, depth: int) -> None:
     log, follower = follow(world, place)
@@ -89,6 +90,7 @@ def test_what_the_chain_takes_back_the_log_takes_back(world: World, place: str, 
     assert EventLog.open(place).head.block == world.exchange.network.block_number()
 
 
+@pytest.mark.fault("reorganisation")
 def test_a_reorganisation_by_the_node_itself_is_followed(world: World, place: str) -> None:
     log, follower = follow(world, place)
     consents(world, "HMB", 4)

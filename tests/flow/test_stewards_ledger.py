@@ -297,6 +297,7 @@ def test_an_older_ledger_neither_lists_nor_quotes(world: World, folder: Path) ->
         world.quote(first)
 
 
+@pytest.mark.fault("two operators")
 def test_another_home_of_the_same_account_is_refused(world: World, tmp_path: Path) -> None:
     other = world.moved_to(tmp_path / "other")
     world.list_dataset()

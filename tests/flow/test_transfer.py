@@ -431,6 +431,7 @@ def test_a_paper_of_another_deployment_is_refused(world: World, desk: Desk) -> N
             refused(foreign)
 
 
+@pytest.mark.fault("clock")
 def test_a_paper_from_the_future_is_refused(world: World, desk: Desk) -> None:
     sent, signer = desk.send(), world.me("hospital").signer
     later = replace(sent.transfer, sent_at=world.in_days(1))

@@ -64,6 +64,7 @@ def test_a_command_that_gave_up_goes_on_with_the_same(node: LocalNode, tmp_path:
     assert node.network.balance(BOB) == before + 7
 
 
+@pytest.mark.fault("reorganisation")
 def test_what_the_node_forgot_is_sent_again_before_what_comes_next(
     node: LocalNode, tmp_path: Path
 ) -> None:

@@ -137,6 +137,7 @@ def test_what_a_living_process_sends_is_its_own(node: HostileNode, signer: Signe
     assert nonces(node) == [0, 1]
 
 
+@pytest.mark.fault("two operators", faults=2)
 def test_processes_side_by_side_never_share_a_nonce(
     node: HostileNode, signer: Signer, tmp_path: Path
 ):
