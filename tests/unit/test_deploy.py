@@ -72,6 +72,6 @@ def test_only_dicom_is_published_and_the_rpc_stays_inside() -> None:
 def test_every_setting_has_its_line() -> None:
     example = (ROOT / "deploy" / "env.example").read_text(encoding="utf-8")
     told = set(re.findall(r"^(\w+)=", example, re.MULTILINE))
-    assert set(re.findall(r"\$\{(\w+)\}", COMPOSE_TEXT)) == told
+    assert set(re.findall(r"\$\{(\w+)(?::-)?\}", COMPOSE_TEXT)) == told
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert {"/deploy/.env", "/deploy/secrets/", "/deploy/tls/"} <= set(ignored)
