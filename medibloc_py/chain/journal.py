@@ -164,10 +164,19 @@ class Journal:
             self._base.execute("PRAGMA synchronous = FULL")
             self._base.executescript(_SCHEMA)
             self._add_columns()
+        self._told = [True]
         # Also when the process ends; not when it is killed.
+        place = self._owner_lock, self._alive
         self.close = weakref.finalize(
-            self, _close, os.getpid(), self._base, self.owner, self._owner_lock, self._alive
+            self, _close, os.getpid(), self._base, self.owner, self._told, *place
         )
+
+    def keep_open(self, until_told: bool) -> None:
+        """Says whether what comes into a block stands as unheard of when this process ends.
+
+        So it does for a command that ends with an error: who typed it heard of the error alone.
+        """
+        self._told[0] = not until_told
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -414,18 +423,25 @@ class Journal:
 
 
 def _close(
-    process: int, base: sqlite3.Connection, owner: str, lock: int | None, alive: Path | None
+    process: int,
+    base: sqlite3.Connection,
+    owner: str,
+    told: list[bool],
+    lock: int | None,
+    alive: Path | None,
 ) -> None:
-    """Says that this process knows the end of all that it sent, and goes."""
+    """Says that this process knows the end of all that it sent, if it told of it; and goes."""
     if os.getpid() != process:  # a fork: the entries are its parent's
         return
     with contextlib.suppress(sqlite3.Error):
+        if told[0]:
+            base.execute(
+                "UPDATE entries SET state = ? WHERE owner = ? AND state = ?",
+                (State.CLOSED, owner, State.MINED),
+            )
         base.execute(
-            "UPDATE entries SET state = ? WHERE owner = ? AND state = ?",
-            (State.CLOSED, owner, State.MINED),
-        )
-        base.execute(
-            "UPDATE entries SET owner = '' WHERE owner = ? AND state = ?", (owner, State.OPEN)
+            "UPDATE entries SET owner = '' WHERE owner = ? AND state IN (?, ?)",
+            (owner, State.OPEN, State.MINED),
         )
         base.close()
     if lock is not None and alive is not None:

@@ -76,8 +76,10 @@ class Run:
         return None
 
     def settle(self) -> None:
-        """Notes what became of all that the killed run sent, also where nobody asked for it."""
-        _ = self._ends
+        """Ends the run well: all that it sent is told, and all that the killed one had sent."""
+        if self._outbox.command:
+            _ = self._ends
+            self._outbox.told()
 
     @cached_property
     def _ends(self) -> list[tuple[Entry, Mined]]:

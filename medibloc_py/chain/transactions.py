@@ -127,6 +127,7 @@ class Outbox:
             if self._journal is None:
                 first = self._rpc.block(0).hash.hex()
                 self._journal = Journal(self._journal_path, f"{self._chain_id}:{first}")
+                self._journal.keep_open(until_told=bool(self.command))
             return self._journal
 
     def resume(self, signer: Signer, intent: Intent) -> Mined | None:
@@ -235,10 +236,13 @@ class Outbox:
         """
         if not self.command or self._journal_path is None or not self._journal_path.exists():
             return []
-        entries = self.journal.left_by(self.command)
-        if any(map(self._is_over, entries)):
-            return []
+        entries = [each for each in self.journal.left_by(self.command) if not self._is_over(each)]
         return [(entry, mined) for entry in entries if (mined := self._adopt(entry)) is not None]
+
+    def told(self) -> None:
+        """Says that the command has told of all that was sent: the same words mean another act."""
+        if self._journal is not None:
+            self._journal.keep_open(until_told=False)
 
     def left(self) -> list[Entry]:
         """What was signed on this machine for this chain and has no known end, the newest first.
@@ -265,12 +269,12 @@ class Outbox:
     def _is_over(self, entry: Entry) -> bool:
         """Whether the same call is meant as another: after an hour, or after another act.
 
-        What was mined and not heard of may have been undone since by what its account sent to
-        the same contract: then it must be sent again.
+        What was mined and not heard of may have failed, or have been undone since by what its
+        account sent to the same contract: then it must be sent again.
         """
         if entry.state is not State.MINED or (mined := self._find(_Sent.of(entry))) is None:
             return False
-        if self.journal.followed_by_another(entry):
+        if not mined.succeeded or self.journal.followed_by_another(entry):
             return True
         return self._rpc.block("latest").timestamp - mined.timestamp > _RESUME_S
 

@@ -16,6 +16,7 @@ from medibloc_py.errors import PasswordMissing, StudyUnreadable
 
 if TYPE_CHECKING:
     from medibloc_py.chain import Network, Offer
+    from medibloc_py.chain.runs import Run
     from medibloc_py.cli.costs import Costs
     from medibloc_py.client import Client
     from medibloc_py.config import Settings
@@ -68,6 +69,7 @@ class Session:
     dry_run: bool = False
     witness_url: str | None = None
     words: tuple[str, ...] = ()
+    _runs: list[Run] = field(default_factory=list, repr=False)
     _client: Client | None = field(default=None, repr=False)
 
     def client(self) -> Client:
@@ -77,7 +79,7 @@ class Session:
 
             settings = self.settings()
             self._client = Client.connect(settings, self._costs(settings))
-            self._client.exchange.network.run.begin(self._command())
+            self._begin(self._client.exchange.network)
         return self._client
 
     def node(self) -> Network:
@@ -86,18 +88,20 @@ class Session:
 
         settings = self.settings()
         network = connect(settings, self._costs(settings))
-        network.run.begin(self._command())
+        self._begin(network)
         return network
 
     def settle(self) -> None:
-        """Closes what a run of the same command sent that was killed: this one has told of it."""
-        if self._client is not None:
-            self._client.exchange.network.run.settle()
+        """Ends the command well: what it sent is told, and what a killed run of it had sent."""
+        for run in self._runs:
+            run.settle()
 
-    def _command(self) -> str:
-        """Tells a command from all others: by its words, and the folder they were typed in."""
-        told = json.dumps([os.getcwd(), *self.words])
-        return sha256(told.encode()).hexdigest() if self.words else ""
+    def _begin(self, network: Network) -> None:
+        """Says which command this is: by its words, and the folder they were typed in."""
+        if self.words:
+            told = json.dumps([os.getcwd(), *self.words])
+            network.run.begin(sha256(told.encode()).hexdigest())
+            self._runs.append(network.run)
 
     def _costs(self, settings: Settings) -> Costs:
         from medibloc_py.cli.costs import Costs

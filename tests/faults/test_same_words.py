@@ -10,7 +10,10 @@ import pytest
 
 from medibloc_py.chain.journal import Journal, State
 from medibloc_py.cli.output import Output
-from medibloc_py.model import Address, RecordId
+from medibloc_py.errors import NodeUnreachable
+from medibloc_py.model import Address, RecordId, Role
+from medibloc_py.purpose import HAS_IRB
+from medibloc_py.services import AccountsService
 from tests.flow.dying import Step, after
 from tests.flow.house import House
 
@@ -89,6 +92,35 @@ def test_once_it_was_told_the_same_words_are_another_act(house: House) -> None:
         house.run(*SET)
         gc.collect()  # as where its process ends
         assert len(terms_of_alice(house)) == runs
+
+
+@pytest.mark.fault("client killed")
+def test_what_was_sent_before_an_error_is_not_sent_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first of two transactions is in a block, and the user hears of an error alone."""
+    argv = ("account", "accredit", "clinic", "--role", "researcher", "--attest", "HAS_IRB",
+            "--as", "governance", "--json")  # fmt: skip
+    accounts, clinic = house.world.exchange.accounts, house.world.address("clinic")
+    nonce = nonce_of(house, "governance")
+
+    def refused(*_: object) -> None:
+        raise NodeUnreachable(url="there", reason="it went away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(AccountsService, "attest", refused)
+        house.run(*argv, code=NodeUnreachable.exit_code)
+    gc.collect()  # as where its process ends
+    house.world.chain.increase_time(1)
+    house.run(*argv)
+    assert nonce_of(house, "governance") == nonce + 2
+    assert accounts.accreditation(clinic, Role.RESEARCHER).evidence == HAS_IRB
+
+
+def nonce_of(house: House, name: str) -> int:
+    address = house.world.address(name)
+    answer = house.world.exchange.network.rpc.ask("eth_getTransactionCount", address, "latest")
+    return int(answer, 16)
 
 
 def test_a_journal_of_before_is_read_on(tmp_path: Path) -> None:
