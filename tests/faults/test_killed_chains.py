@@ -98,7 +98,7 @@ def rehearse(mortal: Mortal, stage: World, tmp_path_factory: pytest.TempPathFact
     return Rehearsals(stage, tmp_path_factory.mktemp, lambda: mortal.keep(forget))
 
 
-@pytest.mark.fault("chain killed", short=2)
+@pytest.mark.fault("chain killed", short=1)
 @pytest.mark.parametrize("death", DEATHS)
 @pytest.mark.parametrize("name", ACTS)
 def test_a_command_whose_node_died_is_done_once(
@@ -140,7 +140,7 @@ def test_a_command_whose_node_died_is_done_once(
         rehearsal.require_same(house, start)
 
 
-@pytest.mark.fault("chain killed")
+@pytest.mark.fault("chain killed", short=0)
 def test_a_command_outlives_a_short_death_of_its_node(
     mortal: Mortal, rehearse: Rehearsals, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -98,7 +98,7 @@ def done_though(house: House, daemon: Daemon, name: str, act: Any, *argv: str | 
         house.run(*argv)
 
 
-@pytest.mark.fault("store killed", short=1)
+@pytest.mark.fault("store killed", short=0)
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("number", [1, 2])
 def test_studies_are_published_once_though_the_daemon_dies(
@@ -141,7 +141,7 @@ def dying_get(kill: Kill, number: int) -> Callable[..., Any]:
     return get
 
 
-@pytest.mark.fault("store killed", short=1)
+@pytest.mark.fault("store killed", short=0)
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_dataset_is_opened_whole_though_the_daemon_dies(
     on_kubo: House, daemon: Daemon, number: int
