@@ -178,6 +178,20 @@ class Journal:
         """
         self._told[0] = not until_told
 
+    @staticmethod
+    def knows(path: Path, command: str) -> bool:
+        """Whether a file has something of a command that is open or unheard of; changes nothing."""
+        try:
+            read_only = f"{path.absolute().as_uri()}?mode=ro"
+            with contextlib.closing(sqlite3.connect(read_only, uri=True, timeout=_BUSY_S)) as base:
+                found = base.execute(
+                    "SELECT 1 FROM entries WHERE command = ? AND state IN (?, ?) LIMIT 1",
+                    (command, State.OPEN, State.MINED),
+                ).fetchone()
+        except sqlite3.Error:  # none yet, one of before, or one that who sends will complain of
+            return False
+        return found is not None
+
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Keeps all others from taking a nonce; what is written stands once this ends.

@@ -234,7 +234,8 @@ class Outbox:
         Raises:
             JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
         """
-        if not self.command or self._journal_path is None or not self._journal_path.exists():
+        path = self._journal_path
+        if not self.command or path is None or not Journal.knows(path, self.command):
             return []
         entries = [each for each in self.journal.left_by(self.command) if not self._is_over(each)]
         return [(entry, mined) for entry in entries if (mined := self._adopt(entry)) is not None]
