@@ -25,7 +25,7 @@ def _one_node(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transactions, "_LAG_MAX_S", 0.05)
 
 
-@pytest.mark.fault(REORGANISED)
+@pytest.mark.fault(REORGANISED, short=1)
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_a_secret_that_was_shown_and_not_paid_is_paid(house: House, depth: int) -> None:
     """The settlement is gone, the secret is known: it must go to the chain again, and it does."""
@@ -49,7 +49,7 @@ def test_a_secret_that_was_shown_and_not_paid_is_paid(house: House, depth: int) 
     assert len(list(world["researcher"].open_dataset(order))) == 2
 
 
-@pytest.mark.fault(REORGANISED)
+@pytest.mark.fault(REORGANISED, short=1)
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_a_purchase_that_was_undone_shows_no_secret(house: House, depth: int) -> None:
     world = house.world

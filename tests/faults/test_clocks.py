@@ -54,7 +54,7 @@ def machine_off_by(seconds: float) -> Iterator[None]:
 # Rights and deadlines.
 
 
-@pytest.mark.fault(CLOCK)
+@pytest.mark.fault(CLOCK, short=1)
 @every_jump
 def test_a_grant_ends_by_the_chains_clock(house: House, jump: float) -> None:
     world, record = house.world, house.world.records["alice"].hex()
@@ -67,7 +67,7 @@ def test_a_grant_ends_by_the_chains_clock(house: House, jump: float) -> None:
     assert late.json["error"] == "GrantNotFound"
 
 
-@pytest.mark.fault(CLOCK)
+@pytest.mark.fault(CLOCK, short=1)
 @every_jump
 def test_a_consent_ends_by_the_chains_clock(house: House, jump: float) -> None:
     show = ("consent", "show", "alice", "--for", "HMB+NONCOMMERCIAL", "--json")
@@ -78,7 +78,7 @@ def test_a_consent_ends_by_the_chains_clock(house: House, jump: float) -> None:
         assert house.run(*show).json["answer"] == "DENY"
 
 
-@pytest.mark.fault(CLOCK)
+@pytest.mark.fault(CLOCK, short=1)
 @every_jump
 def test_a_signed_act_ends_by_the_chains_clock(house: House, jump: float) -> None:
     world = house.world
@@ -92,7 +92,7 @@ def test_a_signed_act_ends_by_the_chains_clock(house: House, jump: float) -> Non
     assert "SignatureExpired" in late.out
 
 
-@pytest.mark.fault(CLOCK)
+@pytest.mark.fault(CLOCK, short=1)
 @every_jump
 def test_a_price_is_paid_under_a_permit_by_the_chains_clock(house: House, jump: float) -> None:
     world = house.world
@@ -105,7 +105,7 @@ def test_a_price_is_paid_under_a_permit_by_the_chains_clock(house: House, jump: 
     assert world.token.balance(world.exchange.market.address) == PRICE
 
 
-@pytest.mark.fault(CLOCK)
+@pytest.mark.fault(CLOCK, short=2)
 @pytest.mark.parametrize(
     ("machine", "chain"), [(DAY - 90, 0), (10 * DAY, 0), (-10 * DAY, DAY - 90), (0, DAY + 1)]
 )
@@ -148,7 +148,7 @@ KILLED: dict[str, Step] = {
 }
 
 
-@pytest.mark.fault(CLOCK, short=4)
+@pytest.mark.fault(CLOCK, short=3)
 @every_jump
 @pytest.mark.parametrize("step", KILLED)
 def test_a_clock_that_is_set_makes_no_second_transaction(
@@ -162,7 +162,7 @@ def test_a_clock_that_is_set_makes_no_second_transaction(
     assert network.balance(stranger) == held + 10**18
 
 
-@pytest.mark.fault(CLOCK)
+@pytest.mark.fault(CLOCK, short=1)
 @every_jump
 def test_the_same_call_is_another_an_hour_later_by_the_chains_clock(
     house: House, jump: float
@@ -176,7 +176,7 @@ def test_the_same_call_is_another_an_hour_later_by_the_chains_clock(
     assert network.balance(stranger) == held + 2 * 10**18
 
 
-@pytest.mark.fault(CLOCK)
+@pytest.mark.fault(CLOCK, short=2)
 @every_jump
 @pytest.mark.parametrize("step", ["d drawn", "listing sent"])
 def test_a_clock_that_is_set_makes_no_second_listing(house: House, step: str, jump: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -69,18 +69,10 @@ WRITES: dict[str, Act] = {
     "index run": Act(_typed("index", "run", "--once"), 0),
 }  # fmt: skip
 """What writes to the disk, by name."""
-CHOSEN = ("consent set",)
 
 
-def _cases() -> Iterator[object]:
-    for name in WRITES:
-        marks = [pytest.mark.fault(FULL, faults=len(PAGES), short=2)]
-        yield pytest.param(
-            name, id=name, marks=marks + ([pytest.mark.chosen] if name in CHOSEN else [])
-        )
-
-
-@pytest.mark.parametrize("name", list(_cases()))
+@pytest.mark.fault(FULL, faults=len(PAGES), short=2)
+@pytest.mark.parametrize("name", WRITES)
 def test_a_full_disk_stops_a_command_and_harms_nothing(
     world: World, tmp_path: Path, name: str
 ) -> None:

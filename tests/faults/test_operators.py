@@ -65,7 +65,7 @@ def held(node: LocalNode) -> int:
 # One home.
 
 
-@pytest.mark.fault(OPERATORS)
+@pytest.mark.fault(OPERATORS, short=1)
 @pytest.mark.parametrize("mined", ["at once", "later"])
 def test_two_processes_of_one_home_send_each_act_once(
     node: LocalNode, payer: Signer, tmp_path: Path, mined: str

@@ -18,7 +18,7 @@ from tests.flow.world import World
 KNOWN_HERE = {"record rotate": "hospital", "record shred": "alice"}
 """Acts that are not sent anew by the same command: this machine knows that they are done. What
 their account sends next sends them again."""
-CHOSEN = ("consent revoke, 3", "dataset settle, 1", "record publish, 7")
+CHOSEN = ("consent revoke, 3",)
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def _cases() -> Iterator[object]:
             yield pytest.param(name, depth, id=case, marks=marks)
 
 
-@pytest.mark.fault(REORGANISED, short=6)
+@pytest.mark.fault(REORGANISED, short=3)
 @pytest.mark.parametrize(("name", "depth"), list(_cases()))
 def test_what_was_told_and_undone_is_done_once(rehearse: Rehearsals, name: str, depth: int) -> None:
     """The same command again does it, or whatever is sent next says that it is sent again."""
