@@ -43,8 +43,12 @@ def source(*patterns: str) -> str:
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
-CODE = source("contracts/**/*.sol", "medibloc_py/**/*.py", "scripts/*.py", "web/**/*.js")
-TESTS = source("tests/**/*.py", "tests/**/*.sol")
+WORD = re.compile(r"\w+")
+CODE_WORDS = set(
+    WORD.findall(source("contracts/**/*.sol", "medibloc_py/**/*.py", "scripts/*.py", "web/**/*.js"))
+)
+TEST_FILES = {file.stem for file in (ROOT / "tests").rglob("test_*.py")}
+TESTS = set(re.findall(r"\b(?:def|function) (\w+)\b", source("tests/**/*.py", "tests/**/*.sol")))
 
 
 def slug(heading: str) -> str:
@@ -87,16 +91,13 @@ def test_no_machine_and_no_registry_is_named(document: Path) -> None:
 def test_names_are_those_of_the_code(document: Path) -> None:
     """A contract, class, error or event that was renamed stands nowhere under its old name."""
     named = set(CODE_NAME.findall(document.read_text(encoding="utf-8"))) - FOREIGN
-    assert {name for name in named if not re.search(rf"\b{name}\b", CODE)} == set()
+    assert named - CODE_WORDS == set()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_tests_that_are_named_exist(document: Path) -> None:
     named = set(TEST_NAME.findall(document.read_text(encoding="utf-8")))
-    # A file of tests is named by its path, which is looked up as such.
-    files = {name for name in named if list((ROOT / "tests").rglob(f"{name}.py"))}
-    missing = {n for n in named - files if not re.search(rf"\b(?:def|function) {n}\b", TESTS)}
-    assert missing == set()
+    assert named - TEST_FILES - TESTS == set()
 
 
 def test_the_map_names_folders_that_exist() -> None:

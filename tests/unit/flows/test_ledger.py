@@ -338,12 +338,11 @@ def test_no_bit_changes_unseen(steward: Identity) -> None:
     ledger = whole_life(steward)
     data = ledger.path.read_bytes()
     for place in range(len(data)):
-        for bit in (1, 0x80):
-            changed = bytearray(data)
-            changed[place] ^= bit
-            ledger.path.write_bytes(changed)
-            with pytest.raises((LedgerDamaged, WrongKey)):
-                ledger.read()
+        changed = bytearray(data)
+        changed[place] ^= 1 << place % 8
+        ledger.path.write_bytes(changed)
+        with pytest.raises((LedgerDamaged, WrongKey)):
+            ledger.read()
     ledger.path.write_bytes(data[:-SLOT] + bytes([data[-SLOT] ^ 1]) + data[-SLOT + 1 :])
     with pytest.raises(LedgerDamaged, match="entry 6 is not what was written there"):
         draw_offer(ledger)
