@@ -55,8 +55,9 @@ def test_what_was_told_and_undone_is_done_once(rehearse: Rehearsals, name: str, 
     """The same command again does it, or whatever is sent next says that it is sent again."""
     rehearsal = rehearse(name)
     with rehearsal.take() as (house, start):
+        snapshot = house.world.chain.snapshot()
         house.run(*rehearsal.argv)
-        take_back(house.world, start, depth)
+        take_back(house.world, start, depth, snapshot)
         nothing = outcome(house, start)
         assert (set(nothing.sent.values()), sum(nothing.events.values())) == ({0}, 0)
         again = run(*house.words(*rehearsal.argv))
