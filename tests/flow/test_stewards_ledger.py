@@ -198,9 +198,7 @@ def test_an_order_is_settled_once_wherever_it_was_killed(
     order = bought.order_id
     command = ("dataset", "settle", order.hex(), "--as", "hospital", "--json")
     killed_at(world, step, *command)
-    again = medibloc(
-        world, *command
-    )  # also where the killed one had sent it: then with its receipt
+    again = medibloc(world, *command)  # with the receipt of the one that was killed, if it sent
     assert again.json["events"][0]["name"] == "Settled"
     assert len(world.exchange.market.settlements(bought.order.listing)) == 1
     book = ledger(world).check().book
