@@ -68,7 +68,7 @@ def test_a_check_tells_what_answers(world: World, medibloc: Medibloc) -> None:
     told = medibloc("config", "check", "--json").json
     node, store = f"node {world.node.url}", f"store {world.home / 'store'}"
     whats = [one["what"] for one in told["checks"]]
-    assert whats == [node, f"{node}, clock", "deployment", store, f"{store}, disk"]
+    assert whats == [node, f"{node}, clock", "witness", "deployment", store, f"{store}, disk"]
     assert all(one["ok"] for one in told["checks"])
 
 
