@@ -11,6 +11,7 @@ import typer
 from medibloc_py.cli import glass
 from medibloc_py.cli.acting import act, deciding, read_key, sign_acts
 from medibloc_py.cli.frame import FileName, FrameNumber, FrameOut, require_free, save_frame
+from medibloc_py.cli.openings import require_own_opening, write_opening
 from medibloc_py.cli.options import (
     WEEK,
     Arrays,
@@ -150,6 +151,10 @@ def open_(
     account: As,
     out: Annotated[Path, typer.Option(help="New folder for what is opened.")],
     arrays: Arrays = False,
+    opening: Annotated[
+        Path | None,
+        typer.Option(help="File for a signed word that the account opened it: the patient's."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Open a record the account may read: from the chain and the store alone.
@@ -157,20 +162,34 @@ def open_(
     In an emergency it opens as soon as the custodian has delivered the key. Was it stopped
     or killed, the same command goes on where it was. A de-identification receipt that is not
     the issuer's, or not of these files, is an error; that there is none is said.
+
+    The chain tells who may read, and not who did. With --opening the account signs that it
+    opened the record; the patient keeps that by `medibloc audit keep`, and audits tell it.
     """
     from medibloc_py.model import RecordId
 
     session: Session = context.obj
     record_id = RecordId(read_bytes32(record, "record"))
     client = session.acting_as(account)
+    if opening is not None:
+        require_own_opening(opening, client.me.address)
     opened = client.open_granted(record_id)
     console = Output(json)
     with saving(out, record_id) as place:
         with console.progress() as progress:
             files = place.save(opened, out, progress, arrays=arrays)
         done, told = told_of(opened, files)
+        if opening is not None:
+            write_opening(opening, client, opened)
+            told = [*told, f"That you opened it stands, signed, in {opening}: the patient's."]
         console.result(
-            {"record": record_id, "kind": opened.kind, "files": files, "deidentification": done},
+            {
+                "record": record_id,
+                "kind": opened.kind,
+                "files": files,
+                "deidentification": done,
+                "opening": opening,
+            },
             [f"{len(files)} files in {out}.{place.remark}", *told],
         )
 

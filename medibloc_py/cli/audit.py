@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medibloc_py.cli.index import UrlFile, following, place_of
+from medibloc_py.cli.openings import keep
 from medibloc_py.cli.options import Json, Session, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.times import read_bytes32
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _HELP = (
     "Audit: who was granted what, for what, until when; what was paid.\n\n"
     "Answers come from the index (`medibloc index`), brought up to date first, or from the "
-    "chain where there is none. With [b]--as[/] the receipts in that account's vault tell who "
+    "chain where there is none. With [b]--as[/] the papers that it keeps ([b]keep[/]) tell who "
     "opened a record, and [b]--html[/] writes a signed page that [b]check[/] proves."
 )
 app = typer.Typer(
@@ -104,6 +105,9 @@ _command(
     _account,
     "Show all that an account took part in: as issuer, reader, buyer, steward, reviewer.",
 )
+
+
+app.command("keep")(keep)
 
 
 @app.command("check")

@@ -8,7 +8,7 @@ account that asks keeps any.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,10 +19,11 @@ from medibloc_py.errors import DocumentInvalid, words
 from medibloc_py.flows import papers
 from medibloc_py.flows.audit_lines import RECEIPT, Line, line_of, told
 from medibloc_py.flows.history import History
+from medibloc_py.flows.openings import Opening, kept_openings
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.flows.parties import Exchange, Identity
 from medibloc_py.flows.transfer import kept_transfers
-from medibloc_py.flows.transfer_words import RECEIVER
+from medibloc_py.flows.transfer_words import RECEIVER, Transfer, Word
 from medibloc_py.index import Entry
 from medibloc_py.model import Address
 
@@ -196,30 +197,36 @@ def _is_general(entry: Entry) -> bool:
 
 def _opened(maker: Identity | None, kind: str, subject: str) -> list[Line]:
     """What readers signed that they opened, as far as the maker keeps their papers."""
-    found = []
+    found: list[tuple[Line, set[str]]] = []
+    for opening in kept_openings(maker) if maker else ():
+        found.append((_opening(opening, opening.reader, opening), set()))
     for paper in kept_transfers(maker) if maker else ():
         transfer, word = paper.transfer, paper.word(RECEIVER)
-        concerned: dict[str, set[str]] = {
-            PATIENT: {transfer.patient},
-            RECORD: {"0x" + transfer.record.hex()},
-            ACCOUNT: {transfer.sender, transfer.receiver, transfer.patient},
-        }
-        if word is not None and subject in concerned.get(kind, set()):
-            found.append(
-                Line(
-                    block=word.block,
-                    at=word.at,
-                    source=RECEIPT,
-                    transaction="",
-                    event="Opened",
-                    says="opened the record, and signed so",
-                    by=transfer.receiver,
-                    to=transfer.patient,
-                    about="0x" + transfer.record.hex(),
-                    terms=words.request(transfer.purpose),
-                )
-            )
-    return found
+        if word is not None:
+            found.append((_opening(transfer, transfer.receiver, word), {transfer.sender}))
+    concerned: dict[str, Callable[[Line], set[str]]] = {
+        PATIENT: lambda line: {line.to},
+        RECORD: lambda line: {line.about},
+        ACCOUNT: lambda line: {line.by, line.to},
+    }
+    if kind not in concerned:
+        return []
+    return [line for line, more in found if subject in concerned[kind](line) | more]
+
+
+def _opening(of: Opening | Transfer, reader: Address, when: Opening | Word) -> Line:
+    return Line(
+        block=when.block,
+        at=when.at,
+        source=RECEIPT,
+        transaction="",
+        event="Opened",
+        says="opened the record, and signed so",
+        by=reader,
+        to=of.patient,
+        about="0x" + of.record.hex(),
+        terms=words.request(of.purpose),
+    )
 
 
 def _accesses(lines: Sequence[Line], now: int) -> tuple[Access, ...]:
