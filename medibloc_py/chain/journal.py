@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS attempts (
 );
 """
 _ADDED: Final = {"command": "TEXT NOT NULL DEFAULT ''", "moment": "INTEGER NOT NULL DEFAULT 0"}
-"""Columns that the journals of 0.4.0 lack."""
+"""Columns that journals of earlier checkouts lack."""
 
 
 class State(StrEnum):
