@@ -13,8 +13,7 @@ from typing import Final
 from medibloc_py.errors import WorkUnderway
 from medibloc_py.storage.files import make_folder, on_disk
 
-_LOOK_S: Final = 0.02
-"""Longer than `is_held` ever holds a file."""
+_PAUSE_S: Final = 0.001
 
 
 @contextmanager
@@ -42,7 +41,7 @@ def sole(path: Path, work: str) -> Iterator[None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody is at the work of a lock file. It is held for the moment of looking.
+    """Whether somebody is at the work of a lock file. Who looks holds it too, but shares it.
 
     Raises:
         StoreFailed: the file cannot be read.
@@ -62,7 +61,6 @@ def is_held(path: Path) -> bool:
 
 
 def _locked(path: Path, work: str) -> int:
-    was_held = False
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
@@ -72,12 +70,20 @@ def _locked(path: Path, work: str) -> int:
         except FileNotFoundError:
             pass  # its last holder removed it a moment ago
         except BlockingIOError:
-            if was_held:
+            if not _is_shared(descriptor):
                 os.close(descriptor)
                 raise WorkUnderway(work=work, path=path) from None
-            was_held = True  # somebody may have been looking
-            time.sleep(_LOOK_S)
+            time.sleep(_PAUSE_S)  # somebody looks, and works not
         except BaseException:
             os.close(descriptor)
             raise
         os.close(descriptor)
+
+
+def _is_shared(descriptor: int) -> bool:
+    """Whether those who hold a file hold it together, as who looks does."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
