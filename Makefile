@@ -147,23 +147,25 @@ test: library contracts ## Set up and pass all tests
 
 # What takes one core each, two at a time.
 ALONGSIDE := --jobs 2 --output-sync=target
+# Tests wait for chains, daemons and timers as long as they work: two for each core.
+WORKERS := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
 # A file's tests share a chain: they stay together.
-PARALLEL := --numprocesses auto --dist loadfile --no-loadscope-reorder
+PARALLEL := $(WORKERS) --dist loadfile --no-loadscope-reorder
 .PHONY: library coverage
 library coverage: export MEDIBLOC_DEMAND_KUBO := 1
 library coverage: export MEDIBLOC_DEMAND_PACS := 1
 library coverage: export MEDIBLOC_DEMAND_GETH := 1
 library: setup kubo pacs geth ## Unit and flow tests, on a real IPFS daemon, a real PACS and geth too; some faults
-	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto
+	$(VENV)/bin/python -m pytest tests/unit $(WORKERS)
 	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL)
 
 # A third of the time of the tests once more: before a release, not at each change.
 coverage: setup kubo pacs geth ## The same tests, and which lines and branches of the library they reach
-	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto --cov --cov-report= --cov-fail-under=0
+	$(VENV)/bin/python -m pytest tests/unit $(WORKERS) --cov --cov-report= --cov-fail-under=0
 	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL) --cov --cov-append --cov-report=term
 
 unit: setup ## Unit tests: seconds, no node
-	$(VENV)/bin/python -m pytest tests/unit --numprocesses auto
+	$(VENV)/bin/python -m pytest tests/unit $(WORKERS)
 
 flow: setup ## Flow tests: real chain, real store, real DICOM
 	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL)
