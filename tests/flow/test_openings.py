@@ -41,7 +41,8 @@ def opening(world: World) -> Opening:
 
 def test_a_reader_signs_what_stands(world: World, opening: Opening) -> None:
     assert (opening.patient, opening.reader) == (world.address("alice"), world.address("clinic"))
-    assert (opening.purpose, opening.until) == (TREATMENT, world.in_days(7))
+    (grant,) = world.exchange.access.grants(record=opening.record, grantee=opening.reader)
+    assert (opening.purpose, opening.until) == (TREATMENT, grant.expires_at)
     assert opening.block == world.exchange.network.block_number()
     with pytest.raises(GrantNotFound):
         sign_opening(world.exchange, world.me("rival"), opening.record, 1)
