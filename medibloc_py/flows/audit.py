@@ -8,7 +8,7 @@ account that asks keeps any.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -197,21 +197,20 @@ def _is_general(entry: Entry) -> bool:
 
 def _opened(maker: Identity | None, kind: str, subject: str) -> list[Line]:
     """What readers signed that they opened, as far as the maker keeps their papers."""
-    found: list[tuple[Line, set[str]]] = []
-    for opening in kept_openings(maker) if maker else ():
-        found.append((_opening(opening, opening.reader, opening), set()))
-    for paper in kept_transfers(maker) if maker else ():
+    if maker is None:
+        return []
+    found = [(_opening(each, each.reader, each), "") for each in kept_openings(maker)]
+    for paper in kept_transfers(maker):
         transfer, word = paper.transfer, paper.word(RECEIVER)
         if word is not None:
-            found.append((_opening(transfer, transfer.receiver, word), {transfer.sender}))
-    concerned: dict[str, Callable[[Line], set[str]]] = {
-        PATIENT: lambda line: {line.to},
-        RECORD: lambda line: {line.about},
-        ACCOUNT: lambda line: {line.by, line.to},
-    }
-    if kind not in concerned:
-        return []
-    return [line for line, more in found if subject in concerned[kind](line) | more]
+            found.append((_opening(transfer, transfer.receiver, word), transfer.sender))
+    return [line for line, sender in found if subject in _concerned(line, sender, kind)]
+
+
+def _concerned(line: Line, sender: str, kind: str) -> tuple[str, ...]:
+    """The subjects of a kind that an opening concerns; a transfer concerns its sender, too."""
+    parties = (line.by, line.to, sender)
+    return {PATIENT: (line.to,), RECORD: (line.about,), ACCOUNT: parties}.get(kind, ())
 
 
 def _opening(of: Opening | Transfer, reader: Address, when: Opening | Word) -> Line:
