@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from medibloc_py.acts import Act
-from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_act
+from medibloc_py.chain import Signer, TypedData, typed_act
 from medibloc_py.crypto.ids import keccak256
-from medibloc_py.errors import DocumentInvalid, words
+from medibloc_py.errors import words
 from medibloc_py.flows import papers
 from medibloc_py.flows.audit_lines import RECEIPT, Line, line_of, told
 from medibloc_py.flows.history import History
@@ -156,11 +156,11 @@ def require_signed(signed: SignedAudit, path: object) -> Audit:
     Raises:
         DocumentInvalid: it was not, or was changed since.
     """
-    if not is_signed_by(signed.audit.maker, _typed(signed.audit), signed.signature):
-        raise DocumentInvalid(
-            path=path, kind=KIND, reason="its maker did not sign it, or it was changed since"
-        )
-    return signed.audit
+    answer = signed.audit
+    papers.require_signed(
+        "maker", answer.maker, _typed(answer), signed.signature, kind=KIND, path=path
+    )
+    return answer
 
 
 def _related(history: History, kind: str, subject: str) -> Iterable[Entry]:

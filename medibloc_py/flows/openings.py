@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from medibloc_py.acts import Act
-from medibloc_py.chain import TypedData, is_signed_by, typed_act
+from medibloc_py.chain import TypedData, typed_act
 from medibloc_py.errors import DocumentInvalid
 from medibloc_py.flows import papers
 from medibloc_py.flows.access import find_access
@@ -109,10 +109,9 @@ def read_opening(data: bytes, path: object) -> Opening:
     """
     signed = papers.read(KIND, SignedOpening, data, path)
     opening = signed.opening
-    if not is_signed_by(opening.reader, _typed(opening), signed.signature):
-        raise DocumentInvalid(
-            path=path, kind=KIND, reason="its reader did not sign it, or it was changed since"
-        )
+    papers.require_signed(
+        "reader", opening.reader, _typed(opening), signed.signature, kind=KIND, path=path
+    )
     return opening
 
 

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, NewType, TypeVar, get_args, get_origin, get_type_hints
 
-from medibloc_py.chain import parse_address
+from medibloc_py.chain import TypedData, is_signed_by, parse_address
 from medibloc_py.errors import DocumentInvalid, InvalidAddress, InvalidValue
 from medibloc_py.model import Address, Contribution, IssuerShare, Listing
 from medibloc_py.nesting import require_shallow_json
@@ -71,6 +71,27 @@ class IssuerClaim:
     listing: Listing
     share: IssuerShare
     proof: tuple[Bytes32, ...]
+
+
+def require_signed(
+    who: str, signer: Address, typed: TypedData, signature: bytes, *, kind: str, path: object
+) -> None:
+    """Proves that a paper was signed by the one whom it names; needs no chain.
+
+    Args:
+        who: what that one is called, such as `reader`.
+        signer: its account.
+        typed: what must be signed.
+        signature: `r || s || v`, 65 bytes.
+        kind: of the paper.
+        path: its name, for errors.
+
+    Raises:
+        DocumentInvalid: it was not, or was changed since.
+    """
+    if not is_signed_by(signer, typed, signature):
+        reason = f"its {who} did not sign it, or it was changed since"
+        raise DocumentInvalid(path=path, kind=kind, reason=reason)
 
 
 def write(kind: str, paper: object) -> bytes:

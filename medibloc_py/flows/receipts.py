@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from medibloc_py.acts import Act
-from medibloc_py.chain import Signer, TypedData, is_signed_by, typed_act
+from medibloc_py.chain import Signer, TypedData, typed_act
 from medibloc_py.crypto.ids import keccak256
-from medibloc_py.errors import DocumentInvalid
 from medibloc_py.flows import papers
 from medibloc_py.flows.papers import Bytes32
 from medibloc_py.model import Address, Cid
@@ -124,10 +123,9 @@ def check_receipt(data: bytes, path: object) -> Erasure:
     """
     receipt = papers.read(KIND, ErasureReceipt, data, path)
     erasure = receipt.erasure
-    if not is_signed_by(erasure.holder, _typed(erasure), receipt.signature):
-        raise DocumentInvalid(
-            path=path, kind=KIND, reason="its holder did not sign it, or it was changed since"
-        )
+    papers.require_signed(
+        "holder", erasure.holder, _typed(erasure), receipt.signature, kind=KIND, path=path
+    )
     return erasure
 
 
