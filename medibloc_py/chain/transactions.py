@@ -1,43 +1,29 @@
-"""From a call to a mined transaction: gas, fee, nonce, journal, signature, receipt."""
+"""From a call to a transaction that is sent once: gas, fee, nonce, journal; what others left."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from medibloc_py.chain.accounts import Signer
+from medibloc_py.chain.delivery import Delivery, Underway
 from medibloc_py.chain.gas import Gas, limit_of, most_of
 from medibloc_py.chain.intent import Changes, Intent, Offer
-from medibloc_py.chain.journal import Attempt, Entry, Journal, State
-from medibloc_py.chain.line import RpcRefusal
-from medibloc_py.chain.receipts import Mined, read_receipt
+from medibloc_py.chain.journal import Entry, Journal, State
+from medibloc_py.chain.receipts import Mined
 from medibloc_py.chain.rpc import Rpc
 from medibloc_py.errors import (
     InsufficientFunds,
-    NodeAnsweredWrong,
-    NodeUnreachable,
     NonceTaken,
-    SecretError,
     TransactionFailed,
-    TransactionPending,
     TransactionsUndone,
 )
 from medibloc_py.model import Address
 
-_POLL_FIRST_S = 0.02
-_POLL_LAST_S = 2.0
-_OUTAGE_MAX_S = 10.0
-_LAG_MAX_S = 3.0
-_LAG_PAUSE_S = 0.1
-_TAKEN_AFTER_S = 10.0
-"""A nonce that is used, and no receipt of ours for so long: it went to another."""
-_RAISE_AFTER_S = 45.0
-"""A transaction that no block took for so long is offered again for more."""
 _RESUME_S = 3_600.0
 """How long the same call counts as the one that was mined when its sender was killed; by the
 chain's clock, since this machine's may jump."""
@@ -56,29 +42,11 @@ class _Price:
         return self.limit * most_of(self.fees)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
-    """An entry on its way: what its receipt is looked for by; `attempts` grow."""
-
-    number: int
-    sender: Address
-    nonce: int
-    call: Mapping[str, str]
-    gas: int
-    attempts: list[Attempt]
-
-    @classmethod
-    def of(cls, entry: Entry) -> _Sent:
-        call = json.loads(entry.call)
-        return cls(entry.id, entry.sender, entry.nonce, call, entry.gas, list(entry.attempts))
-
-
 class Outbox:
     """Sends transactions of any number of signers through one node, each exactly once.
 
-    Each is in the journal before it is sent. Behind one URL may stand several machines, one
-    late with what another mined a moment ago: the nonces used are remembered, and a late
-    count is waited for. One turn at a time keeps threads and processes from the same nonce.
+    Each is in the journal before it is sent, and the nonces used are remembered. One turn at a
+    time keeps threads and processes from the same nonce.
     """
 
     def __init__(
@@ -130,6 +98,10 @@ class Outbox:
                 self._journal.keep_open(until_told=bool(self.command))
             return self._journal
 
+    @cached_property
+    def _delivery(self) -> Delivery:
+        return Delivery(self._rpc, self._chain_id, self._timeout_s, self.gas, self.journal)
+
     def resume(self, signer: Signer, intent: Intent) -> Mined | None:
         """Gives what became of the same call, if the process that sent it did not live to hear.
 
@@ -159,7 +131,7 @@ class Outbox:
                 elif self.journal.take(entry):
                     self._adopted.pop(entry.id, None)
                     self._resent.pop(entry.id, None)
-                    found = self._resumed(signer, _Sent.of(entry))
+                    found = self._resumed(signer, Underway.of(entry))
             elif entry.id in undone:
                 self.journal.reopen(entry)
                 self._resent[entry.id] = entry.meaning, self._send_on(entry)
@@ -209,17 +181,18 @@ class Outbox:
         pending = self._pending(sender)
         with journal.turn():
             nonce = journal.free_nonce(sender, pending)
-            attempt = self._sign(signer, call, nonce, gas, price.fees)
+            attempt = self._delivery.sign(signer, call, nonce, gas, price.fees)
             told = json.dumps(call)
             run = self.command, self.moment
             number = journal.write(sender, nonce, told, gas, intent.digest, intent.meaning, *run)
             journal.add(number, attempt)
         try:
-            self._hand_over(attempt)
-            return self._followed(signer, _Sent(number, sender, nonce, call, gas, [attempt]))
+            self._delivery.hand_over(attempt)
+            sent = Underway(number, sender, nonce, call, gas, [attempt])
+            return self._delivery.follow(signer, sent)
         except TransactionFailed:
             # If its nonce is free, whatever is sent next takes it: no more than one can be mined.
-            if self._count(sender, "pending") <= nonce:
+            if self._delivery.count(sender, "pending") <= nonce:
                 journal.end(number, State.VOID)
             raise
         finally:
@@ -263,9 +236,9 @@ class Outbox:
     def _undone(self, sender: Address) -> list[Entry]:
         """What was in a block, and the node has neither there nor among what waits."""
         used = self.journal.next_nonce(sender)
-        count = self._caught_up(sender, used) if used else 0
+        count = self._delivery.caught_up(sender, used) if used else 0
         found = self.journal.used(sender, count) if count < used else []
-        return [entry for entry in found if self._find(_Sent.of(entry)) is None]
+        return [entry for entry in found if self._delivery.find(Underway.of(entry)) is None]
 
     def _is_over(self, entry: Entry) -> bool:
         """Whether the same call is meant as another: after an hour, or after another act.
@@ -273,7 +246,9 @@ class Outbox:
         What was mined and not heard of may have failed, or have been undone since by what its
         account sent to the same contract: then it must be sent again.
         """
-        if entry.state is not State.MINED or (mined := self._find(_Sent.of(entry))) is None:
+        if entry.state is not State.MINED:
+            return False
+        if (mined := self._delivery.find(Underway.of(entry))) is None:
             return False
         if not mined.succeeded or self.journal.followed_by_another(entry):
             return True
@@ -283,15 +258,15 @@ class Outbox:
         """Makes what a dead process sent this one's, and follows it to its end."""
         if not self.journal.take(entry):
             return None  # another process of the same words was faster
-        if (mined := self._resumed(None, _Sent.of(entry))) is not None:
+        if (mined := self._resumed(None, Underway.of(entry))) is not None:
             self._adopted[entry.id] = replace(entry, owner=self.journal.owner, state=State.MINED)
         return mined
 
-    def _resumed(self, signer: Signer | None, sent: _Sent) -> Mined | None:
+    def _resumed(self, signer: Signer | None, sent: Underway) -> Mined | None:
         """Follows an entry that is now ours to its end; None if it will never be in a block."""
         try:
-            if self._offered(sent):
-                return self._followed(signer, sent)
+            if self._delivery.offered(sent):
+                return self._delivery.follow(signer, sent)
             self.journal.end(sent.number, State.VOID)
         except NonceTaken:
             pass
@@ -301,41 +276,14 @@ class Outbox:
 
     def _send_on(self, entry: Entry) -> bool:
         """Offers the node once more what it may not have; False if no block will ever take it."""
-        sent = _Sent.of(entry)
-        if not self._offered(sent):
+        sent = Underway.of(entry)
+        if not self._delivery.offered(sent):
             self.journal.end(entry.id, State.VOID)
             return False
-        if entry.state is State.OPEN and self._find(sent) is not None:
+        if entry.state is State.OPEN and self._delivery.find(sent) is not None:
             known_before = entry.ended_at is not None
             self.journal.end(entry.id, State.CLOSED if known_before else State.MINED)
         return True
-
-    def _offered(self, sent: _Sent) -> bool:
-        """Sees to it that the node has one form of an entry; False if none will be in a block."""
-        if self._find(sent) is not None:
-            return True
-        if self._gone(sent):
-            return False
-        for attempt in reversed(sent.attempts):
-            with contextlib.suppress(TransactionFailed):
-                self._hand_over(attempt)
-                return True
-        # Refused: either nobody has the nonce, or another, or one of ours that came before.
-        return self._count(sent.sender, "pending") > sent.nonce and not self._gone(sent)
-
-    def _gone(self, sent: _Sent) -> bool:
-        """Whether a block gave the nonce to another transaction.
-
-        A receipt may come between two questions, or from a machine that is late.
-        """
-        if self._count(sent.sender, "latest") <= sent.nonce:
-            return False
-        give_up = time.monotonic() + _TAKEN_AFTER_S
-        while self._find(sent) is None:
-            if time.monotonic() > give_up:
-                return True
-            time.sleep(_LAG_PAUSE_S)
-        return False
 
     # Fees and nonces
 
@@ -356,119 +304,6 @@ class Outbox:
     def _pending(self, sender: Address) -> int:
         """The node's count of an account's transactions; what is said of later nonces is void."""
         used = self.journal.next_nonce(sender)
-        if (count := self._caught_up(sender, used)) < used:
+        if (count := self._delivery.caught_up(sender, used)) < used:
             self.journal.forget_from(sender, count)
         return count
-
-    def _caught_up(self, sender: Address, used: int) -> int:
-        """The node's count of an account's transactions, once it is not late.
-
-        One that never catches up has dropped what it had mined.
-        """
-        give_up = time.monotonic() + _LAG_MAX_S
-        while (count := self._count(sender, "pending")) < used and time.monotonic() <= give_up:
-            time.sleep(_LAG_PAUSE_S)
-        return count
-
-    def _count(self, sender: Address, block: str) -> int:
-        answer = self._rpc.ask("eth_getTransactionCount", sender, block)
-        return self._rpc.quantity(answer, "a nonce")
-
-    def _sign(
-        self, signer: Signer, call: Mapping[str, str], nonce: int, gas: int, fees: Mapping[str, int]
-    ) -> Attempt:
-        transaction: dict[str, object] = {
-            "chainId": self._chain_id,
-            "nonce": nonce,
-            "gas": gas,
-            "value": int(call["value"], 16),
-            "data": call["data"],
-            **fees,
-        }
-        if "to" in call:
-            transaction["to"] = call["to"]
-        raw, transaction_hash = signer.sign_transaction(transaction)
-        return Attempt(transaction_hash, raw, most_of(fees))
-
-    # To the node, and what it says
-
-    def _hand_over(self, attempt: Attempt) -> None:
-        transaction = attempt.hash
-        try:
-            answer = self._rpc.request("eth_sendRawTransaction", "0x" + attempt.raw.hex())
-        except RpcRefusal as refused:
-            if refused.known:
-                return
-            raise TransactionFailed(transaction=transaction, reason=str(refused)) from refused
-        except (NodeUnreachable, NodeAnsweredWrong) as error:
-            raise _perhaps_sent(error, transaction) from error
-        if answer != transaction:
-            raise self._rpc.wrong(
-                f"it acknowledged another transaction; transaction {transaction} may have been sent"
-            )
-
-    def _followed(self, signer: Signer | None, sent: _Sent) -> Mined:
-        """Waits for a receipt of one of the attempts; offers more when no block takes any.
-
-        Without a signer no more is offered, but the same once more.
-        """
-        last_answer, pause = time.monotonic(), _POLL_FIRST_S
-        give_up, doubt_at = last_answer + self._timeout_s, last_answer + _LAG_MAX_S
-        raise_at = last_answer + _RAISE_AFTER_S
-        while True:
-            outage: NodeUnreachable | None = None
-            newest = sent.attempts[-1].hash
-            try:
-                if mined := self._find(sent):
-                    self.journal.end(sent.number, State.MINED)
-                    return mined
-                last_answer = time.monotonic()
-                if last_answer > doubt_at and self._gone(sent):
-                    self.journal.end(sent.number, State.VOID)
-                    raise NonceTaken(account=sent.sender, nonce=sent.nonce, transaction=newest)
-                if last_answer > raise_at:
-                    raise_at = last_answer + _RAISE_AFTER_S
-                    self._offer_more(signer, sent)
-            except NodeUnreachable as error:
-                outage = error  # a node may restart; the transaction is out of its hands
-            except NodeAnsweredWrong as error:
-                raise _perhaps_sent(error, newest) from error
-            now = time.monotonic() + pause
-            if outage and (now > give_up or now > last_answer + _OUTAGE_MAX_S):
-                raise _perhaps_sent(outage, newest) from outage
-            if now > give_up:
-                raise TransactionPending(transaction=newest, timeout_s=self._timeout_s)
-            time.sleep(pause)
-            pause = min(pause * 1.5, _POLL_LAST_S)
-
-    def _offer_more(self, signer: Signer | None, sent: _Sent) -> None:
-        """Offers the same for more; and once more as it was, should the node have dropped it."""
-        with contextlib.suppress(TransactionFailed):
-            self._hand_over(sent.attempts[-1])
-        fees = self.gas.dearer(sent.gas, sent.attempts[-1].fee)
-        if signer is None or fees is None:
-            return
-        try:
-            attempt = self._sign(signer, sent.call, sent.nonce, sent.gas, fees)
-        except SecretError:
-            return  # its owner does not want to offer more, or is not there: the older one stands
-        self.journal.add(sent.number, attempt)
-        sent.attempts.append(attempt)
-        # A block may just have taken the older one, or the account cannot pay more.
-        with contextlib.suppress(TransactionFailed):
-            self._hand_over(attempt)
-
-    def _find(self, sent: _Sent) -> Mined | None:
-        for attempt in reversed(sent.attempts):
-            answer = self._rpc.ask("eth_getTransactionReceipt", attempt.hash)
-            if answer is not None:
-                to = sent.call.get("to")
-                return read_receipt(self._rpc, answer, attempt.hash, sent.sender, sent.nonce, to)
-        return None
-
-
-def _perhaps_sent(
-    error: NodeUnreachable | NodeAnsweredWrong, transaction: str
-) -> NodeUnreachable | NodeAnsweredWrong:
-    reason = f"{error.values['reason']}; transaction {transaction} may have been sent"
-    return type(error)(**(error.values | {"reason": reason}))

@@ -11,8 +11,8 @@ from functools import partial
 
 import pytest
 
+from medibloc_py.chain.delivery import Delivery
 from medibloc_py.chain.journal import Journal
-from medibloc_py.chain.transactions import Outbox
 from medibloc_py.cli.output import Output
 from tests.faults.acts import ACTS
 from tests.faults.rehearsal import Rehearsals
@@ -22,8 +22,8 @@ from tests.flow.world import World
 SENDING: dict[str, Step] = {
     "about to be noted": (Journal, "write", before),
     "half noted": (Journal, "write", after),
-    "noted": (Outbox, "_hand_over", before),
-    "handed over": (Outbox, "_hand_over", after),
+    "noted": (Delivery, "hand_over", before),
+    "handed over": (Delivery, "hand_over", after),
     "mined": (Journal, "end", before),
     "receipt kept": (Journal, "end", after),
 }
