@@ -161,7 +161,7 @@ def strike_row(steward: Identity, listing_id: ListingId, record: RecordId) -> No
     )
     if rows != listing.rows:
         struck = papers.write("listing", replace(listing, rows=rows))
-        steward.keep_instead(name_of(listing_id), struck)
+        steward.keep(name_of(listing_id), struck)
 
 
 def kept_listings(steward: Identity) -> list[ListingId]:

@@ -286,7 +286,7 @@ def retire_keys(home: Path, name: str, password: str, *, work: int | None = None
     identity = open_account(home, name, password)
     renewed = replace(identity, keys=identity.keys.retired())
     for document in identity.documents():
-        renewed.keep_instead(document, identity.recall(document))
+        renewed.keep(document, identity.recall(document))
     cost = {} if work is None else {"n": work}
     rewrite(_files(home, name)[1], seal_key_file(renewed.keys, password, **cost))
     return renewed

@@ -104,14 +104,8 @@ class Identity:
         return self.signer.address
 
     def keep(self, name: str, payload: bytes) -> None:
-        """Keeps a private document under a name; replaces it in one step if it exists."""
+        """Keeps a private document under a name; one that was there is replaced and overwritten."""
         self.vault.put(name, hpke.wrap(payload, self.keys.current.bundle, hpke.vault_info(name)))
-
-    def keep_instead(self, name: str, payload: bytes) -> None:
-        """Keeps a document in place of one that must not be read again: that is overwritten."""
-        self.vault.rewrite(
-            name, hpke.wrap(payload, self.keys.current.bundle, hpke.vault_info(name))
-        )
 
     def recall(self, name: str) -> bytes:
         """Opens a kept document.

@@ -6,6 +6,7 @@ forced to the disk: a crash at any moment leaves the old file or the new one.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import re
@@ -42,19 +43,23 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def rewrite(path: Path, data: bytes) -> None:
-    """Replace a file's content as `write_atomic` does, and overwrite what it was.
+    """Write `data` to `path` as `write_atomic` does, and overwrite what was there.
+
+    What has another name besides, such as that of a backup, is left as it is.
 
     Raises:
-        StoreFailed: it is not there, or could not be written.
+        StoreFailed: it could not be written; what was there before is untouched.
     """
     with on_disk(path):
-        old = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+        old = _writable(path)
     try:
         write_atomic(path, data)
-        with on_disk(path):
-            _zero(old)
+        if old is not None and not os.fstat(old).st_nlink:
+            with on_disk(path):
+                _zero(old)
     finally:
-        os.close(old)
+        if old is not None:
+            os.close(old)
 
 
 def read_private(path: Path) -> bytes:
@@ -79,7 +84,7 @@ class Vault:
         self._folder = folder
 
     def put(self, name: str, data: bytes) -> None:
-        """Keep `data` under `name`, replacing what was there.
+        """Keep `data` under `name`; what was there is replaced, and overwritten as by `remove`.
 
         Raises:
             InvalidValue: not a plain name.
@@ -87,17 +92,8 @@ class Vault:
         """
         path = self.path(name)
         make_folder(self._folder)
-        sweep(self._folder)
-        write_atomic(path, data)
-
-    def rewrite(self, name: str, data: bytes) -> None:
-        """Replace what was put under `name`, and overwrite what it was, as far as `remove` does.
-
-        Raises:
-            InvalidValue: not a plain name.
-            StoreFailed: it is not there, or could not be written.
-        """
-        rewrite(self.path(name), data)
+        sweep(self._folder, overwrite=True)
+        rewrite(path, data)
 
     def get(self, name: str) -> bytes:
         """What was put under `name`.
@@ -210,20 +206,31 @@ def part_file(folder: Path, mode: int = 0o600) -> Iterator[Part]:
             os.fchmod(descriptor, mode)
         yield part
     finally:
-        part.path.unlink(missing_ok=True)
+        with suppress(OSError):  # what stays is swept
+            part.path.unlink(missing_ok=True)
         os.close(descriptor)
 
 
-def sweep(folder: Path) -> None:
-    """Remove what writers that died left half-written in `folder`."""
+def sweep(folder: Path, *, overwrite: bool = False) -> None:
+    """Remove what writers that died left half-written in `folder`.
+
+    Args:
+        folder: where.
+        overwrite: make it unreadable first; for small files.
+
+    Raises:
+        StoreFailed: the folder cannot be read.
+    """
     with on_disk(folder), os.scandir(folder) as entries:
         parts = [entry.path for entry in entries if entry.name.startswith(_PART)]
     for part in parts:
         with suppress(OSError):  # another sweeper or its writer was faster
-            descriptor = os.open(part, os.O_RDONLY | os.O_NOFOLLOW)
+            descriptor = os.open(part, os.O_WRONLY | os.O_NOFOLLOW)
             try:
                 if time.time() - os.fstat(descriptor).st_mtime > _SETTLED_S:
                     fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if overwrite and os.fstat(descriptor).st_nlink == 1:
+                        _zero(descriptor)
                     os.unlink(part)
             finally:
                 os.close(descriptor)
@@ -237,7 +244,8 @@ def make_folder(folder: Path) -> None:
     """
     with on_disk(folder):
         if not folder.is_dir():
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder.parent)
+            folder.mkdir(mode=0o700, exist_ok=True)
             sync_folder(folder.parent)
 
 
@@ -250,6 +258,16 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def _writable(path: Path) -> int | None:
+    """A descriptor of a file that is there; None if none is, or a link in its place."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP):
+            return None
+        raise
+
+
 def _overwrite(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     try:
@@ -259,7 +277,8 @@ def _overwrite(path: Path) -> None:
 
 
 def _zero(descriptor: int) -> None:
-    write_all(descriptor, bytes(os.fstat(descriptor).st_size))
+    with open(descriptor, "wb", closefd=False) as file:
+        file.write(bytes(os.fstat(descriptor).st_size))
     os.fsync(descriptor)
 
 

@@ -107,7 +107,9 @@ class LocalStore:
 
     def collect(self) -> None:
         """Remove what writers that died left behind; blobs go with `unpin` (see `Store`)."""
-        if self._incoming.is_dir():
+        with on_disk(self._incoming):
+            there = self._incoming.is_dir()
+        if there:
             sweep(self._incoming)
 
     def _car(self, cid: Cid) -> Path:

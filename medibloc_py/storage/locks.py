@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -34,10 +34,9 @@ def sole(path: Path, work: str) -> Iterator[None]:
     try:
         yield
     finally:
-        try:
+        with suppress(OSError):  # what stays counts for nothing
             path.unlink(missing_ok=True)  # before it is free: whoever waits makes a new one
-        finally:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def is_held(path: Path) -> bool:

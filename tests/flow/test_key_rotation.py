@@ -171,7 +171,7 @@ def test_a_retirement_that_died_is_finished_by_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     medibloc(world, "publish-key", "--rotate", "--as", "alice")
-    for step in ("keep_instead", None):
+    for step in ("keep", None):
         with monkeypatch.context() as patch:
             if step:
                 patch.setattr(f"medibloc_py.flows.parties.Identity.{step}", _dead)

@@ -11,6 +11,7 @@ import pytest
 from medibloc_py.errors import BlobMissing, InvalidValue, StoreFailed
 from medibloc_py.storage import LocalStore, Vault, read_private, write_atomic
 from medibloc_py.storage import files as files_module
+from medibloc_py.storage.locks import sole
 from tests.unit.storage.blobs import cid_of
 
 
@@ -169,3 +170,45 @@ def test_sweep_bears_with_a_faster_sweeper(tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(files_module.os, "open", faster)
     files_module.sweep(tmp_path)
+
+
+def test_every_folder_on_the_way_is_closed_to_others_and_on_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the last one alone: the folder of a store is a new one's name in another."""
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        synced.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    umask = os.umask(0)
+    try:
+        LocalStore(tmp_path / "home" / "store").put([b""])
+    finally:
+        os.umask(umask)
+    folders = [tmp_path / "home", tmp_path / "home" / "store", tmp_path / "home/store/blobs"]
+    assert [folder.stat().st_mode & 0o777 for folder in folders] == [0o700] * 3
+    assert {folder.parent for folder in folders} <= set(synced)
+
+
+def test_a_disk_that_becomes_read_only_is_told_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after an error: then nothing can be tidied up, either."""
+    vault = Vault(tmp_path)
+    vault.put("note", b"old")
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patch:
+        for module, name in ((os, "replace"), (os, "unlink"), (Path, "unlink")):
+            patch.setattr(module, name, read_only)
+        with pytest.raises(StoreFailed, match="Read-only"):
+            vault.put("note", b"new")
+        with sole(tmp_path / "lock", "work"):
+            pass
+    assert vault.get("note") == b"old"

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from medibloc_py.errors import InvalidValue, StoreFailed
+from medibloc_py.errors import StoreFailed
 from medibloc_py.storage import Vault, files
 
 
-def test_rewrite_overwrites_what_was_there(tmp_path: Path) -> None:
+def test_put_overwrites_what_was_there(tmp_path: Path) -> None:
     vault = Vault(tmp_path)
     vault.put("note", b"a secret of some length")
     old = os.open(tmp_path / "note", os.O_RDONLY)
     try:
-        vault.rewrite("note", b"nothing")
+        vault.put("note", b"nothing")
         assert os.pread(old, 100, 0) == bytes(len(b"a secret of some length"))
     finally:
         os.close(old)
@@ -24,17 +24,44 @@ def test_rewrite_overwrites_what_was_there(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["note"]
 
 
-def test_rewrite_replaces_only_what_is_there(tmp_path: Path) -> None:
-    with pytest.raises(StoreFailed):
-        Vault(tmp_path).rewrite("note", b"new")
-    with pytest.raises(InvalidValue):
-        Vault(tmp_path).rewrite("../note", b"new")
-    assert os.listdir(tmp_path) == []
+def test_put_leaves_a_copy_of_another_name_as_it_is(tmp_path: Path) -> None:
+    """A backup of hard links is its owner's."""
+    vault = Vault(tmp_path / "vault")
+    vault.put("note", b"old")
+    os.link(tmp_path / "vault" / "note", tmp_path / "backup")
+    vault.put("note", b"new")
+    assert (tmp_path / "backup").read_bytes() == b"old"
+    assert vault.get("note") == b"new"
 
 
-def test_a_rewrite_that_fails_leaves_the_old(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_put_replaces_a_link_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "other").write_bytes(b"of somebody else")
+    vault = Vault(tmp_path / "vault")
+    vault.put("first", b"")
+    (tmp_path / "vault" / "note").symlink_to(tmp_path / "other")
+    vault.put("note", b"new")
+    assert (tmp_path / "other").read_bytes() == b"of somebody else"
+    assert vault.get("note") == b"new"
+
+
+def test_what_a_dead_writer_left_is_overwritten_before_it_goes(tmp_path: Path) -> None:
+    vault, part, copy = Vault(tmp_path), tmp_path / ".part-dead", tmp_path / ".part-copied"
+    vault.put("note", b"")
+    for path in (part, copy):
+        path.write_bytes(b"half a secret")
+        os.utime(path, (0, 0))
+    os.link(copy, tmp_path / "backup")
+    old = os.open(part, os.O_RDONLY)
+    try:
+        vault.put("note", b"")
+        assert os.pread(old, 100, 0) == bytes(len(b"half a secret"))
+    finally:
+        os.close(old)
+    assert sorted(os.listdir(tmp_path)) == ["backup", "note"]
+    assert (tmp_path / "backup").read_bytes() == b"half a secret"
+
+
+def test_a_put_that_fails_leaves_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     vault = Vault(tmp_path)
     vault.put("note", b"old")
 
@@ -44,7 +71,7 @@ def test_a_rewrite_that_fails_leaves_the_old(
     with monkeypatch.context() as patch:
         patch.setattr(files, "write_all", full)
         with pytest.raises(StoreFailed):
-            vault.rewrite("note", b"new")
+            vault.put("note", b"new")
     assert vault.get("note") == b"old"
 
 
