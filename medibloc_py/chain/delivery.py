@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from medibloc_py.chain.accounts import Signer
+from medibloc_py.chain.entries import Attempt, Entry, State
 from medibloc_py.chain.gas import Gas, most_of
-from medibloc_py.chain.journal import Attempt, Entry, Journal, State
+from medibloc_py.chain.journal import Journal
 from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined, read_receipt
 from medibloc_py.chain.rpc import Rpc

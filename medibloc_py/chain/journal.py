@@ -4,128 +4,26 @@ A process can be killed between any two steps. What it had signed stands in the 
 nonce it took; who comes next with the same intent takes it up instead of sending another, and
 who comes with another intent sends it on its way first, so that no nonce is left out.
 
-One SQLite file (write-ahead log, synchronous) serves any number of processes. Whether the one
-that made an entry still lives is asked of a lock file, which the system frees when it dies.
+One SQLite file (write-ahead log, synchronous) serves any number of processes. Each entry names
+the process that made it; whether that one still is there, `alive` tells.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import json
 import os
-import secrets
 import sqlite3
 import threading
 import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
-from typing import Final
 
+from medibloc_py.chain.alive import Life
+from medibloc_py.chain.entries import BUSY_S, MEMORY, Attempt, Entry, State, open_base
 from medibloc_py.errors import JournalFailed
 from medibloc_py.model import Address
-
-MEMORY: Final = ":memory:"
-"""In place of a path: a journal that ends with this process."""
-_BUSY_S = 180.0
-"""Longest wait for a turn: a signer elsewhere may take two minutes (`external.TIMEOUT_S`)."""
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS entries (
-    id INTEGER PRIMARY KEY,
-    chain TEXT NOT NULL,
-    sender TEXT NOT NULL,
-    nonce INTEGER NOT NULL,
-    intent TEXT NOT NULL,
-    meaning TEXT NOT NULL,
-    call TEXT NOT NULL,
-    gas INTEGER NOT NULL,
-    owner TEXT NOT NULL,
-    state TEXT NOT NULL,
-    begun_at REAL NOT NULL,
-    ended_at REAL,
-    command TEXT NOT NULL DEFAULT '',
-    moment INTEGER NOT NULL DEFAULT 0
-);
-CREATE INDEX IF NOT EXISTS by_sender ON entries (chain, sender, state, nonce);
-CREATE TABLE IF NOT EXISTS attempts (
-    entry INTEGER NOT NULL REFERENCES entries (id),
-    hash TEXT NOT NULL,
-    raw BLOB NOT NULL,
-    fee INTEGER NOT NULL,
-    signed_at REAL NOT NULL,
-    UNIQUE (entry, hash)
-);
-"""
-_ADDED: Final = {"command": "TEXT NOT NULL DEFAULT ''", "moment": "INTEGER NOT NULL DEFAULT 0"}
-"""Columns that journals of earlier checkouts lack."""
-
-
-class State(StrEnum):
-    """What is known of an entry.
-
-    OPEN: signed, and perhaps sent. MINED: in a block, and its sender has not said that it
-    knows. CLOSED: in a block, and known. VOID: it never will be; its nonce is another's, or free.
-    """
-
-    OPEN = "open"
-    MINED = "mined"
-    CLOSED = "closed"
-    VOID = "void"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One signed form of an entry; each has a higher fee than the one before.
-
-    Attributes:
-        fee: most wei for one gas.
-    """
-
-    hash: str
-    raw: bytes
-    fee: int
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A transaction that was written down.
-
-    Attributes:
-        intent: digest of receiver, value and data: the same for the same call.
-        meaning: what it does, for people, such as `Records.register`.
-        call: as it was simulated: JSON of `from`, `to`, `value`, `data`.
-        begun_at: by this machine's clock, for people.
-        ended_at: when its end was known, likewise; also of one that a reorganisation opened again.
-            None for one that was open ever since.
-        attempts: its signed forms, the oldest first.
-        command: digest of the words that were typed; empty for one that no command sent.
-        moment: the time that the command's spans were counted from; 0 if it did not ask.
-    """
-
-    id: int
-    sender: Address
-    nonce: int
-    intent: str
-    meaning: str
-    call: str
-    gas: int
-    owner: str
-    state: State
-    begun_at: float
-    ended_at: float | None
-    attempts: tuple[Attempt, ...]
-    command: str = ""
-    moment: int = 0
-
-    @property
-    def to(self) -> str | None:
-        """The contract that it calls; None if it creates one."""
-        to: str | None = json.loads(self.call).get("to")
-        return to
 
 
 class Journal:
@@ -144,32 +42,22 @@ class Journal:
         self._path = path
         self._chain = chain
         self._lock = threading.RLock()
-        self.owner = secrets.token_hex(8)
-        self._owner_lock: int | None = None
         self._given_up: set[int] = set()
-        self._alive = None if path is None else self._owner_path(self.owner)
         with self._on_disk():
-            if path is not None:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-                self._live(self._owner_path(self.owner))
-            self._base = sqlite3.connect(
-                MEMORY if path is None else path,
-                timeout=_BUSY_S,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._base.row_factory = sqlite3.Row
-            self._base.execute("PRAGMA journal_mode = WAL")
-            self._base.execute("PRAGMA synchronous = FULL")
-            self._base.executescript(_SCHEMA)
-            self._add_columns()
+            self._base = open_base(path)
+            try:
+                self._life = Life(path)
+            except BaseException:
+                self._base.close()
+                raise
         self._told = [True]
         # Also when the process ends; not when it is killed.
-        place = self._owner_lock, self._alive
-        self.close = weakref.finalize(
-            self, _close, os.getpid(), self._base, self.owner, self._told, *place
-        )
+        self.close = weakref.finalize(self, _close, os.getpid(), self._base, self._life, self._told)
+
+    @property
+    def owner(self) -> str:
+        """What this process is called where it says that an entry is its own."""
+        return self._life.name
 
     def keep_open(self, until_told: bool) -> None:
         """Says whether what comes into a block stands as unheard of when this process ends.
@@ -183,7 +71,7 @@ class Journal:
         """Whether a file has something of a command that is open or unheard of; changes nothing."""
         try:
             read_only = f"{path.absolute().as_uri()}?mode=ro"
-            with contextlib.closing(sqlite3.connect(read_only, uri=True, timeout=_BUSY_S)) as base:
+            with contextlib.closing(sqlite3.connect(read_only, uri=True, timeout=BUSY_S)) as base:
                 found = base.execute(
                     "SELECT 1 FROM entries WHERE command = ? AND state IN (?, ?) LIMIT 1",
                     (command, State.OPEN, State.MINED),
@@ -294,7 +182,7 @@ class Journal:
             f"{condition} AND state IN (?, ?) ORDER BY nonce, id", (value, State.OPEN, State.MINED)
         )
         others = {entry.owner for entry in found} - {self.owner}
-        dead = {owner for owner in others if not self._lives(owner)}
+        dead = {owner for owner in others if not self._life.lives(owner)}
         return [
             entry
             for entry in found
@@ -390,44 +278,6 @@ class Journal:
             moment=row["moment"],
         )
 
-    def _add_columns(self) -> None:
-        """Makes an older journal one of now; several processes may try at once."""
-        with self.turn():
-            there = {row["name"] for row in self._base.execute("PRAGMA table_info(entries)")}
-            for name in _ADDED.keys() - there:
-                self._base.execute(f"ALTER TABLE entries ADD COLUMN {name} {_ADDED[name]}")
-
-    # Who lives
-
-    def _owner_path(self, owner: str) -> Path:
-        assert self._path is not None
-        return self._path.with_name(f"{self._path.name}-{owner}.alive")
-
-    def _live(self, path: Path) -> None:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        self._owner_lock = descriptor
-
-    def _lives(self, owner: str) -> bool:
-        if owner == self.owner:
-            return True
-        if self._path is None or not owner:
-            return False
-        path = self._owner_path(owner)
-        try:
-            descriptor = os.open(path, os.O_RDWR)
-        except FileNotFoundError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        else:
-            path.unlink(missing_ok=True)
-            return False
-        finally:
-            os.close(descriptor)
-
     @contextmanager
     def _on_disk(self) -> Iterator[None]:
         try:
@@ -439,10 +289,8 @@ class Journal:
 def _close(
     process: int,
     base: sqlite3.Connection,
-    owner: str,
+    life: Life,
     told: list[bool],
-    lock: int | None,
-    alive: Path | None,
 ) -> None:
     """Says that this process knows the end of all that it sent, if it told of it; and goes."""
     if os.getpid() != process:  # a fork: the entries are its parent's
@@ -451,14 +299,11 @@ def _close(
         if told[0]:
             base.execute(
                 "UPDATE entries SET state = ? WHERE owner = ? AND state = ?",
-                (State.CLOSED, owner, State.MINED),
+                (State.CLOSED, life.name, State.MINED),
             )
         base.execute(
             "UPDATE entries SET owner = '' WHERE owner = ? AND state IN (?, ?)",
-            (owner, State.OPEN, State.MINED),
+            (life.name, State.OPEN, State.MINED),
         )
         base.close()
-    if lock is not None and alive is not None:
-        with contextlib.suppress(OSError):
-            alive.unlink(missing_ok=True)
-            os.close(lock)
+    life.end()

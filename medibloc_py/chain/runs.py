@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from medibloc_py.chain.artifacts import Contract
-from medibloc_py.chain.journal import Entry
+from medibloc_py.chain.entries import Entry
 from medibloc_py.chain.logs import events_of
 from medibloc_py.chain.receipts import Mined
 from medibloc_py.chain.rpc import Rpc

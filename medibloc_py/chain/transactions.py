@@ -11,9 +11,10 @@ from pathlib import Path
 
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.delivery import Delivery, Underway
+from medibloc_py.chain.entries import Entry, State
 from medibloc_py.chain.gas import Gas, limit_of, most_of
 from medibloc_py.chain.intent import Changes, Intent, Offer
-from medibloc_py.chain.journal import Entry, Journal, State
+from medibloc_py.chain.journal import Journal
 from medibloc_py.chain.receipts import Mined
 from medibloc_py.chain.rpc import Rpc
 from medibloc_py.errors import (

@@ -16,7 +16,7 @@ from unittest.mock import patch
 from medibloc_py.chain import LocalNode, Network
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.delivery import Delivery
-from medibloc_py.chain.journal import Attempt
+from medibloc_py.chain.entries import Attempt
 from medibloc_py.errors import MediBlocError, TransactionFailed
 from medibloc_py.model import Address, Receipt
 

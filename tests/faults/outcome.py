@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from medibloc_py.chain.journal import Journal, State
+from medibloc_py.chain.entries import State
+from medibloc_py.chain.journal import Journal
 from tests.flow.house import House
 from tests.flow.world import PEOPLE, World
 

@@ -18,7 +18,7 @@ import pytest
 
 from medibloc_py.chain import LocalNode, delivery
 from medibloc_py.chain.delivery import Delivery
-from medibloc_py.chain.journal import Attempt
+from medibloc_py.chain.entries import Attempt
 from medibloc_py.errors import TransportError
 from tests.faults.acts import ACTS
 from tests.faults.rehearsal import Rehearsals

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from medibloc_py.chain import LocalNode, Signer, delivery
-from medibloc_py.chain.journal import Attempt, State
+from medibloc_py.chain.entries import Attempt, State
 from medibloc_py.errors import NonceTaken, TransactionFailed, TransactionPending
 from medibloc_py.model import Receipt
 from tests.faults.operators import (

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from medibloc_py.chain.journal import Journal, State
+from medibloc_py.chain.entries import State
+from medibloc_py.chain.journal import Journal
 from medibloc_py.cli.output import Output
 from medibloc_py.errors import NodeUnreachable
 from medibloc_py.model import Address, RecordId, Role

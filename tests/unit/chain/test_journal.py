@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from hexbytes import HexBytes
 
 from medibloc_py.chain import Network, Signer, delivery
 from medibloc_py.chain.delivery import Delivery
-from medibloc_py.chain.journal import Journal, State
+from medibloc_py.chain.entries import State
+from medibloc_py.chain.journal import Journal
 from medibloc_py.chain.transactions import Outbox
 from medibloc_py.errors import (
     JournalFailed,
@@ -322,6 +324,49 @@ def test_what_a_full_disk_left_open_is_known_again(
     receipt = network.transfer(signer, BOB, 1)
     assert list(node.sent) == [receipt.transaction]
     assert [entry.state for entry in journal.entries()] == [State.MINED]
+
+
+def test_two_who_look_at_once_find_the_same_one_dead(
+    node: HostileNode, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Or the second takes the first, who only looks, for the dead one, and sends again."""
+    path = tmp_path / "journal"
+
+    def dying() -> None:
+        after(Delivery, "hand_over")
+        connected(node, path).transfer(signer, BOB, 1)
+
+    in_another_process(dying)
+    first, second = (connected(node, path).outbox.journal for _ in range(2))
+    looks, goes_on, found = threading.Event(), threading.Event(), []
+    unlink = Path.unlink
+
+    def slow(self: Path, missing_ok: bool = False) -> None:
+        if threading.current_thread() is looking:
+            looks.set()
+            goes_on.wait(60)
+        unlink(self, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", slow)
+    looking = threading.Thread(target=lambda: found.extend(first.left(signer.address)))
+    looking.start()
+    assert looks.wait(60)
+    found_meanwhile = second.left(signer.address)
+    goes_on.set()
+    looking.join()
+    assert found_meanwhile == found != []
+
+
+def test_a_journal_that_does_not_open_leaves_nothing(tmp_path: Path):
+    """A service tries again, and again."""
+    path = tmp_path / "journal"
+    path.write_bytes(b"no database at all" * 100)
+    open_before = len(os.listdir("/dev/fd"))
+    for _ in range(3):
+        with pytest.raises(JournalFailed):
+            Journal(path, "1:aa")
+    assert [each.name for each in tmp_path.iterdir()] == ["journal"]
+    assert len(os.listdir("/dev/fd")) == open_before
 
 
 def test_the_journal_is_the_owners_alone(node: HostileNode, signer: Signer, tmp_path: Path):
