@@ -13,6 +13,7 @@ from medibloc_py.cli.drafts import resumable
 from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session, read_bytes, sure
 from medibloc_py.cli.output import Output
+from medibloc_py.cli.publishing import tell_of_registration
 from medibloc_py.cli.replicas import TokenFile, open_service
 from medibloc_py.cli.times import read_bytes32
 from medibloc_py.errors import FileExists
@@ -41,7 +42,8 @@ def rotate(
     until you shred it; whoever is granted the new one gets the new key. Nothing in public
     tells that the two are one study: only the new record file does.
 
-    Was it stopped or killed, the same command goes on where it was.
+    Was it stopped or killed, the same command goes on where it was. With --dry-run before the
+    command nothing is sealed, stored or kept: it shows what registering so many costs.
     """
     from medibloc_py.flows.held import held_record, id_of
     from medibloc_py.model import RecordId
@@ -55,6 +57,9 @@ def rotate(
         require_writable(out)
         for record in wanted:
             client.exchange.published_key(held_record(client.me, record).patient)
+    if session.dry_run:
+        tell_of_registration(session, console, client.foresee_rotating(wanted), len(wanted))
+        return
     with resumable(console, client), ExitStack() as work:
         with console.progress() as progress:
             done = work.enter_context(client.rotating(wanted, progress))

@@ -16,6 +16,7 @@ from medibloc_py.cli.output import Output
 from medibloc_py.imaging.deidentify.options import Option
 
 if TYPE_CHECKING:
+    from medibloc_py.chain import Offer
     from medibloc_py.client import Client
     from medibloc_py.flows.publish import Publication, StudyToPublish
     from medibloc_py.model import Address, RecordId
@@ -127,11 +128,21 @@ def foretell(
     Raises:
         DryRun: there is.
     """
-    offer = client.foresee_publishing(studies)
+    tell_of_registration(session, console, client.foresee_publishing(studies), len(studies))
+
+
+def tell_of_registration(
+    session: Session, console: Output, offer: Offer | None, studies: int
+) -> None:
+    """Shows what a registration would cost, or says that an earlier run sent it.
+
+    Raises:
+        DryRun: it would be sent.
+    """
     if offer is not None:
         session.tell(offer)
     said = "An earlier run of this command registered these studies: nothing would be sent."
-    console.result({"registered": len(studies)}, [said])
+    console.result({"registered": studies}, [said])
 
 
 def _title(done: Publication) -> str:

@@ -41,6 +41,10 @@ class HospitalVerbs(Acting):
         """Seals held records under new keys and registers them: `flows.rotate.rotate`."""
         return rotate.rotate(self.exchange, self.me, records, progress)
 
+    def foresee_rotating(self, records: Sequence[RecordId]) -> Offer | None:
+        """Tells what rotating records would cost: `flows.rotate.foresee`."""
+        return rotate.foresee(self.exchange, self.me, records)
+
     def foresee_publishing(self, studies: Sequence[publish.StudyToPublish]) -> Offer | None:
         """Tells what publishing studies would cost: `flows.publish.foresee`."""
         return publish.foresee(self.exchange, self.me, studies)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -147,7 +147,7 @@ def new_draft(exchange: Exchange, source: str, edition: bytes, record: RecordFil
 
 
 def publication_name(
-    exchange: Exchange, issuer: Identity, studies: list[tuple[Address, str]]
+    exchange: Exchange, issuer: Identity, studies: Sequence[tuple[Address, str]]
 ) -> str:
     """What a publication is known again by: where it goes, whose studies, and where they lie.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -135,14 +135,33 @@ def foresee(
     for each in studies:
         asked_options(each.options, each.treatment)
         find_study(each.path)
-    drafts = Drafts(issuer, publication_name(exchange, issuer, [_named(each) for each in studies]))
+    named = [_named(each) for each in studies]
+    return foresee_sources(
+        exchange, issuer, named, lambda: [_read(issuer, each) for each in studies]
+    )
+
+
+def foresee_sources(
+    exchange: Exchange,
+    issuer: Identity,
+    named: Sequence[tuple[Address, str]],
+    read: Callable[[], Sequence[Source]],
+) -> Offer | None:
+    """Tells what publishing sources would cost, as `foresee` does.
+
+    Args:
+        exchange: the deployment.
+        issuer: who is accredited.
+        named: patient and name of each source.
+        read: gives the sources; asked only if an earlier run left something of them.
+    """
+    drafts = Drafts(issuer, publication_name(exchange, issuer, named))
     with drafts.sole():
-        if found := drafts.read():
-            sources = [_read(issuer, each) for each in studies]
-            if drafts.registered(exchange, found) and not _is_other(found, sources):
-                return None
+        found = drafts.read()
+        if found and drafts.registered(exchange, found) and not _is_other(found, read()):
+            return None
     records, stand_in = exchange.records, Root(secrets.token_bytes(32))
-    return records.offer(issuer.address, records.register.call(stand_in, len(studies)))
+    return records.offer(issuer.address, records.register.call(stand_in, len(named)))
 
 
 def _require_ready(exchange: Exchange, issuer: Identity, studies: Sequence[StudyToPublish]) -> None:

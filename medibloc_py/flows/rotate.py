@@ -12,15 +12,22 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import BinaryIO
 
+from medibloc_py.chain import Offer
 from medibloc_py.crypto import ids
 from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.envelope import SourceFile
+from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.errors import InvalidValue, NotIssuer, RecordReplaced
 from medibloc_py.flows.drafts import waiting_drafts
 from medibloc_py.flows.held import held_record, id_of, keep_record, successor_of
 from medibloc_py.flows.opened import OpenedRecord, open_held
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
-from medibloc_py.flows.publish import Publication, publishing_sources, require_accredited
+from medibloc_py.flows.publish import (
+    Publication,
+    foresee_sources,
+    publishing_sources,
+    require_accredited,
+)
 from medibloc_py.flows.scratch import Scratch, plain_file
 from medibloc_py.flows.sources import Content, Made, Source
 from medibloc_py.model import KIND_DICOM_STUDY, KIND_TREATMENT_STUDY, RecordId
@@ -46,6 +53,8 @@ def rotating(
         records: which, each once; the new ones come in this order.
         progress: told of the bytes sealed.
 
+    What was registered so, and taken back by the chain since, is registered again as it is.
+
     Raises:
         InvalidValue: no record, one twice, or one of another kind.
         RecordNotHeld: the issuer lacks a record's file.
@@ -55,18 +64,12 @@ def rotating(
         BlobMissing, Corrupted, WrongKey: the old blob does not open; nothing is registered.
         MediBlocError: as `publishing_sources`.
     """
-    if not records or len(set(records)) != len(records):
-        raise InvalidValue(
-            name="records", given=f"{len(records)} of them", allowed="one or more, each once"
-        )
-    held = [held_record(issuer, record) for record in records]
-    for file in held:
-        if file.issuer != issuer.address:
-            raise NotIssuer(account=issuer.address, record=id_of(file), issuer=file.issuer)
-        if file.kind not in (KIND_DICOM_STUDY, KIND_TREATMENT_STUDY):
-            raise InvalidValue(name="the kind of record", given=file.kind, allowed="a study")
+    held = _rotatable(exchange, issuer, records)
+    if undone := _undone(exchange, issuer, held):
+        receipt = exchange.records.register(issuer.signer, undone[0].root, len(undone))
+        yield Publication(undone[0].root, undone, receipt, len(undone))
+        return
     _require_newest(issuer, records)
-    require_accredited(exchange, issuer)
     sources = [_source(open_held(exchange, issuer, file), file) for file in held]
     with publishing_sources(exchange, issuer, sources, progress) as done:
         renewed = tuple(
@@ -75,6 +78,28 @@ def rotating(
         for new in renewed:
             keep_record(issuer, new)
         yield replace(done, records=renewed)
+
+
+def foresee(exchange: Exchange, issuer: Identity, records: Sequence[RecordId]) -> Offer | None:
+    """Tells what rotating records would cost; nothing is sealed, stored or kept.
+
+    The ids of the new ones are drawn when they are sealed: another root of as many stands in.
+
+    Returns:
+        The registration; None where an earlier run of the same registered them.
+
+    Raises:
+        MediBlocError: as `rotating`.
+        ContractRefusal, InsufficientFunds: it would not be registered.
+    """
+    held = _rotatable(exchange, issuer, records)
+    if undone := _undone(exchange, issuer, held):
+        register = exchange.records.register.call(undone[0].root, len(undone))
+        return exchange.records.offer(issuer.address, register)
+    _require_newest(issuer, records)
+    sources = [_source(open_held(exchange, issuer, file), file) for file in held]
+    named = [(each.patient, each.name) for each in sources]
+    return foresee_sources(exchange, issuer, named, lambda: sources)
 
 
 def rotate(
@@ -88,13 +113,57 @@ def rotate(
         return done
 
 
+def _rotatable(
+    exchange: Exchange, issuer: Identity, records: Sequence[RecordId]
+) -> list[RecordFile]:
+    """The files of records that the issuer may rotate, unless they were."""
+    if not records or len(set(records)) != len(records):
+        raise InvalidValue(
+            name="records", given=f"{len(records)} of them", allowed="one or more, each once"
+        )
+    held = [held_record(issuer, record) for record in records]
+    for file in held:
+        if file.issuer != issuer.address:
+            raise NotIssuer(account=issuer.address, record=id_of(file), issuer=file.issuer)
+        if file.kind not in (KIND_DICOM_STUDY, KIND_TREATMENT_STUDY):
+            raise InvalidValue(name="the kind of record", given=file.kind, allowed="a study")
+    require_accredited(exchange, issuer)
+    return held
+
+
+def _undone(
+    exchange: Exchange, issuer: Identity, held: Sequence[RecordFile]
+) -> tuple[RecordFile, ...]:
+    """What these records were rotated into, where the chain took its registration back.
+
+    Empty if it stands, or if they were not rotated together, or for another deployment.
+    """
+    old = [id_of(file) for file in held]
+    found = [successor_of(issuer, record) for record in old]
+    newer = tuple(held_record(issuer, record) for record in found if record is not None)
+    if [file.replaces for file in newer] != old or not _waiting(issuer).isdisjoint(found):
+        return ()
+    root, batch = newer[0].root, exchange.records.batch
+    if MerkleTree([id_of(file) for file in newer]).root != root:
+        return ()
+    if batch(issuer.address, root).registered_at:
+        return ()
+    stands = all(batch(issuer.address, file.root).registered_at for file in held)
+    return newer if stands else ()
+
+
 def _require_newest(issuer: Identity, records: Sequence[RecordId]) -> None:
     """Raises `RecordReplaced` for one that was rotated, unless that very run is gone on with."""
-    waiting = {id_of(draft.file) for draft in waiting_drafts(issuer)}
+    waiting = _waiting(issuer)
     for record in records:
         newer = successor_of(issuer, record)
         if newer is not None and newer not in waiting:
             raise RecordReplaced(record=record, newer=newer)
+
+
+def _waiting(issuer: Identity) -> set[RecordId]:
+    """What is sealed and not told to be registered."""
+    return {id_of(draft.file) for draft in waiting_drafts(issuer)}
 
 
 def _source(opened: OpenedRecord, file: RecordFile) -> Source:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from medibloc_py.model import RecordId, Role
 from medibloc_py.storage.files import Part
 from tests.flow.command import run
 from tests.flow.dying import Call, Step, after, before, die, kill_at
+from tests.flow.house import House
 from tests.flow.world import PASSWORD, PATIENTS, World
 
 
@@ -231,3 +233,60 @@ def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
     assert blobs(world) == {held.cid for held in held_records(hospital).values()}
     assert len(world.exchange.records.batches(hospital.address)) == 2
     assert hospital.kept("draft-") == []
+
+
+def test_a_dry_run_seals_nothing_and_tells_what_it_costs(house: House) -> None:
+    world = house.world
+    records = [world.records[name].hex() for name in PATIENTS]
+    command = ("record", "rotate", *records, "--as", "hospital", "--out", "handed", "--json")
+    before = house.held(), house.blobs(), house.batches(), world.me("hospital").vault.names()
+    told = house.run("--dry-run", *command).json
+    after_ = house.held(), house.blobs(), house.batches(), world.me("hospital").vault.names()
+    assert after_ == before
+    assert list((house.here / "handed").iterdir()) == []
+    assert told["meaning"] == "Records.register"
+    done = house.run(*command).json
+    # A root of other bytes: one with a zero in it is four or twelve gas cheaper.
+    assert abs(done["receipt"]["gas_used"] - told["gas"]) < 200
+
+
+@pytest.mark.parametrize(("step", "sends"), [("sealed", True), ("registered", False)])
+def test_a_dry_run_knows_what_a_rotation_that_died_left(
+    house: House, step: str, sends: bool
+) -> None:
+    hospital = house.world.me("hospital")
+    argv = ("record", "rotate", house.world.records["alice"].hex(), "--as", "hospital", "--json")
+    house.kill(STEPS[step], *argv)
+    left = hospital.documents(), house.blobs()
+    told = house.run("--dry-run", *argv).json
+    assert (hospital.documents(), house.blobs()) == left
+    assert told.get("meaning") == ("Records.register" if sends else None)
+    assert (house.run(*argv).json["receipt"] is not None) == sends
+
+
+@pytest.mark.fault("reorganisation")
+def test_a_rotation_that_the_chain_took_back_is_registered_again_as_it_was(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("medibloc_py.chain.delivery._LAG_MAX_S", 0.05)
+    world, out = house.world, house.here / "handed"
+    records = [world.records[name].hex() for name in PATIENTS]
+    argv = ("record", "rotate", *records, "--as", "hospital", "--out", "handed", "--json")
+    first = house.run(*argv).json
+    held, blobs = house.held(), house.blobs()
+    one = ("record", "rotate", records[0], "--as", "hospital", "--json")
+    assert house.run(*argv, code=4).json["error"] == "RecordReplaced"
+    world.exchange.network.rpc.ask("anvil_reorg", 1, [])
+    gc.collect()  # the process that sent it is gone
+    assert house.batches() == 1
+    assert house.run(*one, code=4).json["error"] == "RecordReplaced"  # another command
+    assert house.run("--dry-run", *argv).json["meaning"] == "Records.register"
+    again = house.run(*argv).json
+    told = [{**each, "file": ""} for each in again["records"]]
+    assert told == [{**each, "file": ""} for each in first["records"]]
+    assert (again["root"], again["resumed"]) == (first["root"], 2)
+    assert (house.held(), house.blobs(), house.batches()) == (held, blobs, 2)
+    for name, each in zip(PATIENTS, again["records"], strict=True):
+        world[name].import_record(Path(each["file"]).read_bytes(), "record file")
+    assert len(list(out.iterdir())) == 2
+    assert house.run(*argv, code=4).json["error"] == "RecordReplaced"
