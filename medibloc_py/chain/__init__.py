@@ -4,6 +4,7 @@ from medibloc_py.chain import abi, factory
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.address import checksummed, parse_address
 from medibloc_py.chain.artifacts import Contract
+from medibloc_py.chain.calldata import creation_code
 from medibloc_py.chain.deployment import Deployment
 from medibloc_py.chain.examine import NodeState, block_hash, examine
 from medibloc_py.chain.external import ExternalSigner, load_signer_file, save_signer_file
@@ -17,7 +18,7 @@ from medibloc_py.chain.keyfile import (
 )
 from medibloc_py.chain.line import public_url
 from medibloc_py.chain.local import LocalChain
-from medibloc_py.chain.network import Network, creation_code
+from medibloc_py.chain.network import Network
 from medibloc_py.chain.node import LocalNode, dev_accounts, find_anvil, install_anvil
 from medibloc_py.chain.room import Call, Multicall, Room, sends
 from medibloc_py.chain.scan import Header, Scanner, Told

@@ -6,26 +6,27 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medibloc_py.chain import abi, artifacts, factory, logs
+from medibloc_py.chain import abi, factory, logs
 from medibloc_py.chain.accounts import Signer
-from medibloc_py.chain.address import checksummed, parse_address
+from medibloc_py.chain.address import parse_address
 from medibloc_py.chain.artifacts import Contract
+from medibloc_py.chain.calldata import (
+    created_by,
+    creation_code,
+    encode_call,
+    function_of,
+)
 from medibloc_py.chain.intent import Intent, Offer
 from medibloc_py.chain.line import RpcRefusal
 from medibloc_py.chain.receipts import Mined
-from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.rpc import Rpc
 from medibloc_py.chain.runs import Run
+from medibloc_py.chain.simulation import execute, foreseen, why_failed
 from medibloc_py.chain.transactions import Outbox
 from medibloc_py.errors import (
     ChainMismatch,
     ContractMissing,
-    ContractRefusal,
     InsufficientFunds,
-    InvalidValue,
-    MediBlocError,
-    TransactionFailed,
-    TransportError,
 )
 from medibloc_py.model import Address, Event, Receipt
 
@@ -165,9 +166,9 @@ class Network:
             NodeUnreachable: no answer.
             NodeAnsweredWrong: an answer that does not decode.
         """
-        item = _function(contract, function)
-        data = _calldata(contract, item, args)
-        answer = self._execute({"to": contract.address, "data": "0x" + data.hex()}, "latest")
+        item = function_of(contract, function)
+        data = encode_call(contract, function, args)
+        answer = execute(self.rpc, {"to": contract.address, "data": "0x" + data.hex()}, "latest")
         if not answer and item["outputs"]:
             raise self._missing(contract)
         try:
@@ -215,7 +216,7 @@ class Network:
         """
         intent = self._intent(sender, contract, function, *args)
         balance = self._ready(intent)
-        return self.outbox.offer(intent, balance, lambda: self._foreseen(intent))
+        return self.outbox.offer(intent, balance, lambda: foreseen(self.rpc, intent))
 
     def simulate(self, sender: Address, contract: Contract, data: bytes) -> None:
         """Runs a call as anybody, in the next block, and changes nothing.
@@ -230,7 +231,7 @@ class Network:
             NodeUnreachable: no answer.
             NodeAnsweredWrong: an impossible answer.
         """
-        self._execute(_question(sender, contract, data), "pending")
+        execute(self.rpc, _question(sender, contract, data), "pending")
 
     def gas_of(self, sender: Address, contract: Contract, data: bytes) -> int:
         """Estimates the gas of a call; arguments and errors as `simulate`."""
@@ -256,23 +257,22 @@ class Network:
             ContractRefusal: atomic, and one was refused.
             MediBlocError: as `send`.
         """
-        parts = [_calldata(contract, _function(contract, name), args) for name, args in calls]
+        parts = [encode_call(contract, name, args) for name, args in calls]
         if atomic:
             return self.send(signer, contract, "multicall", parts, True)
         # A call that runs out of gas is left out like one that is refused, and the whole does
         # not fail: a node would estimate too little. So ask for all or none of the good ones.
-        multicall = _function(contract, "multicall")
-        question = {"from": signer.address, "to": contract.address}
-        data = _calldata(contract, multicall, (parts, False))
-        answer = self._execute(question | {"data": "0x" + data.hex()}, "pending")
+        each = encode_call(contract, "multicall", (parts, False))
+        answer = execute(self.rpc, _question(signer.address, contract, each), "pending")
         try:
-            (done,) = abi.decode(multicall["outputs"], answer, exact=False)
+            outputs = function_of(contract, "multicall")["outputs"]
+            (done,) = abi.decode(outputs, answer, exact=False)
         except abi.Undecodable as error:
             raise self._missing(contract) from error
         good = [part for part, made in zip(parts, done, strict=False) if made]
         refused = [part for part, made in zip(parts, done, strict=False) if not made]
-        whole = "0x" + _calldata(contract, multicall, (good, True)).hex()
-        gas = self.outbox.gas.estimate(question | {"data": whole})
+        whole = encode_call(contract, "multicall", (good, True))
+        gas = self.gas_of(signer.address, contract, whole)
         gas += sum(_REFUSED_GAS + _DEAREST_BYTE_GAS * len(part) for part in refused)
         intent = self._intent(signer.address, contract, "multicall", parts, False, gas=gas)
         return self._transact(signer, intent)
@@ -294,7 +294,7 @@ class Network:
         """
         intent = Intent(signer.address, None, creation_code(name, *args), f"create {name}")
         mined = self._mined(signer, intent)
-        address = _created(signer.address, mined.nonce)
+        address = created_by(signer.address, mined.nonce)
         if mined.created != address or not self.code(address):
             raise self.rpc.wrong(f"transaction {mined.transaction} created no {name} at {address}")
         events = logs.events_of(self.rpc, Contract(name, address), mined.logs)
@@ -366,7 +366,7 @@ class Network:
         value: int = 0,
         gas: int | None = None,
     ) -> Intent:
-        data = _calldata(contract, _function(contract, function), args)
+        data = encode_call(contract, function, args)
         what = f"{contract.name}.{function}"
         return Intent(sender, contract.address, data, what, value, gas, contract)
 
@@ -379,9 +379,9 @@ class Network:
     def _mined(self, signer: Signer, intent: Intent) -> Mined:
         if (mined := self.outbox.resume(signer, intent)) is None:
             balance = self._ready(intent)
-            mined = self.outbox.send(signer, intent, balance, lambda: self._foreseen(intent))
+            mined = self.outbox.send(signer, intent, balance, lambda: foreseen(self.rpc, intent))
         if not mined.succeeded:
-            raise self._why(intent.call, mined)
+            raise why_failed(self.rpc, intent.call, mined)
         return mined
 
     def _ready(self, intent: Intent) -> int:
@@ -397,48 +397,8 @@ class Network:
                 account=intent.sender, balance=balance, unit="wei", needed=intent.value
             )
         # The latest block of an idle local chain may be hours old; the next one is what counts.
-        self._execute(intent.call, "pending")
+        execute(self.rpc, intent.call, "pending")
         return balance
-
-    def _foreseen(self, intent: Intent) -> tuple[Event, ...] | None:
-        """The contract's events that it would leave in the next block, if the node can tell."""
-        question = {("input" if key == "data" else key): each for key, each in intent.call.items()}
-        try:
-            answer = self.rpc.request(
-                "eth_simulateV1", {"blockStateCalls": [{"calls": [question]}]}, "latest"
-            )
-        except RpcRefusal:
-            return None
-        try:
-            entries = list(answer[0]["calls"][0]["logs"])
-        except (KeyError, IndexError, TypeError):
-            raise self.rpc.wrong("a simulation has no logs") from None
-        found = tuple(logs.parse(self.rpc, entry) for entry in entries)
-        return logs.events_of(self.rpc, intent.contract, found) if intent.contract else ()
-
-    def _why(self, call: Mapping[str, object], mined: Mined) -> MediBlocError:
-        """Runs a failed call again on the state its block left, to learn the reason."""
-        try:
-            self._execute(call, hex(mined.block))
-        except ContractRefusal as refused:
-            return refused
-        except TransportError:
-            pass  # an old state that the node no longer has
-        return TransactionFailed(transaction=mined.transaction, reason="it reverted when mined")
-
-    def _execute(self, call: Mapping[str, object], block: str) -> bytes:
-        """Simulates a call.
-
-        Raises:
-            ContractRefusal: it reverted.
-        """
-        try:
-            answer = self.rpc.request("eth_call", call, block)
-        except RpcRefusal as refused:
-            if (data := refused.reverted) is None:
-                raise self.rpc.unreachable(str(refused)) from refused
-            raise refusal(data) from refused
-        return self.rpc.data(answer, "the answer of a call")
 
     def _missing(self, contract: Contract) -> ContractMissing:
         return ContractMissing(name=contract.name, address=contract.address, chain_id=self.chain_id)
@@ -446,67 +406,3 @@ class Network:
 
 def _question(sender: Address, contract: Contract, data: bytes) -> dict[str, str]:
     return {"from": sender, "to": contract.address, "data": "0x" + data.hex()}
-
-
-def encode_call(contract: Contract, function: str, args: tuple[object, ...]) -> bytes:
-    """Writes a call of a function as selector and arguments.
-
-    Raises:
-        InvalidValue: no such function, or a value that does not fit its type.
-        InvalidAddress: a malformed address.
-    """
-    return _calldata(contract, _function(contract, function), args)
-
-
-def decode_call(contract: Contract, data: bytes) -> tuple[str, tuple[Any, ...]]:
-    """Reads selector and arguments back into the function's name and plain values.
-
-    Raises:
-        InvalidValue: they call no function of the contract, or are not canonical.
-    """
-    for name, item in contract.artifact.functions.items():
-        if abi.hash_of(item)[:4] == data[:4]:
-            try:
-                return name, abi.decode(item["inputs"], data[4:])
-            except abi.Undecodable:
-                break
-    raise InvalidValue(
-        name="calldata",
-        given=f"{len(data)} bytes",
-        allowed=f"a call of a function of {contract.name}",
-    )
-
-
-def _function(contract: Contract, function: str) -> Mapping[str, Any]:
-    known = contract.artifact.functions
-    if function not in known:
-        raise InvalidValue(
-            name=f"function of {contract.name}", given=function, allowed=", ".join(sorted(known))
-        )
-    return known[function]
-
-
-def _calldata(contract: Contract, item: Mapping[str, Any], args: tuple[object, ...]) -> bytes:
-    where = f"{contract.name}.{item['name']}"
-    return abi.hash_of(item)[:4] + abi.encode(item["inputs"], args, where)
-
-
-def creation_code(name: str, *args: object) -> bytes:
-    """Gives what creates a contract: its creation code and the constructor's arguments.
-
-    Raises:
-        InvalidValue: no such artifact, or an argument that does not fit.
-    """
-    artifact = artifacts.load(name)
-    return artifact.bytecode + abi.encode(artifact.constructor, args, f"constructor of {name}")
-
-
-def _created(sender: Address, nonce: int) -> Address:
-    """Computes where a transaction without a receiver puts its contract."""
-    from eth_hash.auto import keccak
-
-    digits = nonce.to_bytes((nonce.bit_length() + 7) // 8, "big")
-    # RLP of (sender, nonce): a byte below 0x80 stands for itself, all else has a length.
-    item = digits if 0 < nonce < 0x80 else bytes([0x80 + len(digits)]) + digits
-    items = bytes([0x94]) + bytes.fromhex(sender[2:]) + item
-    return checksummed(keccak(bytes([0xC0 + len(items)]) + items)[12:])

@@ -13,8 +13,9 @@ from typing import Any, ClassVar, Concatenate, Generic, ParamSpec, TypeVar, over
 from medibloc_py.acts import Act
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.artifacts import Contract
+from medibloc_py.chain.calldata import decode_call, encode_call
 from medibloc_py.chain.intent import Offer
-from medibloc_py.chain.network import Network, decode_call, encode_call
+from medibloc_py.chain.network import Network
 from medibloc_py.chain.reverts import refusal
 from medibloc_py.chain.runs import Sent
 from medibloc_py.chain.typed import TypedData, recover_typed, typed_act, typed_digest

@@ -169,15 +169,17 @@ def test_deploy_gives_the_address(node: HostileNode, network: Network, signer: S
     ],
 )
 def test_created_addresses_agree_with_known_ones(nonce, address):
-    from medibloc_py.chain.network import _created
+    from medibloc_py.chain.calldata import created_by
 
-    assert _created(Address("0x970E8128AB834E8EAC17Ab8E3812F010678CF791"), nonce).lower() == address
+    assert (
+        created_by(Address("0x970E8128AB834E8EAC17Ab8E3812F010678CF791"), nonce).lower() == address
+    )
 
 
 def test_created_addresses_take_large_nonces():
-    from medibloc_py.chain.network import _created
+    from medibloc_py.chain.calldata import created_by
 
-    assert len({_created(BOB, nonce) for nonce in (0x7F, 0x80, 0xFF, 0x100, 2**63)}) == 5
+    assert len({created_by(BOB, nonce) for nonce in (0x7F, 0x80, 0xFF, 0x100, 2**63)}) == 5
 
 
 # Refusals before anything is sent
