@@ -9,7 +9,6 @@ block by block.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from email.message import Message
 from functools import partial
 from typing import Final, NoReturn
 
@@ -135,7 +134,7 @@ class GatewayStore:
         with self._http.ask("GET", f"/ipfs/{cid}?format=raw", {"Accept": _RAW}) as answer:
             if answer.status != _OK:
                 self._fail(cid, answer)
-            if _kind(answer.header("Content-Type")).get_content_type() != _RAW:
+            if _told(answer.header("Content-Type"))[0] != _RAW:
                 raise StoreFailed(url=self._http.url, reason="no trustless gateway answers so")
             return answer.whole(CHUNK_BYTES)
 
@@ -210,15 +209,14 @@ class _Walk:
         return taken
 
 
-def _kind(content_type: str) -> Message:
-    message = Message()
-    message["Content-Type"] = content_type
-    return message
+def _told(content_type: str) -> tuple[str, dict[str, str]]:
+    """A media type and its parameters; one in a longer notation is none of those looked for."""
+    kind, *parameters = (part.strip() for part in content_type.lower().split(";"))
+    pairs = (parameter.partition("=") for parameter in parameters)
+    return kind, {name.strip(): value.strip(' "') for name, _, value in pairs}
 
 
 def _is_walk(content_type: str) -> bool:
     """Whether a CAR's blocks are said to stand in the order of a walk, repeated ones too."""
-    kind = _kind(content_type)
-    return kind.get_content_type() == _CAR and all(
-        kind.get_param(name) == value for name, value in _WALK.items()
-    )
+    kind, parameters = _told(content_type)
+    return kind == _CAR and _WALK.items() <= parameters.items()

@@ -96,13 +96,15 @@ class Http:
         if self._pool is None:
             import urllib3
 
+            from medibloc_py.storage.patience import patient
+
             proxy = self._proxy()
             if proxy is None:
-                self._pool = urllib3.PoolManager()
+                self._pool = patient(urllib3.PoolManager())
             else:
                 told = urllib3.util.parse_url(proxy).auth
                 auth = urllib3.make_headers(proxy_basic_auth=told) if told else None
-                self._pool = urllib3.ProxyManager(proxy, proxy_headers=auth)
+                self._pool = patient(urllib3.ProxyManager(proxy, proxy_headers=auth))
         return self._pool
 
     def _proxy(self) -> str | None:

@@ -11,39 +11,54 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import re
-import secrets
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from medibloc_py.errors import (
-    BlobMissing,
-    InvalidValue,
-    StoreFailed,
-    StoreUnreachable,
-)
+from medibloc_py.errors import BlobMissing, InvalidValue, StoreFailed, StoreUnreachable
+from medibloc_py.errors.plain import plain
 from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
 from medibloc_py.storage.multiaddr import parse_endpoint, parse_peer, require_listen
-from medibloc_py.storage.node_config import PROFILES, make_private, peers_of
+from medibloc_py.storage.node_config import (
+    PROFILES,
+    make_private,
+    new_swarm_key,
+    peers_of,
+    require_swarm_key,
+)
 from medibloc_py.storage.node_status import NodeStatus, status_of
-from medibloc_py.storage.ports import free_again, with_port
+from medibloc_py.storage.ports import free_again, is_free, with_port
 from medibloc_py.storage.process import Process, start
 from medibloc_py.storage.program import find_kubo
 from medibloc_py.storage.rpc import Rpc
 
-_SWARM_KEY: Final = re.compile(rb"/key/swarm/psk/1\.0\.0/\n/base16/\n[0-9a-f]{64}\n?")
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 10.0  # an upload that stands still would hold it up for ever
 _ASK_TIMEOUT_S: Final = 10.0
 _CALL_TIMEOUT: Final = "3s"
 _LOG_TAIL: Final = 600
+_KEPT_TO_ITSELF: Final = 0o077  # umask: Kubo leaves most of its files open to others
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    """What may be chosen of a node; another choice takes a new start.
+
+    Attributes:
+        key: content of the swarm's key file; empty if there is none.
+        swarm: multiaddrs to listen on for peers.
+        peers: addresses by id of peers to stay in touch with.
+    """
+
+    key: bytes
+    swarm: list[str]
+    peers: Mapping[str, list[str]]
 
 
 class KuboNode:
@@ -71,40 +86,37 @@ class KuboNode:
 
         Args:
             swarm_key: content of the swarm's key file; of its own making when not given.
-            listen: multiaddrs for peers, in place of those it had; port 0 for a free one.
+            listen: multiaddrs for peers, in place of those it had; port 0 for the one it had
+                at that address, or else a free one.
             peers: multiaddrs of peers to stay in touch with, beside those it knows.
 
         Raises:
             InvalidValue: a key or an address that is none.
             ToolMissing: Kubo is not there.
             StoreFailed: the folder cannot be written.
-            StoreUnreachable: the node does not start; the reason has the end of its log.
+            StoreUnreachable: the node does not start; the reason has the end of its log. If it
+                ran, it runs again as it was.
         """
-        if swarm_key is not None and not _SWARM_KEY.fullmatch(swarm_key):
-            raise InvalidValue(
-                name="swarm key", given="another", allowed="a file of /key/swarm/psk"
-            )
+        if swarm_key is not None:
+            require_swarm_key(swarm_key)
         named = dict(parse_peer(each) for each in peers)
         for address in listen:
             require_listen(address)
         with self._locked():
             self._make()
-            changed = self._set_key(swarm_key)
-            config = self._config()
-            if listen:
-                config["Addresses"]["Swarm"] = [with_port(address) for address in listen]
-                changed = True
-            known = peers_of(config)
-            wanted = known | {name: [at] for name, at in named.items()}
-            if not self._running() or changed or wanted != known:
+            had, runs = self._settings(), self._running() is not None
+            ports = [each for each in had.swarm if runs or is_free(each)]
+            wanted = _Settings(
+                swarm_key or had.key or new_swarm_key(),
+                [with_port(each, ports) for each in listen] or had.swarm,
+                {**had.peers, **{name: [at] for name, at in named.items()}},
+            )
+            if not runs or wanted != had:
                 self._stop()  # also one whose start nobody waited for to its end
-                before = read_private(self._repo / "config")
                 try:
-                    self._start(config, wanted)
+                    self._start(wanted)
                 except StoreUnreachable:
-                    write_atomic(
-                        self._repo / "config", before
-                    )  # so that the next try is not bound to fail
+                    self._back_to(had, runs)
                     raise
             return self.status()
 
@@ -153,51 +165,56 @@ class KuboNode:
                 shutil.rmtree(left)
             place = Path(tempfile.mkdtemp(prefix="making-", dir=self._folder))
         command = [str(self._program()), "init", f"--profile={PROFILES}", "--empty-repo"]
-        done = subprocess.run(
-            command, env=self._environ(place), capture_output=True, text=True, check=False
-        )
+        with on_disk(self._folder):
+            done = subprocess.run(
+                command,
+                env=self._environ(place),
+                capture_output=True,
+                check=False,
+                umask=_KEPT_TO_ITSELF,
+            )
         if done.returncode:
             reason = _tail(done.stderr)
             raise StoreFailed(url=self._folder, reason=f"Kubo made no node: {reason}")
         # As it was made it would listen on every address of the machine.
-        self._configure(place, json.loads(read_private(place / "config")), [], {})
+        self._configure(place, _Settings(new_swarm_key(), [], {}))
         with on_disk(self._folder):
             os.rename(place, self._repo)
 
-    def _set_key(self, given: bytes | None) -> bool:
-        """Puts a swarm key in place; tells whether a running node has to be started again."""
-        path = self._repo / "swarm.key"
-        had = read_private(path) if path.exists() else None
-        if given is None and had is not None:
-            return False
-        own = b"/key/swarm/psk/1.0.0/\n/base16/\n" + secrets.token_hex(32).encode() + b"\n"
-        write_atomic(path, given or own)
-        return given != had
+    def _settings(self) -> _Settings:
+        config, key = _config_of(self._repo), self._repo / "swarm.key"
+        with _config_told(self._repo):
+            return _Settings(
+                read_private(key) if key.exists() else b"",
+                [str(each) for each in config["Addresses"]["Swarm"]],
+                peers_of(config),
+            )
 
-    def _config(self) -> dict[str, Any]:
-        path = self._repo / "config"
-        try:
-            return dict(json.loads(read_private(path)))
-        except (ValueError, TypeError, BlobMissing) as error:
-            raise StoreFailed(url=path, reason="it is no configuration of Kubo") from error
-
-    def _configure(
-        self, repo: Path, config: dict[str, Any], swarm: list[str], peers: dict[str, list[str]]
-    ) -> None:
+    def _configure(self, repo: Path, settings: _Settings) -> None:
         note = self._noted()
-        made = make_private(
-            config,
-            rpc=free_again(str(note.get("rpc"))),
-            gateway=free_again(str(note.get("gateway"))),
-            swarm=swarm,
-            peers=peers,
-        )
+        with _config_told(repo):
+            made = make_private(
+                _config_of(repo),
+                rpc=free_again(str(note.get("rpc"))),
+                gateway=free_again(str(note.get("gateway"))),
+                swarm=settings.swarm,
+                peers=settings.peers,
+            )
+        if settings.key:
+            write_atomic(repo / "swarm.key", settings.key)
         write_atomic(repo / "config", json.dumps(made, indent=2).encode() + b"\n")
+
+    def _back_to(self, had: _Settings, ran: bool) -> None:
+        """After a start that failed: the next is not bound to fail, and who ran runs again."""
+        self._configure(self._repo, had)
+        if ran:
+            with suppress(StoreFailed, StoreUnreachable):  # the first failure is the one to tell
+                self._start(had)
 
     # Starting and stopping.
 
-    def _start(self, config: dict[str, Any], peers: dict[str, list[str]]) -> None:
-        self._configure(self._repo, config, config["Addresses"]["Swarm"], peers)
+    def _start(self, settings: _Settings) -> None:
+        self._configure(self._repo, settings)
         log = self._folder / "daemon.log"
         with on_disk(self._folder):
             for old in ("api", "gateway"):
@@ -205,21 +222,20 @@ class KuboNode:
             log.write_bytes(b"")
             log.chmod(0o600)
             command = [str(self._program()), "daemon", "--migrate=true", "--enable-gc=false"]
-            process = start(command, log, self._environ(self._repo))
+            process = start(command, log, self._environ(self._repo), _KEPT_TO_ITSELF)
         self._note(process=asdict(process))
         give_up = time.monotonic() + _START_TIMEOUT_S
         while not (address := self._running()):
             if not process.lives() or time.monotonic() > give_up:
                 process.stop(_ASK_TIMEOUT_S)
-                raise StoreUnreachable(
-                    url=self._folder, reason=f"Kubo did not start: {_tail(log.read_text())}"
-                )
+                reason = _tail(read_private(log))
+                raise StoreUnreachable(url=self._folder, reason=f"Kubo did not start: {reason}")
             time.sleep(0.02)
         gateway = (self._repo / "gateway").read_text().strip()
         self._note(rpc=address, gateway=gateway)
         # Kubo calls its peers some seconds later, and goes on trying; now is better than later.
         with Rpc(parse_endpoint(address), _ASK_TIMEOUT_S) as rpc:
-            for name, places in peers.items():
+            for name, places in settings.peers.items():
                 with suppress(StoreFailed, StoreUnreachable):
                     options = {"arg": f"{places[0]}/p2p/{name}", "timeout": _CALL_TIMEOUT}
                     rpc.value("swarm/connect", options)
@@ -297,5 +313,22 @@ class KuboNode:
             os.close(descriptor)
 
 
-def _tail(said: str) -> str:
-    return " / ".join(line.strip() for line in said[-_LOG_TAIL:].splitlines() if line.strip())
+def _config_of(repo: Path) -> dict[str, Any]:
+    with _config_told(repo):
+        return dict(json.loads(read_private(repo / "config")))
+
+
+@contextmanager
+def _config_told(repo: Path) -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, AttributeError, BlobMissing) as error:
+        raise StoreFailed(url=repo / "config", reason="it is no configuration of Kubo") from error
+
+
+def _tail(said: bytes) -> str:
+    """Why Kubo gave up: from its last "Error:" on, else the end of what it said."""
+    text = said.decode(errors="replace")
+    _, told, why = text.rpartition("\nError: ")
+    end = why[:_LOG_TAIL] if told else text[-_LOG_TAIL:]
+    return plain(" / ".join(filter(None, map(str.strip, end.splitlines()))), None).rstrip(".")

@@ -55,8 +55,16 @@ def this_process() -> Process:
     return Process(os.getpid(), _born(os.getpid()))
 
 
-def start(command: Sequence[str], log: Path, environ: Mapping[str, str]) -> Process:
+def start(
+    command: Sequence[str], log: Path, environ: Mapping[str, str], umask: int = -1
+) -> Process:
     """Starts a program that goes on without us, its output at the end of `log`.
+
+    Args:
+        command: the program and its arguments.
+        log: takes what it says.
+        environ: of the program.
+        umask: of the files that it makes; ours when not given.
 
     Raises:
         OSError: it cannot be started.
@@ -67,8 +75,11 @@ def start(command: Sequence[str], log: Path, environ: Mapping[str, str]) -> Proc
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         start_new_session=True,  # Ctrl-C at our terminal is not meant for it
-        check=True,
+        umask=umask,
+        check=False,
     )
+    if not done.stdout.strip():
+        raise ChildProcessError(f"the shell ended with {done.returncode}")
     pid = int(done.stdout)
     return Process(pid, _born(pid))
 

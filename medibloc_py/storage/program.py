@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from medibloc_py.errors import ToolMissing
+from medibloc_py.errors.plain import plain
 
 LEAST_VERSION: Final = (0, 43)
+_ANSWER_S: Final = 60.0
 _REMEDY: Final = (
     "Install Kubo 0.43 or newer (`make kubo` in the checkout builds it), "
     "or set MEDIBLOC_IPFS to the program."
@@ -30,12 +32,14 @@ def find_kubo() -> Path:
     if found is None:
         raise ToolMissing(tool="ipfs", reason="it is not on PATH", remedy=_REMEDY)
     try:
-        said = subprocess.run(
-            [found, "version", "--number"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError) as error:
+        done = subprocess.run(
+            [found, "version", "--number"], capture_output=True, check=True, timeout=_ANSWER_S
+        )
+    except (OSError, subprocess.SubprocessError) as error:
         raise ToolMissing(tool="ipfs", reason=f"{found} does not run", remedy=_REMEDY) from error
-    version = re.match(r"(\d+)\.(\d+)", said)
+    said = done.stdout.decode(errors="replace").strip()
+    version = re.match(r"(\d{1,9})\.(\d{1,9})(?!\d)", said, re.ASCII)
     if not version or (int(version[1]), int(version[2])) < LEAST_VERSION:
-        raise ToolMissing(tool="ipfs", reason=f"{found} is version {said}", remedy=_REMEDY)
+        reason = f"{found} is version {plain(said) or 'unknown'}"
+        raise ToolMissing(tool="ipfs", reason=reason, remedy=_REMEDY)
     return Path(found)

@@ -86,6 +86,21 @@ def car_of(offset: int, last: int | str, cid: Cid = CID) -> str:
 # Over the wire.
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        'application/vnd.ipld.car;dups="y" ; ORDER=dfs;version=1',
+        "Application/Vnd.IPLD.Car; version=1; order=dfs; dups=y; charset=utf-8",
+    ],
+)
+def test_a_walk_is_known_however_its_type_is_written(
+    store: GatewayStore, gateway: Gateway, kind: str
+) -> None:
+    gateway.faults["car"] = lambda visit: visit.give(visit.framed(visit.sections()), kind)
+    assert read(store) == DATA
+    assert gateway.requests == [car_of(0, "*")]
+
+
 def test_get_asks_once_for_the_whole_walk(store: GatewayStore, gateway: Gateway) -> None:
     assert read(store) == DATA
     assert gateway.requests == [car_of(0, "*")]
@@ -389,6 +404,12 @@ OTHER_ANSWERS: dict[str, Fault] = {
         [b"?"], "application/vnd.ipld.car; version=2; order=dfs; dups=y"
     ),
     "no CAR at all": lambda visit: visit.plain(b"<html>", "text/html"),
+    "a parameter with an endless number": lambda visit: visit.plain(
+        b"?", f"application/vnd.ipld.car; version*{'1' * 5000}=1"
+    ),
+    "a parameter in parts and whole": lambda visit: visit.plain(
+        b"?", "application/vnd.ipld.car; version*0=1; version*0*=1; version*=1; version=1; *="
+    ),
 }
 
 
