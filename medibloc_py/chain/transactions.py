@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from medibloc_py.chain.accounts import Signer
-from medibloc_py.chain.delivery import Delivery, Underway
+from medibloc_py.chain.courier import Courier, Underway
 from medibloc_py.chain.entries import Entry, State
 from medibloc_py.chain.gas import Gas, limit_of, most_of
 from medibloc_py.chain.intent import Changes, Intent, Offer
@@ -100,8 +100,8 @@ class Outbox:
             return self._journal
 
     @cached_property
-    def _delivery(self) -> Delivery:
-        return Delivery(self._rpc, self._chain_id, self._timeout_s, self.gas, self.journal)
+    def _courier(self) -> Courier:
+        return Courier(self._rpc, self._chain_id, self._timeout_s, self.gas, self.journal)
 
     def resume(self, signer: Signer, intent: Intent) -> Mined | None:
         """Gives what became of the same call, if the process that sent it did not live to hear.
@@ -182,18 +182,18 @@ class Outbox:
         pending = self._pending(sender)
         with journal.turn():
             nonce = journal.free_nonce(sender, pending)
-            attempt = self._delivery.sign(signer, call, nonce, gas, price.fees)
+            attempt = self._courier.sign(signer, call, nonce, gas, price.fees)
             told = json.dumps(call)
             run = self.command, self.moment
             number = journal.write(sender, nonce, told, gas, intent.digest, intent.meaning, *run)
             journal.add(number, attempt)
         try:
-            self._delivery.hand_over(attempt)
+            self._courier.hand_over(attempt)
             sent = Underway(number, sender, nonce, call, gas, [attempt])
-            return self._delivery.follow(signer, sent)
+            return self._courier.follow(signer, sent)
         except TransactionFailed:
             # If its nonce is free, whatever is sent next takes it: no more than one can be mined.
-            if self._delivery.count(sender, "pending") <= nonce:
+            if self._courier.count(sender, "pending") <= nonce:
                 journal.end(number, State.VOID)
             raise
         finally:
@@ -237,9 +237,9 @@ class Outbox:
     def _undone(self, sender: Address) -> list[Entry]:
         """What was in a block, and the node has neither there nor among what waits."""
         used = self.journal.next_nonce(sender)
-        count = self._delivery.caught_up(sender, used) if used else 0
+        count = self._courier.caught_up(sender, used) if used else 0
         found = self.journal.used(sender, count) if count < used else []
-        return [entry for entry in found if self._delivery.find(Underway.of(entry)) is None]
+        return [entry for entry in found if self._courier.find(Underway.of(entry)) is None]
 
     def _is_over(self, entry: Entry) -> bool:
         """Whether the same call is meant as another: after an hour, or after another act.
@@ -249,7 +249,7 @@ class Outbox:
         """
         if entry.state is not State.MINED:
             return False
-        if (mined := self._delivery.find(Underway.of(entry))) is None:
+        if (mined := self._courier.find(Underway.of(entry))) is None:
             return False
         if not mined.succeeded or self.journal.followed_by_another(entry):
             return True
@@ -266,8 +266,8 @@ class Outbox:
     def _resumed(self, signer: Signer | None, sent: Underway) -> Mined | None:
         """Follows an entry that is now ours to its end; None if it will never be in a block."""
         try:
-            if self._delivery.offered(sent):
-                return self._delivery.follow(signer, sent)
+            if self._courier.offered(sent):
+                return self._courier.follow(signer, sent)
             self.journal.end(sent.number, State.VOID)
         except NonceTaken:
             pass
@@ -278,10 +278,10 @@ class Outbox:
     def _send_on(self, entry: Entry) -> bool:
         """Offers the node once more what it may not have; False if no block will ever take it."""
         sent = Underway.of(entry)
-        if not self._delivery.offered(sent):
+        if not self._courier.offered(sent):
             self.journal.end(entry.id, State.VOID)
             return False
-        if entry.state is State.OPEN and self._delivery.find(sent) is not None:
+        if entry.state is State.OPEN and self._courier.find(sent) is not None:
             known_before = entry.ended_at is not None
             self.journal.end(entry.id, State.CLOSED if known_before else State.MINED)
         return True
@@ -305,6 +305,6 @@ class Outbox:
     def _pending(self, sender: Address) -> int:
         """The node's count of an account's transactions; what is said of later nonces is void."""
         used = self.journal.next_nonce(sender)
-        if (count := self._delivery.caught_up(sender, used)) < used:
+        if (count := self._courier.caught_up(sender, used)) < used:
             self.journal.forget_from(sender, count)
         return count

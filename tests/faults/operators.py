@@ -15,7 +15,7 @@ from unittest.mock import patch
 
 from medibloc_py.chain import LocalNode, Network
 from medibloc_py.chain.accounts import Signer
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain.courier import Courier
 from medibloc_py.chain.entries import Attempt
 from medibloc_py.errors import MediBlocError, TransactionFailed
 from medibloc_py.model import Address, Receipt
@@ -35,31 +35,31 @@ def nonce_of(node: LocalNode, signer: Signer) -> int:
 @contextmanager
 def meeting(parties: int) -> Iterator[None]:
     """All have signed before any of them hands over: they take the same nonce."""
-    real, barrier = Delivery.hand_over, threading.Barrier(parties)
+    real, barrier = Courier.hand_over, threading.Barrier(parties)
     met = threading.local()
 
-    def hand_over(delivery: Delivery, attempt: Attempt) -> None:
+    def hand_over(courier: Courier, attempt: Attempt) -> None:
         if not getattr(met, "once", False):
             met.once = True
             barrier.wait(_MEET_S)
-        real(delivery, attempt)
+        real(courier, attempt)
 
-    with patch.object(Delivery, "hand_over", hand_over):
+    with patch.object(Courier, "hand_over", hand_over):
         yield
 
 
 @contextmanager
 def between(act: Callable[[], object]) -> Iterator[None]:
     """Once, between what is signed and its handing over, somebody else acts."""
-    real, done = Delivery.hand_over, threading.Event()
+    real, done = Courier.hand_over, threading.Event()
 
-    def hand_over(delivery: Delivery, attempt: Attempt) -> None:
+    def hand_over(courier: Courier, attempt: Attempt) -> None:
         if not done.is_set():
             done.set()
             act()
-        real(delivery, attempt)
+        real(courier, attempt)
 
-    with patch.object(Delivery, "hand_over", hand_over):
+    with patch.object(Courier, "hand_over", hand_over):
         yield
 
 
@@ -153,12 +153,12 @@ def mining(node: LocalNode, wanted: bool = True) -> Iterator[None]:
 @contextmanager
 def refusing(refused: Callable[[Attempt], bool]) -> Iterator[None]:
     """A node that does not take some forms, as one does where the account cannot pay them."""
-    real = Delivery.hand_over
+    real = Courier.hand_over
 
-    def hand_over(delivery: Delivery, attempt: Attempt) -> None:
+    def hand_over(courier: Courier, attempt: Attempt) -> None:
         if refused(attempt):
             raise TransactionFailed(transaction=attempt.hash, reason="insufficient funds")
-        real(delivery, attempt)
+        real(courier, attempt)
 
-    with patch.object(Delivery, "hand_over", hand_over):
+    with patch.object(Courier, "hand_over", hand_over):
         yield

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from medibloc_py.chain import Network, delivery
+from medibloc_py.chain import Network, courier
 from medibloc_py.chain.gas import Gas
 from medibloc_py.flows.ledger import Ledger
 from medibloc_py.model import ListingId, OrderId, OrderState
@@ -22,7 +22,7 @@ from tests.flow.world import PRICE, PURPOSE, World
 @pytest.fixture(autouse=True)
 def _one_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind this URL is one machine, and it is never late."""
-    monkeypatch.setattr(delivery, "_LAG_MAX_S", 0.05)
+    monkeypatch.setattr(courier, "_LAG_MAX_S", 0.05)
 
 
 @pytest.mark.fault(REORGANISED, short=1)
@@ -143,7 +143,7 @@ def test_what_the_pool_drops_while_it_is_waited_for_is_offered_again(
     house: House, idle_miner: Callable[[], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it was, since no more may be offered: it has the highest fee that is allowed."""
-    monkeypatch.setattr(delivery, "_RAISE_AFTER_S", 0.1)
+    monkeypatch.setattr(courier, "_RAISE_AFTER_S", 0.1)
     world, ends = house.world, []
     network = Network.connect(world.node.url, journal=house.here / "journal")
     network.outbox.gas = Gas(network.rpc, 10**15)

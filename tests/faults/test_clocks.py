@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from medibloc_py.chain import Network
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain.courier import Courier
 from medibloc_py.chain.journal import Journal
 from medibloc_py.crypto.at_rest import AtRestCipher
 from medibloc_py.errors import SettleTooLate, StoreFailed, WorkUnderway
@@ -142,8 +142,8 @@ def test_a_doctor_names_the_clock(tmp_path: Path, off: int) -> None:
 
 FUNDING = ("account", "fund", "stranger", "--coins", "1", "--json")
 KILLED: dict[str, Step] = {
-    "noted": (Delivery, "hand_over", before),
-    "handed over": (Delivery, "hand_over", after),
+    "noted": (Courier, "hand_over", before),
+    "handed over": (Courier, "hand_over", after),
     "receipt kept": (Journal, "end", after),
 }
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from medibloc_py.chain import LocalNode, delivery
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain import LocalNode, courier
+from medibloc_py.chain.courier import Courier
 from medibloc_py.chain.entries import Attempt
 from medibloc_py.errors import TransportError
 from tests.faults.acts import ACTS
@@ -106,20 +106,20 @@ def test_a_command_whose_node_died_is_done_once(
 ) -> None:
     """It dies at the last transaction of the command."""
     rehearsal, calls, disk = rehearse(name), [], []
-    real = Delivery.hand_over
+    real = Courier.hand_over
 
     def mined(attempt: Attempt) -> bool:
         ask = mortal.node.network.rpc.ask
         return ask("eth_getTransactionReceipt", attempt.hash) is not None
 
-    def hand_over(delivery: Delivery, attempt: Attempt) -> None:
+    def hand_over(courier: Courier, attempt: Attempt) -> None:
         calls.append(attempt)
         last = len(calls) == ACTS[name].sends
         if last:
             disk.append(mortal.state())
             if death == DEATHS[0]:
                 mortal.die()
-        real(delivery, attempt)
+        real(courier, attempt)
         if last:
             if death == DEATHS[2]:
                 while not mined(attempt):
@@ -129,8 +129,8 @@ def test_a_command_whose_node_died_is_done_once(
 
     with rehearsal.take() as (house, start):
         with monkeypatch.context() as patch:
-            patch.setattr(Delivery, "hand_over", hand_over)
-            patch.setattr(delivery, "_OUTAGE_MAX_S", 0.1)
+            patch.setattr(Courier, "hand_over", hand_over)
+            patch.setattr(courier, "_OUTAGE_MAX_S", 0.1)
             cut_off = run(*house.words(*rehearsal.argv))
         assert cut_off.code == TransportError.exit_code, cut_off
         gc.collect()  # as where its process ends
@@ -146,16 +146,16 @@ def test_a_command_outlives_a_short_death_of_its_node(
 ) -> None:
     """The node is back within seconds: the command waits, and offers once more what was lost."""
     rehearsal = rehearse("consent set")
-    real = Delivery.hand_over
+    real = Courier.hand_over
 
-    def hand_over(delivery: Delivery, attempt: Attempt) -> None:
-        real(delivery, attempt)
+    def hand_over(courier: Courier, attempt: Attempt) -> None:
+        real(courier, attempt)
         state = mortal.state()
         mortal.die()
         mortal.rise(state)
 
     with rehearsal.take() as (house, start):
         with monkeypatch.context() as patch:
-            patch.setattr(Delivery, "hand_over", hand_over)
+            patch.setattr(Courier, "hand_over", hand_over)
             house.run(*rehearsal.argv)
         rehearsal.require_same(house, start)

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain.courier import Courier
 from medibloc_py.chain.journal import Journal
 from medibloc_py.cli.output import Output
 from tests.faults.acts import ACTS
@@ -22,8 +22,8 @@ from tests.flow.world import World
 SENDING: dict[str, Step] = {
     "about to be noted": (Journal, "write", before),
     "half noted": (Journal, "write", after),
-    "noted": (Delivery, "hand_over", before),
-    "handed over": (Delivery, "hand_over", after),
+    "noted": (Courier, "hand_over", before),
+    "handed over": (Courier, "hand_over", after),
     "mined": (Journal, "end", before),
     "receipt kept": (Journal, "end", after),
 }

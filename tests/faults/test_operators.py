@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from medibloc_py.chain import LocalNode, Signer, delivery
+from medibloc_py.chain import LocalNode, Signer, courier
 from medibloc_py.chain.entries import Attempt, State
 from medibloc_py.errors import NonceTaken, TransactionFailed, TransactionPending
 from medibloc_py.model import Receipt
@@ -42,8 +42,8 @@ def node() -> Iterator[LocalNode]:
 @pytest.fixture
 def slow(node: LocalNode, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalNode]:
     """A chain that mines when it is told; and less patience, since nobody is late here."""
-    monkeypatch.setattr(delivery, "_LAG_MAX_S", 0.3)
-    monkeypatch.setattr(delivery, "_TAKEN_AFTER_S", 0.3)
+    monkeypatch.setattr(courier, "_LAG_MAX_S", 0.3)
+    monkeypatch.setattr(courier, "_TAKEN_AFTER_S", 0.3)
     node.network.rpc.ask("evm_setAutomine", False)
     yield node
     node.network.rpc.ask("anvil_dropAllTransactions")
@@ -163,7 +163,7 @@ def test_a_wallet_that_is_faster(
     node: LocalNode, payer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = held(node)
-    monkeypatch.setattr(delivery, "_TAKEN_AFTER_S", 0.3)
+    monkeypatch.setattr(courier, "_TAKEN_AFTER_S", 0.3)
     network = connected(node, tmp_path / "journal")
     with between(lambda: by_hand(node, payer, 0, 1)), pytest.raises(TransactionFailed):
         network.transfer(payer, BOB, 10)
@@ -243,7 +243,7 @@ def test_an_older_offer_in_the_pool_is_not_left_for_another(
         offers.append(attempt.hash)
         return attempt.hash != offers[0]
 
-    monkeypatch.setattr(delivery, "_RAISE_AFTER_S", 0.05)
+    monkeypatch.setattr(courier, "_RAISE_AFTER_S", 0.05)
     with refusing(is_dearer):
         with pytest.raises(TransactionPending):
             pay(connected(slow, tmp_path / "journal", timeout_s=0.5), payer)

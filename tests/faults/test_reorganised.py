@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from medibloc_py.chain import delivery
+from medibloc_py.chain import courier
 from tests.faults.acts import ACTS
 from tests.faults.outcome import Outcome, outcome
 from tests.faults.rehearsal import Rehearsals
@@ -24,7 +24,7 @@ CHOSEN = ("consent revoke, 3",)
 @pytest.fixture(autouse=True)
 def _one_node(monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind this URL is one machine, and it is never late."""
-    monkeypatch.setattr(delivery, "_LAG_MAX_S", 0.05)
+    monkeypatch.setattr(courier, "_LAG_MAX_S", 0.05)
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain.courier import Courier
 from medibloc_py.cli import publishing, saving
 from medibloc_py.cli.output import Output
 from medibloc_py.flows import kept, publish
@@ -83,7 +83,7 @@ PUBLISH: dict[str, Step] = {
     "second draft done": (Drafts, "write", at_call(4, after)),
     "first record file kept": (publish, "keep_record", at_call(1, after)),
     "registration about to be sent": (RecordsService, "register", before),
-    "registration sent": (Delivery, "hand_over", after),
+    "registration sent": (Courier, "hand_over", after),
     "registered": (RecordsService, "register", after),
     "before a file is handed over": (publishing, "hand_over_file", before),
     "half a handed file": (files, "write_all", at_call(7, half)),
@@ -110,7 +110,7 @@ GRANT: dict[str, Step] = {
     "object noted": (Given, "storing", after),
     "object stored": (LocalStore, "put", after),
     "grant about to be sent": (AccessService, "send", before),
-    "grant sent": (Delivery, "hand_over", after),
+    "grant sent": (Courier, "hand_over", after),
     "granted": (AccessService, "send", after),
     "object handed out": (Given, "handed_out", after),
 }

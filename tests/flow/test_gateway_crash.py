@@ -18,7 +18,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain.courier import Courier
 from medibloc_py.errors import Corrupted, InstanceConflicts, StoreFailed
 from medibloc_py.flows.access import open_held
 from medibloc_py.flows.drafts import Drafts, waiting_drafts
@@ -142,7 +142,7 @@ WORK: dict[str, Step] = {
     "planned": (Stages, "plan", after),
     "first draft": (Drafts, "write", at_call(1, after)),
     "second blob kept": (LocalStore, "put", at_call(2, after)),
-    "registration sent": (Delivery, "hand_over", after),
+    "registration sent": (Courier, "hand_over", after),
     "registered": (RecordsService, "register", after),
     "published, not noted": (Stages, "published", before),
     "noted": (Stages, "published", after),

@@ -268,7 +268,7 @@ def test_a_dry_run_knows_what_a_rotation_that_died_left(
 def test_a_rotation_that_the_chain_took_back_is_registered_again_as_it_was(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("medibloc_py.chain.delivery._LAG_MAX_S", 0.05)
+    monkeypatch.setattr("medibloc_py.chain.courier._LAG_MAX_S", 0.05)
     world, out = house.world, house.here / "handed"
     records = [world.records[name].hex() for name in PATIENTS]
     argv = ("record", "rotate", *records, "--as", "hospital", "--out", "handed", "--json")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain.courier import Courier
 from medibloc_py.cli import receiving, saving, sending
 from medibloc_py.cli.output import Output
 from medibloc_py.flows import transfer, transfer_send
@@ -23,7 +23,7 @@ from tests.flow.dying import Step, after, at_call, before
 from tests.flow.house import CT, MR, House
 
 SEND: dict[str, Step] = {
-    "registration sent": (Delivery, "hand_over", after),
+    "registration sent": (Courier, "hand_over", after),
     "record handed over": (sending, "_hand_over", after),
     "about to sign": (transfer_send, "sign_word", before),
     "kept": (transfer_send, "keep_paper", after),

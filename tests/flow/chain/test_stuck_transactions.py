@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from medibloc_py.chain import LocalNode, Network, delivery
+from medibloc_py.chain import LocalNode, Network, courier
 from medibloc_py.errors import TransactionPending
 from medibloc_py.model import Address
 
@@ -30,7 +30,7 @@ def connected(node: LocalNode, journal: Path) -> Network:
 def test_more_is_offered_and_one_is_mined(
     node: LocalNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivery, "_RAISE_AFTER_S", 0.2)
+    monkeypatch.setattr(courier, "_RAISE_AFTER_S", 0.2)
     payer, before = node.accounts[1], node.network.balance(BOB)
     network = connected(node, tmp_path / "journal")
     receipts = []

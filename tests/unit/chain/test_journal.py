@@ -14,8 +14,8 @@ import pytest
 from eth_account.typed_transactions import TypedTransaction
 from hexbytes import HexBytes
 
-from medibloc_py.chain import Network, Signer, delivery
-from medibloc_py.chain.delivery import Delivery
+from medibloc_py.chain import Network, Signer, courier
+from medibloc_py.chain.courier import Courier
 from medibloc_py.chain.entries import State
 from medibloc_py.chain.journal import Journal
 from medibloc_py.chain.transactions import Outbox
@@ -78,8 +78,8 @@ STEPS: dict[str, tuple[Callable[[type, str], None], type, str]] = {
     "before it is written": (before, Journal, "write"),
     "half written": (after, Journal, "write"),
     "signed form not added": (before, Journal, "add"),
-    "written, not sent": (before, Delivery, "hand_over"),
-    "sent, not told": (after, Delivery, "hand_over"),
+    "written, not sent": (before, Courier, "hand_over"),
+    "sent, not told": (after, Courier, "hand_over"),
     "mined, not noted": (before, Journal, "end"),
     "mined and noted": (after, Journal, "end"),
     "about to return": (after, Outbox, "send"),
@@ -120,7 +120,7 @@ def test_what_a_killed_process_did_not_send_goes_first(
     node: HostileNode, signer: Signer, tmp_path: Path
 ):
     def dying() -> None:
-        before(Delivery, "hand_over")
+        before(Courier, "hand_over")
         connected(node, tmp_path / "journal").transfer(signer, BOB, 1)
 
     in_another_process(dying)
@@ -176,7 +176,7 @@ def mined_of_two(node: HostileNode, which: int) -> Callable[[list[Any], Any], An
 def test_a_stuck_transaction_is_offered_again_for_more(
     node: HostileNode, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "_RAISE_AFTER_S", 0.1)
+    monkeypatch.setattr(courier, "_RAISE_AFTER_S", 0.1)
     node.on("eth_getTransactionReceipt", mined_of_two(node, 1))
     network = connected(node, tmp_path / "journal")
     receipt = network.transfer(signer, BOB, 1)
@@ -193,7 +193,7 @@ def test_a_stuck_transaction_is_offered_again_for_more(
 def test_the_older_of_two_offers_may_be_the_one_that_is_mined(
     node: HostileNode, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "_RAISE_AFTER_S", 0.1)
+    monkeypatch.setattr(courier, "_RAISE_AFTER_S", 0.1)
     node.on("eth_getTransactionReceipt", mined_of_two(node, 0))
     receipt = connected(node, tmp_path / "journal").transfer(signer, BOB, 1)
     assert receipt.transaction == next(iter(node.sent))
@@ -202,7 +202,7 @@ def test_the_older_of_two_offers_may_be_the_one_that_is_mined(
 def test_no_more_is_offered_than_the_limit(
     node: HostileNode, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "_RAISE_AFTER_S", 0.05)
+    monkeypatch.setattr(courier, "_RAISE_AFTER_S", 0.05)
     node.on("eth_getTransactionReceipt", None)
     network = connected(node, tmp_path / "journal", max_fee_wei=62_500 * 31 * 10**8)
     with pytest.raises(TransactionPending):
@@ -241,7 +241,7 @@ def test_a_node_that_was_gone_is_asked_again_for_the_same(
 def test_a_nonce_that_another_wallet_took_is_given_up(
     node: HostileNode, signer: Signer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(delivery, "_TAKEN_AFTER_S", 0.1)
+    monkeypatch.setattr(courier, "_TAKEN_AFTER_S", 0.1)
     network = connected(node, tmp_path / "journal")
     node.on("eth_sendRawTransaction", DEAD)
     with pytest.raises(NodeUnreachable):
@@ -278,7 +278,7 @@ def test_a_refusal_that_was_a_lie_is_found_out(node: HostileNode, signer: Signer
 
 def test_chains_of_one_id_are_told_apart(node: HostileNode, signer: Signer, tmp_path: Path):
     def dying() -> None:
-        after(Delivery, "hand_over")
+        after(Courier, "hand_over")
         connected(node, tmp_path / "journal").transfer(signer, BOB, 1)
 
     in_another_process(dying)
@@ -310,14 +310,14 @@ def test_what_a_full_disk_left_open_is_known_again(
     """The process lives on, and does the same again: a service does."""
     network = connected(node, tmp_path / "journal")
     journal = network.outbox.journal
-    hand_over = Delivery.hand_over
+    hand_over = Courier.hand_over
 
-    def then_no_more_writes(delivery: Delivery, attempt: Any) -> None:
-        hand_over(delivery, attempt)
+    def then_no_more_writes(courier: Courier, attempt: Any) -> None:
+        hand_over(courier, attempt)
         journal._base.execute("PRAGMA query_only = ON")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Delivery, "hand_over", then_no_more_writes)
+        patch.setattr(Courier, "hand_over", then_no_more_writes)
         with pytest.raises(JournalFailed):
             network.transfer(signer, BOB, 1)
     journal._base.execute("PRAGMA query_only = OFF")
@@ -333,7 +333,7 @@ def test_two_who_look_at_once_find_the_same_one_dead(
     path = tmp_path / "journal"
 
     def dying() -> None:
-        after(Delivery, "hand_over")
+        after(Courier, "hand_over")
         connected(node, path).transfer(signer, BOB, 1)
 
     in_another_process(dying)

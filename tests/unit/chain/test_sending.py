@@ -10,7 +10,7 @@ from eth_account.typed_transactions import TypedTransaction
 from eth_hash.auto import keccak
 from hexbytes import HexBytes
 
-from medibloc_py.chain import Contract, Network, Signer, delivery
+from medibloc_py.chain import Contract, Network, Signer, courier
 from medibloc_py.errors import (
     ConsentMissing,
     ContractMissing,
@@ -302,7 +302,7 @@ def test_a_node_that_dies_while_waiting_leaves_the_hash(
 
 
 def test_a_long_outage_ends_the_wait_early(node: HostileNode, signer: Signer, monkeypatch):
-    monkeypatch.setattr(delivery, "_OUTAGE_MAX_S", 0.1)
+    monkeypatch.setattr(courier, "_OUTAGE_MAX_S", 0.1)
     network = Network.connect(node.url, receipt_timeout_s=60)
     node.on("eth_getTransactionReceipt", DEAD)
     with pytest.raises(NodeUnreachable, match="may have been sent"):
@@ -457,7 +457,7 @@ def test_a_late_count_is_waited_for(node: HostileNode, network: Network, signer:
 def test_a_count_that_stays_behind_is_believed(
     node: HostileNode, network: Network, signer: Signer, monkeypatch
 ):
-    monkeypatch.setattr(delivery, "_LAG_MAX_S", 0.0)
+    monkeypatch.setattr(courier, "_LAG_MAX_S", 0.0)
     network.transfer(signer, BOB, 1)
     node.on("eth_getTransactionCount", "0x0")
     network.transfer(signer, BOB, 2)

@@ -54,7 +54,7 @@ class Underway:
         return cls(entry.id, entry.sender, entry.nonce, call, entry.gas, list(entry.attempts))
 
 
-class Delivery:
+class Courier:
     """Sees entries of the journal into a block, through one node.
 
     Behind one URL may stand several machines, one late with what another mined a moment ago: a
