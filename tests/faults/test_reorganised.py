@@ -15,7 +15,7 @@ from tests.faults.reorganising import DEPTHS, REORGANISED, take_back
 from tests.flow.command import run
 from tests.flow.world import World
 
-KNOWN_HERE = {"record rotate": "hospital", "record shred": "alice"}
+KNOWN_HERE = {"record shred": "alice"}
 """Acts that are not sent anew by the same command: this machine knows that they are done. What
 their account sends next sends them again."""
 CHOSEN = ("consent revoke, 3",)
