@@ -155,14 +155,14 @@ PARALLEL := $(WORKERS) --dist loadfile --no-loadscope-reorder
 library coverage: export MEDIBLOC_DEMAND_KUBO := 1
 library coverage: export MEDIBLOC_DEMAND_PACS := 1
 library coverage: export MEDIBLOC_DEMAND_GETH := 1
-library: setup kubo pacs geth ## Unit and flow tests, on a real IPFS daemon, a real PACS and geth too; some faults
-	$(VENV)/bin/python -m pytest tests/unit $(WORKERS)
-	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL)
-
+library: ## Unit and flow tests, on a real IPFS daemon, a real PACS and geth too; some faults
 # A third of the time of the tests once more: before a release, not at each change.
-coverage: setup kubo pacs geth ## The same tests, and which lines and branches of the library they reach
-	$(VENV)/bin/python -m pytest tests/unit $(WORKERS) --cov --cov-report= --cov-fail-under=0
-	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL) --cov --cov-append --cov-report=term
+coverage: ## The same tests, and which lines and branches of the library they reach
+coverage: REACHED_FIRST := --cov --cov-report= --cov-fail-under=0
+coverage: REACHED := --cov --cov-append --cov-report=term
+library coverage: setup kubo pacs geth
+	$(VENV)/bin/python -m pytest tests/unit $(WORKERS) $(REACHED_FIRST)
+	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL) $(REACHED)
 
 unit: setup ## Unit tests: seconds, no node
 	$(VENV)/bin/python -m pytest tests/unit $(WORKERS)
