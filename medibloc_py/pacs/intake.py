@@ -21,6 +21,12 @@ from medibloc_py.pacs.model import Certificates
 
 MOST_INSTANCE_BYTES: Final = 1 << 30
 """Most that one instance may have that comes; it is held in memory while it does."""
+SILENCE_S: Final = 60.0
+"""How long who sends may be silent in the middle of something."""
+GREETING_S: Final = 10.0
+"""How long a connection may take until it said who calls, or what for."""
+CONNECTIONS: Final = 4
+"""Connections for each association or request that there may be: some have said nothing yet."""
 SUCCESS: Final = 0x0000
 OUT_OF_RESOURCES: Final = 0xA700
 _MISMATCH: Final = 0xA900

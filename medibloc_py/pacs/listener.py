@@ -5,17 +5,21 @@ Nothing is decoded or transcoded: what is given on is what came, behind a head o
 
 from __future__ import annotations
 
-import socket
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakKeyDictionary
 
 from medibloc_py.errors import ListenerFailed
 from medibloc_py.errors.plain import plain
-from medibloc_py.pacs.association import MOST_PDU_BYTES, VERIFICATION, pynetdicom
+from medibloc_py.pacs.accepted import Meter, watch
+from medibloc_py.pacs.association import VERIFICATION, pynetdicom
 from medibloc_py.pacs.intake import (
+    CONNECTIONS,
+    GREETING_S,
     MOST_INSTANCE_BYTES,
+    SILENCE_S,
     SUCCESS,
     Address,
     Announced,
@@ -31,10 +35,10 @@ if TYPE_CHECKING:
 
 _PDU_BYTES: Final = 128 << 10
 """What we say that a PDU may have."""
-_SILENCE_S: Final = 60.0
+_TOO_MANY: Final = (0x02, 0x03, 0x02)
+"""Rejected for now, by what presents it: the local limit is exceeded (PS3.8, table 9-21)."""
 _STOP_S: Final = 10.0
 _MOST_NAME_CHARS: Final = 16
-_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,6 @@ class DicomPlace:
     most_instance_bytes: int = MOST_INSTANCE_BYTES
 
 
-@dataclass(slots=True)
-class _Meter:
-    """How much a peer sent since its last instance."""
-
-    received: int = field(default=0)
-
-
 class DicomListener:
     """A Storage SCP in threads of its own."""
 
@@ -79,16 +76,20 @@ class DicomListener:
         self._place = place
         self._receive = receive
         self._note = note
-        self._meters: WeakKeyDictionary[Association, _Meter] = WeakKeyDictionary()
+        self._meters: WeakKeyDictionary[Association, Meter] = WeakKeyDictionary()
+        self._server: Any = None
+        self._crowded = False
         self._tls = None if place.certificates is None else server_context(place.certificates)
         self._events = library.evt
         self._entity = library.AE(ae_title=place.aet)
         self._entity.require_called_aet = True
         self._entity.require_calling_aet = list(place.callers)
-        self._entity.maximum_associations = place.most_associations
+        # The library counts every connection, though it said nothing yet; see `_requested`.
+        self._most_connections = CONNECTIONS * place.most_associations
+        self._entity.maximum_associations = self._most_connections
         self._entity.maximum_pdu_size = _PDU_BYTES
-        self._entity.network_timeout = self._entity.acse_timeout = _SILENCE_S
-        self._entity.dimse_timeout = _SILENCE_S
+        self._entity.network_timeout = self._entity.dimse_timeout = SILENCE_S
+        self._entity.acse_timeout = GREETING_S
         self._entity.add_supported_context(VERIFICATION, library.ALL_TRANSFER_SYNTAXES)
 
     def start(self) -> Address:
@@ -100,12 +101,13 @@ class DicomListener:
         events = self._events
         address = self._place.address
         try:
-            server: Any = self._entity.start_server(
+            self._server = self._entity.start_server(
                 (address.host, address.port),
                 block=False,
                 ssl_context=self._tls,
                 evt_handlers=[
                     (events.EVT_CONN_OPEN, self._opened),
+                    (events.EVT_REQUESTED, self._requested),
                     (events.EVT_REJECTED, self._rejected),
                     (events.EVT_C_ECHO, lambda _: SUCCESS),
                     (events.EVT_C_STORE, self._store),
@@ -114,7 +116,8 @@ class DicomListener:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise ListenerFailed(url=f"dicom://{address}", reason=reason) from error
-        return Address(address.host, server.socket.getsockname()[1])
+        self._server.verify_request = self._has_room
+        return Address(address.host, self._server.socket.getsockname()[1])
 
     def stop(self) -> None:
         """Listens no more, and ends associations; an instance on its way is not acknowledged."""
@@ -123,31 +126,26 @@ class DicomListener:
         ending.start()
         ending.join(_STOP_S)
 
+    def _has_room(self, *_: object) -> bool:
+        """Whether one more connection is taken; else it is closed at once."""
+        crowded = len(self._server.active_associations) >= self._most_connections
+        if crowded and not self._crowded:  # once, not for each
+            self._note("too many connections", most=self._most_connections)
+        self._crowded = crowded
+        return not crowded
+
     def _opened(self, event: Event) -> None:
-        """Keeps a connection from waiting or growing for ever, and reads in large pieces."""
-        connection = event.assoc.dul.socket
-        if connection is None or connection.socket is None:
-            return
-        line = connection.socket
-        line.settimeout(_SILENCE_S)
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        meter = self._meters.setdefault(event.assoc, _Meter())
-        most = self._place.most_instance_bytes + MOST_PDU_BYTES
+        """Keeps a connection from waiting or growing for ever, and from telling of its end."""
+        meter = self._meters.setdefault(event.assoc, Meter(self._place.most_instance_bytes))
+        watch(event.assoc, meter, partial(self._note, "too much sent", most_bytes=meter.most_bytes))
 
-        def receive(nr_bytes: int) -> bytearray:
-            meter.received += nr_bytes
-            if nr_bytes > MOST_PDU_BYTES or meter.received > most:
-                self._note("too much sent", most_bytes=self._place.most_instance_bytes)
-                raise OSError("the peer sends too much")  # for pynetdicom a broken connection
-            data, done = bytearray(nr_bytes), 0
-            view = memoryview(data)
-            while done < nr_bytes and (taken := line.recv_into(view[done:])):
-                done += taken
-            _acknowledge(line)
-            view.release()
-            return data[:done]
-
-        connection.recv = receive  # type: ignore[method-assign]
+    def _requested(self, event: Event) -> None:
+        """Rejects one association too many."""
+        standing = sum(each.is_established for each in self._server.active_associations)
+        if standing >= self._place.most_associations:
+            event.assoc.acse.send_reject(*_TOO_MANY)
+            self._rejected(event)
+            event.assoc.kill()
 
     def _rejected(self, event: Event) -> None:
         self._note(
@@ -155,19 +153,9 @@ class DicomListener:
         )
 
     def _store(self, event: Event) -> int:
-        self._meters.setdefault(event.assoc, _Meter()).received = 0
+        self._meters.setdefault(event.assoc, Meter(self._place.most_instance_bytes)).received = 0
         request: Any = event.request
         announced = Announced(
             str(request.AffectedSOPClassUID or ""), str(request.AffectedSOPInstanceUID or "")
         )
         return self._receive(event.encoded_dataset(), announced).status
-
-
-def _acknowledge(line: socket.socket) -> None:
-    """Tells a peer at once what came, as far as the system can.
-
-    Many send a command and wait for that before they send its data; a system that waits for
-    an answer to tell it with costs them 40 ms for each instance.
-    """
-    if _QUICK_ACK is not None:
-        line.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)

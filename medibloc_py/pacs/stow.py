@@ -10,14 +10,17 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from medibloc_py.errors import ExtraMissing, ListenerFailed
 from medibloc_py.pacs.intake import (
+    CONNECTIONS,
     MOST_INSTANCE_BYTES,
     OUT_OF_RESOURCES,
+    SILENCE_S,
     SUCCESS,
     Address,
     Announced,
@@ -37,7 +40,6 @@ if TYPE_CHECKING:
 _DICOM_JSON: Final = "application/dicom+json"
 _TAKEN_TYPES: Final = (_DICOM_JSON, "application/json", "application/*", "*/*")
 _MOST_PARTS: Final = 20_000
-_SILENCE_S: Final = 60.0
 _START_S: Final = 10.0
 _STOP_S: Final = 10
 _LOOPBACK_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
@@ -144,6 +146,7 @@ class _Service:
         self._place = place
         self._receive = receive
         self._note = note
+        self._underway = 0
 
     async def store(self, request: Request) -> Response:
         """The transaction Store Instances."""
@@ -156,10 +159,11 @@ class _Service:
             study = request.path_params.get("study", "")
             if study and not is_uid(study):
                 raise Malformed(400, "the study's UID is none")
-            async for content in self._contents(request):
-                results.append(
-                    await asyncio.to_thread(self._receive, content, Announced("", "", study))
-                )
+            with self._counted():
+                async for content in self._contents(request):
+                    results.append(
+                        await asyncio.to_thread(self._receive, content, Announced("", "", study))
+                    )
         except Malformed as error:
             # What was stored before stays stored, and the sender may send it again.
             self._note("request refused", status=error.status, reason=error.reason)
@@ -171,6 +175,17 @@ class _Service:
         token = f"Bearer {self._place.token}"
         if self._place.token and not hmac.compare_digest(given.encode(), token.encode()):
             raise Malformed(401, "the access token is missing or wrong")
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Refuses one request too many, as a full disk does: it may come again."""
+        if self._underway >= self._place.most_requests:
+            raise Malformed(503, f"more than {self._place.most_requests} requests at a time")
+        self._underway += 1
+        try:
+            yield
+        finally:
+            self._underway -= 1
 
     async def _contents(self, request: Request) -> AsyncIterator[bytes]:
         boundary = boundary_of(request.headers.get("content-type", ""))
@@ -195,7 +210,7 @@ async def _in_time(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
 
     while True:
         try:
-            async with asyncio.timeout(_SILENCE_S):
+            async with asyncio.timeout(SILENCE_S):
                 data = await anext(stream)
         except StopAsyncIteration:
             return
@@ -237,6 +252,8 @@ def _item(each: Received) -> dict[str, Any]:
 def _server(app: Starlette, most_requests: int, tls: ssl.SSLContext | None) -> Any:
     try:
         import uvicorn
+
+        from medibloc_py.pacs.web_connection import connections
     except ImportError:
         raise ExtraMissing(extra="pacs") from None
     # Its log could quote a request.
@@ -248,8 +265,8 @@ def _server(app: Starlette, most_requests: int, tls: ssl.SSLContext | None) -> A
         log_config=None,
         access_log=False,
         server_header=False,
-        limit_concurrency=most_requests + 1,
-        timeout_keep_alive=int(_SILENCE_S),
+        http=connections(CONNECTIONS * most_requests),
+        timeout_keep_alive=int(SILENCE_S),
         timeout_graceful_shutdown=_STOP_S,
     )
     config.load()

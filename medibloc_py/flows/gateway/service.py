@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -102,6 +103,7 @@ def run_gateway(
     """
     _check(rules, places)
     with ExitStack() as work:
+        work.enter_context(_unwarned())
         work.enter_context(sole(lock_of(folder), "run the gateway"))
         stages = work.enter_context(open_stages(folder, hospital, reserve_bytes))
         receive = receiver(stages.spool, note)
@@ -119,6 +121,18 @@ def run_gateway(
         _Loop(hospital, stages, rules, note, stop).run(connect)
         note("stopping")
     note("stopped")
+
+
+@contextmanager
+def _unwarned() -> Iterator[None]:
+    """Keeps the warnings of libraries out of the log: they quote what a file says.
+
+    For the whole process, because such a filter that one thread sets and takes back is seen by
+    all others.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _check(rules: Rules, places: Places) -> None:

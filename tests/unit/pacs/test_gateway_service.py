@@ -317,9 +317,9 @@ def test_a_private_class_is_taken_and_what_is_no_instance_is_not(
 def test_a_peer_that_sends_too_much_is_cut_off_and_others_are_not(
     folder: Path, hospital: Identity, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from medibloc_py.pacs import listener
+    from medibloc_py.pacs import accepted
 
-    monkeypatch.setattr(listener, "MOST_PDU_BYTES", 64 << 10)
+    monkeypatch.setattr(accepted, "MOST_PDU_BYTES", 64 << 10)
     places = Places(DicomPlace(LOOPBACK, most_instance_bytes=100_000))
     (file,) = outgoing(ONE)
     large = replace(file, size_bytes=1 << 20, read=lambda: ONE + bytes(1 << 20))
