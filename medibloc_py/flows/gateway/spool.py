@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from medibloc_py.crypto.at_rest import AtRestCipher
-from medibloc_py.errors import InstanceConflicts, StoreFailed, StudyNotSpooled
+from medibloc_py.errors import InstanceConflicts, InstanceUnusable, StoreFailed, StudyNotSpooled
 from medibloc_py.flows import papers
 from medibloc_py.flows.gateway.blanks import Blanks
 from medibloc_py.flows.gateway.database import Database
@@ -34,6 +34,8 @@ MOST_INSTANCES: Final = 20_000
 RESERVE_BYTES: Final = 256 << 20
 """Room on the disk that is left to the database and to everything else."""
 _ORPHAN_S: Final = 3_600
+_UNREADABLE: Final = "\ufffd"
+"""Stands for bytes that are no character."""
 _FILE: Final = re.compile(r"[0-9a-f]{32}")
 
 
@@ -112,6 +114,7 @@ class Spool:
             StoreFailed: the disk is full or does not take it; what it has is untouched.
         """
         instance = instance or read_instance(file)
+        _require_readable(instance)
         tag = self._cipher.tag(instance.sop_instance)
         digest = self._cipher.digest(
             instance.transfer_syntax.encode() + b"\0", memoryview(file)[instance.body :]
@@ -257,6 +260,17 @@ class Spool:
 
     def _path(self, name: str) -> Path:
         return self._instances / name
+
+
+def _require_readable(instance: Instance) -> None:
+    """Raises `InstanceUnusable` where many ids would be read as one, and one patient as another."""
+    for keyword, text in (
+        ("PatientID", instance.patient_id),
+        ("IssuerOfPatientID", instance.patient_issuer),
+    ):
+        if _UNREADABLE in text:
+            reason = f"its {keyword} is not in the character set that it names"
+            raise InstanceUnusable(reason=reason)
 
 
 def _now() -> int:
