@@ -7,19 +7,17 @@ the passing of time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medibloc_py.cli.flipping import FlippingStore
 from medibloc_py.cli.report import Report, WalkFailed
-from medibloc_py.cli.stage import DAY, PRICE, STUDIES, Ground, Stage
+from medibloc_py.cli.stage import DAY, PRICE, STUDIES, Stage
 
 if TYPE_CHECKING:
-    from medibloc_py.model import Cid, Listing, ListingId, OrderId, RecordId
-    from medibloc_py.storage import Store
+    from medibloc_py.model import Listing, ListingId, OrderId, RecordId
 
-__all__ = ["PRICE", "FlippingStore", "Ground", "Walk"]
 FEE_BPS = 500
 WEIGHTS = {"alice": 3, "bob": 2, "carol": 2, "dave": 1}
 CONSENTS = {
@@ -296,22 +294,3 @@ def _sample(name: str) -> Path:
     from medibloc_py.imaging.samples import sample
 
     return sample(name)
-
-
-class FlippingStore:
-    """A store as a hostile one would answer: one bit of every blob is flipped."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def get(self, cid: Cid, offset: int = 0, length: int | None = None) -> Iterator[bytes]:
-        """The bytes asked for, with the lowest bit of byte 2,000 of the blob flipped."""
-        for buffer in self._store.get(cid, offset, length):
-            changed = bytearray(buffer)
-            if offset <= 2000 < offset + len(buffer):
-                changed[2000 - offset] ^= 1
-            offset += len(buffer)
-            yield bytes(changed)

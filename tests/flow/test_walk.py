@@ -16,8 +16,10 @@ import pytest
 
 from medibloc_py import imaging
 from medibloc_py.chain import LocalNode
+from medibloc_py.cli.flipping import FlippingStore
 from medibloc_py.cli.report import WalkFailed
-from medibloc_py.cli.walk import PRICE, FlippingStore, Walk
+from medibloc_py.cli.stage import PRICE
+from medibloc_py.cli.walk import Walk
 from medibloc_py.imaging.samples import sample
 from tests.flow.command import processes_of, run
 

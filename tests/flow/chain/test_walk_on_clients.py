@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from medibloc_py.cli.report import Report
-from medibloc_py.cli.walk import PRICE, Ground, Walk
+from medibloc_py.cli.stage import PRICE, Ground
+from medibloc_py.cli.walk import Walk
 from tests.flow.chain.clients import ganache, geth
 from tests.flow.test_walk import REFUSED
 
