@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from medibloc_py.client import Client
     from medibloc_py.flows.places import Place
     from medibloc_py.flows.receipts import Erasure, PlaceTold
-    from medibloc_py.flows.shred import Shredding
+    from medibloc_py.flows.shredding import Shredding
 
 
 def rotate(
@@ -114,13 +114,15 @@ def shred(
     grant objects made here, and is asked what it still holds. A signed receipt tells all of
     that, who else may hold a key, and what nobody can recall.
 
-    Was it killed, or was a store not reached, the same command finishes the work.
+    Was it killed, or was a store not reached, the same command finishes the work. So does a
+    custodian's: its stores let go of what it made for clinicians in emergencies. With --dry-run
+    before the command it tells all that, and nothing is sent or destroyed.
     """
     from medibloc_py.client import open_store
     from medibloc_py.config import store_place
     from medibloc_py.flows import receipts
     from medibloc_py.flows.places import PinnedPlace
-    from medibloc_py.flows.shred import plan
+    from medibloc_py.flows.shredding import plan
     from medibloc_py.model import RecordId
     from medibloc_py.storage.files import write_atomic
 
@@ -137,8 +139,13 @@ def shred(
     for url in pinned_at or []:
         places[url] = PinnedPlace(open_service(url, token_file))
     doing = plan(client.exchange, client.me, record_id)
+    if session.dry_run or not yes:
+        _warn(client, doing, [client.settings.store, *places])
+    if session.dry_run:
+        _foretell(session, client, console, doing)
+        return
     if not yes:
-        _confirm(client, doing, [client.settings.store, *places])
+        sure("Shred it?")
     with console.progress() as progress:
         receipt = client.shred(record_id, places, progress)
     write_atomic(target, receipts.write_receipt(receipt))
@@ -170,20 +177,33 @@ def _require_no_other(target: Path) -> None:
         raise FileExists(path=target)
 
 
-def _confirm(client: Client, doing: Shredding, places: list[str]) -> None:
-    """Says what will be gone and what nobody can recall, and asks.
+def _foretell(session: Session, client: Client, console: Output, doing: Shredding) -> None:
+    """Shows what ending its grants would cost; nothing is sent or destroyed.
 
     Raises:
-        InvalidValue: nobody is there to ask.
+        DryRun: there is something to be sent.
     """
+    from medibloc_py.flows.shred import foresee
+
+    if (offer := foresee(client.exchange, client.me, doing)) is not None:
+        session.tell(offer)
+    console.result(
+        {"record": doing.record, "way": doing.way, "revoked": []},
+        ["Nothing was destroyed. Nothing would be sent: no grant stands that this account ends."],
+    )
+
+
+def _warn(client: Client, doing: Shredding, places: list[str]) -> None:
+    """Says what will be gone and what nobody can recall."""
     from medibloc_py.flows.receipts import LIMITS
-    from medibloc_py.flows.shred import other_holders
+    from medibloc_py.flows.shredding import other_holders
 
     others = other_holders(client.exchange, client.me, doing)
+    sealed = "The sealed record and the" if doing.blob else "The"
     told = [
         f"Shred record 0x{doing.record.hex()}, held as its {doing.way}. This cannot be undone.",
         f"- Standing grants that end on chain: {len(doing.revoked)}.",
-        f"- The sealed record and the grant objects made here ({len(doing.grant_objects)}) go from "
+        f"- {sealed} grant objects made here ({len(doing.grant_objects)}) go from "
         f"{', '.join(places)}, for everybody who reads from there.",
         "- Others who may hold its key: "
         + (", ".join(f"{each.account} ({each.way})" for each in others) or "nobody known")
@@ -195,16 +215,17 @@ def _confirm(client: Client, doing: Shredding, places: list[str]) -> None:
         "opens them.",
     ]
     print("\n".join(told), file=sys.stderr)
-    sure("Shred it?")
 
 
 def _lines(erasure: Erasure) -> list[str]:
+    destroyed = "its secret" if erasure.secret else "no secret: none was held"
+    blobs: list[str] = [erasure.blob] if erasure.blob else []
+    blobs += [f"{cid}, a grant object" for cid in erasure.grant_objects]
     return [
         f"record      0x{erasure.record.hex()}, held as its {erasure.way}",
-        f"destroyed   its secret, at {as_time(erasure.at)}, block {erasure.block}",
+        f"destroyed   {destroyed}, at {as_time(erasure.at)}, block {erasure.block}",
         *(f"revoked     the grant of {reader}" for reader in erasure.revoked),
-        f"let go of   {erasure.blob}",
-        *(f"            {cid}, a grant object" for cid in erasure.grant_objects),
+        *(f"let go of   {blob}" for blob in blobs),
         *(f"place       {each.place}: {_place_said(each)}" for each in erasure.places),
         *(f"may hold it {each.account} ({each.way})" for each in erasure.holders),
     ]

@@ -7,7 +7,7 @@ what a run that died left is taken up by the same grant, or let go of if the cha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
 
 from medibloc_py.crypto.ids import checksum_address
@@ -45,12 +45,17 @@ class _Note:
 
 
 class Given:
-    """The grant objects that one actor made for one reader of one record."""
+    """The grant objects that one actor made for one reader of one record.
+
+    Attributes:
+        record: which.
+        reader: whose.
+    """
 
     def __init__(self, actor: Identity, record: RecordId, reader: Address) -> None:
+        self.record = record
+        self.reader = reader
         self._actor = actor
-        self._record = record
-        self._reader = reader
         self._name = f"{_PREFIX}{record.hex()}-{reader.lower()}"
 
     def objects(self) -> list[Cid]:
@@ -89,6 +94,18 @@ class Given:
                     del noted[other]
         self._write(noted)
 
+    def let_go_of(self, store: Store, locators: Set[bytes]) -> None:
+        """Lets the store drop those with these locators, and forgets them."""
+        noted = self._read()
+        over = [cid for cid, note in noted.items() if note.locator in locators]
+        for cid in over:
+            store.unpin(cid)
+            del noted[cid]
+        if over and noted:
+            self._write(noted)
+        elif over:
+            self._actor.forget(self._name)
+
     def let_go(self, store: Store) -> None:
         """Lets the store drop them all, and forgets the list."""
         for cid in self._read():
@@ -96,7 +113,7 @@ class Given:
         self._actor.forget(self._name)
 
     def _locators(self, exchange: Exchange) -> set[bytes]:
-        access, place = exchange.access, (self._record, self._reader)
+        access, place = exchange.access, (self.record, self.reader)
         granted = {each.locator for each in access.grants(*place)}
         return granted | {each.locator for each in access.deliveries(*place)}
 
@@ -111,14 +128,31 @@ class Given:
         self._actor.keep(self._name, "\n".join(lines).encode())
 
 
-def given_of(actor: Identity, record: RecordId) -> list[Given]:
-    """What an actor gave of a record: one for each reader."""
-    names = actor.kept(f"{_PREFIX}{record.hex()}-")
-    readers = (bytes.fromhex(name.rpartition("0x")[2]) for name in names)
-    return [Given(actor, record, checksum_address(reader)) for reader in readers]
+def given_of(actor: Identity, record: RecordId | None = None) -> list[Given]:
+    """What an actor gave of a record, or of all: one for each reader of each."""
+    names = actor.kept(_PREFIX + (f"{record.hex()}-" if record else ""))
+    parts = (name.removeprefix(_PREFIX).split("-0x") for name in names)
+    return [
+        Given(actor, RecordId(bytes.fromhex(of)), checksum_address(bytes.fromhex(reader)))
+        for of, reader in parts
+    ]
 
 
 def forget_given(actor: Identity, record: RecordId) -> None:
     """Forgets what an actor gave of a record; its stores were told to let go of it."""
     for name in actor.kept(f"{_PREFIX}{record.hex()}-"):
         actor.forget(name)
+
+
+def let_go_of_the_past(exchange: Exchange, custodian: Identity) -> None:
+    """Lets the store drop the grant objects of emergencies that are over, as the chain says."""
+    access, now = exchange.access, exchange.network.now()
+    for given in given_of(custodian):
+        current = access.grant_of(given.record, given.reader)
+        over = {
+            each.locator
+            for each in access.deliveries(given.record, given.reader)
+            if each.custodian == custodian.address
+            and (each.epoch != current.epoch or current.expires_at < now)
+        }
+        given.let_go_of(exchange.store, over)

@@ -21,7 +21,7 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import papers
 from medibloc_py.flows.access import Standing, blind_of_object, find_access, open_object
-from medibloc_py.flows.given import Given
+from medibloc_py.flows.given import Given, let_go_of_the_past
 from medibloc_py.flows.grant import NOWHERE, wrap_object
 from medibloc_py.flows.held import blind_of, held_record
 from medibloc_py.flows.papers import Bytes32
@@ -213,6 +213,8 @@ def deliver(
 ) -> Delivered:
     """Gives a clinician the key in an emergency, from the custodian's own grant.
 
+    The store lets go of what the custodian made for emergencies that are over.
+
     Raises:
         GrantNotFound: the account has no grant of the record.
         EmergencyMissing: no emergency access of the clinician waits for it.
@@ -221,6 +223,7 @@ def deliver(
         KeyMismatched: its key has another fingerprint.
     """
     access = exchange.access
+    let_go_of_the_past(exchange, custodian)
     body = open_object(exchange, custodian, record)
     own = find_access(exchange, custodian.address, record)
     waits = (own.patient, blind_of_object(body, own), clinician)

@@ -28,6 +28,11 @@ STATEMENT: Final = (
     "grant objects it made. A place that is gone said afterwards that it holds none of these "
     f"blobs. {LIMITS}"
 )
+STATEMENT_OF_CUSTODIAN: Final = (
+    "This account held the key of this record by grants alone. What it made for clinicians in "
+    "emergencies was let go of. A place that is gone said afterwards that it holds none of these "
+    f"blobs. {LIMITS}"
+)
 _ACT: Final = Act(
     "MediBloc Erasure", "Erasure(bytes32 record,address holder,uint256 at,bytes32 contents)"
 )
@@ -68,11 +73,11 @@ class Erasure:
         contract: Records, where the record stands for ever.
         record: its id.
         holder: who shredded it.
-        way: as what it held it: issuer, patient or delegate.
+        way: as what it held it: issuer, patient or delegate; or custodian, by grants alone.
         at: when the secret was destroyed, by the chain's clock; unix seconds.
         block: the newest block then.
-        secret: what was destroyed: `r` with its root secret left, or `x`.
-        blob: the sealed record.
+        secret: what was destroyed: `r` with its root secret left, or `x`; empty for a custodian.
+        blob: the sealed record; empty for a custodian.
         grant_objects: what this account made for readers.
         revoked: readers whose standing grants were revoked first.
         places: what each place said.

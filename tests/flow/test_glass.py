@@ -30,11 +30,12 @@ from medibloc_py.errors import (
 )
 from medibloc_py.flows import glass, papers
 from medibloc_py.flows.access import find_access
+from medibloc_py.flows.given import given_of
 from medibloc_py.flows.glass import Card, CaseState
 from medibloc_py.flows.held import held_record, scalar_of
 from medibloc_py.flows.parties import fingerprint_of
 from medibloc_py.imaging.samples import sample
-from medibloc_py.model import ZERO_ADDRESS, Role
+from medibloc_py.model import ZERO_ADDRESS, Role, Scope
 from medibloc_py.purpose import TREATMENT
 from tests.flow.world import World
 
@@ -252,6 +253,36 @@ def test_a_second_delivery_opens_if_the_first_one_is_lost(world: World) -> None:
         opened(world)
     deliver(world)
     assert opened(world) == world.released(CT)
+
+
+def test_a_store_keeps_no_key_of_an_emergency_that_is_over(world: World) -> None:
+    """The next delivery of the custodian, of whatever record, lets go of it; a grant stays."""
+    custodian, store, record = world.me(CUSTODIAN), world.exchange.store, world.records["alice"]
+    card = entrust(world)
+    break_glass(world, card)
+    first, second = deliver(world), deliver(world)
+    world["alice"].name_delegate(custodian.address, Scope.GRANT, world.in_days(30))
+    paper = world["alice"].hand_over(record, custodian.address)
+    world[CUSTODIAN].import_record(paper, "record file")
+    (granted,) = world[CUSTODIAN].grant_many(
+        [record],
+        world.address(REVIEWER),
+        "TREATMENT",
+        world.in_days(1),
+        patient=world.address("alice"),
+    )
+    world.chain.increase_time(HALF_AN_HOUR + 5)
+    break_glass(world, card)
+    third = deliver(world)
+    kept = [each.grant_object for each in (first, second, third, granted)]
+    assert [store.has(cid) for cid in kept] == [False, False, True, True]
+    assert {cid for given in given_of(custodian) for cid in given.objects()} == set(kept[2:])
+    assert opened(world) == world.released(CT)
+    world["alice"].revoke_grant(record, world.address(CLINICIAN))
+    with pytest.raises(EmergencyMissing):
+        deliver(world)
+    assert not store.has(third.grant_object)
+    assert store.has(granted.grant_object)
 
 
 def test_what_is_delivered_is_bound_to_custodian_clinician_and_time(world: World) -> None:

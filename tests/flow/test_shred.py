@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import re
@@ -27,18 +28,19 @@ from medibloc_py.errors import (
     StoreUnreachable,
     WrongKey,
 )
-from medibloc_py.flows import kept, papers, shred
+from medibloc_py.flows import kept, papers, shred, shredding
 from medibloc_py.flows.given import given_of
 from medibloc_py.flows.held import held_record, held_records, scalar_of
 from medibloc_py.flows.ledger import Ledger
 from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.parties import Identity
 from medibloc_py.flows.receipts import KIND, Erasure, ErasureReceipt, check_receipt, write_receipt
-from medibloc_py.model import RecordId, Scope
+from medibloc_py.model import RecordId, Role, Scope
 from medibloc_py.storage import LocalStore, files, raw_cid
 from tests.fakes import pinning_service
 from tests.flow.command import Done, run
 from tests.flow.dying import Step, after, before, kill_at
+from tests.flow.house import House
 from tests.flow.world import PASSWORD, World
 
 FINDS = re.compile(rb'"(?:0x)?([0-9a-f]{64,})"')
@@ -220,6 +222,91 @@ def test_a_receipt_names_who_may_still_hold_a_key(world: World) -> None:
     assert 0 < receipt.at <= world.exchange.network.now()
 
 
+def test_a_custodian_lets_go_of_what_it_made_in_emergencies(world: World) -> None:
+    """It holds no record file; the sealed record is not its to let go of."""
+    alice, rival, record = world["alice"], world["rival"], granted(world)
+    until, store = world.in_days(30), world.exchange.store
+    with pytest.raises(RecordNotHeld):
+        rival.shred(record)
+    alice.name_custodian(rival.me.address, until)
+    alice.grant(record, rival.me.address, "TREATMENT", until)
+    world.accredit("researcher", Role.CLINICIAN, until)
+    with pytest.raises(RecordNotHeld):
+        rival.shred(record)
+    world["researcher"].break_glass(alice.card_of(record), "card", "It cannot wait.")
+    delivered = rival.deliver(record, world.address("researcher")).grant_object
+    written = rival.shred(record)
+    receipt = check_receipt(write_receipt(written), "receipt")
+    assert (receipt.way, receipt.secret, receipt.blob) == ("custodian", "", "")
+    assert (receipt.grant_objects, receipt.revoked) == ((delivered,), ())
+    assert "held the key of this record by grants alone" in receipt.statement
+    assert {(world.address("hospital"), "issuer"), (world.address("alice"), "patient")} <= {
+        (each.account, each.way) for each in receipt.holders
+    }
+    assert not store.has(delivered)
+    assert world["clinic"].open_granted(record).read(0)
+    with pytest.raises(BlobMissing):
+        world["researcher"].open_granted(record)
+    again = rival.shred(record).erasure
+    assert (again.at, again.grant_objects) == (receipt.at, receipt.grant_objects)
+    # Delivered once more: the same account shreds once more, also when its own grant is over.
+    other = rival.deliver(record, world.address("researcher")).grant_object
+    alice.shred(record)
+    last = rival.shred(record).erasure
+    assert last.grant_objects == (delivered, other)
+    assert (world.address("hospital"), "issuer") in {(h.account, h.way) for h in last.holders}
+    assert not store.has(other)
+
+
+@pytest.mark.fault("reorganisation")
+def test_a_grant_that_stands_again_ends_by_the_same_command(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chain took the revocation back, and the record file is gone."""
+    monkeypatch.setattr("medibloc_py.chain.courier._LAG_MAX_S", 0.05)
+    world = house.world
+    record, clinic = granted(world), world.address("clinic")
+    argv = ("record", "shred", record.hex(), "--as", "alice", "--yes", "--json")
+    first = house.run(*argv).json["erasure"]
+    access = world.exchange.access
+    assert access.grant_of(record, clinic).purpose == 0
+    world.exchange.network.rpc.ask("anvil_reorg", 1, [])
+    gc.collect()  # the process that sent it is gone
+    assert access.grant_of(record, clinic).purpose
+    assert house.run("--dry-run", *argv).json["meaning"] == "Grants.multicall"
+    again = house.run(*argv).json["erasure"]
+    assert access.grant_of(record, clinic).purpose == 0
+    assert (again["at"], again["revoked"]) == (first["at"], first["revoked"])
+    block = world.exchange.network.block_number()
+    house.run(*argv)
+    assert world.exchange.network.block_number() == block
+
+
+@pytest.mark.parametrize(("name", "sends"), [("alice", True), ("hospital", False)])
+def test_a_dry_run_destroys_nothing(house: House, name: str, sends: bool) -> None:
+    """Least of all where there is no transaction that it could stop at."""
+    world = house.world
+    record, me = granted(world), world.me(name)
+    argv = ("record", "shred", record.hex(), "--as", name, "--yes", "--json", "--out", "receipt")
+    before = {path: path.read_bytes() for path in world.home.rglob("*") if path.is_file()}
+    done = house.run("--dry-run", *argv)
+    assert "This cannot be undone" in done.err
+    assert done.json.get("meaning") == ("Grants.multicall" if sends else None)
+    after_ = {path: path.read_bytes() for path in world.home.rglob("*") if path.is_file()}
+    assert {path for path in before if after_.get(path) != before[path]} == set()
+    assert {path.name for path in after_.keys() - before.keys()} <= {
+        "journal.sqlite", "journal.sqlite-wal", "journal.sqlite-shm",
+    }  # fmt: skip
+    assert list(house.here.glob("receipt")) == []
+    assert held_record(me, record)
+    if sends:
+        used = world.exchange.network.balance(me.address)
+        house.run(*argv)
+        price = int(world.exchange.network.rpc.ask("eth_gasPrice"), 16)
+        spent = used - world.exchange.network.balance(me.address)
+        assert done.json["gas"] * 0.5 < spent / price < done.json["gas"] * 1.5
+
+
 # A record that was for sale.
 
 
@@ -361,7 +448,7 @@ def test_a_grant_that_is_gone_meanwhile_is_no_obstacle(
     """A run that died after it sent the revocation: the node may not show it yet."""
     alice, record = world["alice"], granted(world)
     alice.grant(record, world.address("rival"), "TREATMENT", world.in_days(7))
-    seen = shred._standing
+    seen = shredding.standing
 
     def late(*given: object) -> object:
         standing = seen(*given)
@@ -369,7 +456,7 @@ def test_a_grant_that_is_gone_meanwhile_is_no_obstacle(
             alice.revoke_grant(record, world.address("clinic"))
         return standing
 
-    monkeypatch.setattr(shred, "_standing", late)
+    monkeypatch.setattr(shredding, "standing", late)
     receipt = alice.shred(record).erasure
     assert set(receipt.revoked) == {world.address("clinic"), world.address("rival")}
     for name in ("clinic", "rival"):
@@ -451,7 +538,7 @@ def test_a_receipt_that_was_changed_does_not_hold(world: World, receipt: Erasure
     changes = {
         "chain_id": 1, "contract": world.address("bob"), "record": papers.Bytes32(bytes(32)),
         "holder": world.address("bob"), "way": "issuer", "at": erasure.at + 1,
-        "block": erasure.block + 1, "secret": "r", "blob": erasure.blob[:-1] + "a",
+        "block": erasure.block + 1, "secret": "r", "blob": erasure.blob[:-1],
         "grant_objects": (), "revoked": (), "holders": (), "statement": "All is gone.",
         "places": tuple(replace(each, place="everywhere") for each in erasure.places),
     }  # fmt: skip
