@@ -4,7 +4,7 @@ Pure functions: no chain, no store, no DICOM, no foreign library. What a resourc
 why so, stands in docs/fhir.md; own words are defined in `definitions/`, themselves FHIR.
 """
 
-from medibloc_py.fhir.audit import audit_event
+from medibloc_py.fhir.audit import audit_event, opening_event
 from medibloc_py.fhir.bundle import collection, ndjson
 from medibloc_py.fhir.consent import Validity, barred_consent, duo_consent, grant_consent
 from medibloc_py.fhir.patient import Person, patient
@@ -28,6 +28,7 @@ __all__ = [
     "grant_consent",
     "imaging_studies",
     "ndjson",
+    "opening_event",
     "patient",
     "read_consent",
     "registered",

@@ -1,6 +1,7 @@
-"""AuditEvent: what the chain tells of who may read what, one resource for each event.
+"""AuditEvent: who may read what, as the chain tells, and who read it, as a reader signed.
 
-That a reader opened a record no chain tells: an AuditEvent says that the way was opened.
+That a reader opened a record no chain tells: of an event, an AuditEvent says that the way was
+opened.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from medibloc_py.model import GENERAL, ZERO_ADDRESS, Address, Event, RecordId
 _LIFECYCLE: Final = f"{CODES}/iso-21089-lifecycle"
 _DISCLOSE: Final = coding(_LIFECYCLE, "disclose", "Disclose Record Lifecycle Event")
 _ORIGINATE: Final = coding(_LIFECYCLE, "originate", "Originate/Retain Record Lifecycle Event")
+_ACCESS: Final = coding(_LIFECYCLE, "access", "Access/View Record Lifecycle Event")
 _VERIFY: Final = coding(_LIFECYCLE, "verify", "Verify Record Lifecycle Event")
 _ALERT: Final = coding(DCM, "110113", "Security Alert")
 _RIGHTS: Final = coding(DCM, "110137", "User Security Attributes Changed")
@@ -40,6 +42,7 @@ _WITNESS: Final = concept(coding(_PARTICIPATION, "WIT", "witness"))
 _DELEGATEE: Final = concept(coding(f"{CODES}/v3-RoleCode", "DELEGATEE", "delegatee"))
 _ENTITY: Final = f"{CODES}/audit-entity-type"
 _ROLE: Final = f"{CODES}/object-role"
+_OF_SEVERAL: Final = {"Registered": "a batch of records", "Settled": "a dataset"}
 Args = Mapping[str, Any]
 
 
@@ -140,6 +143,8 @@ def audit_event(
 ) -> Resource:
     """One event of the contracts.
 
+    A batch is of several patients: its registration is told for each record apart.
+
     Args:
         place: the deployment.
         event: as the chain told it; one of `KNOWN`.
@@ -150,9 +155,10 @@ def audit_event(
     """
     kind = _KINDS[event.name]
     said = kind.says(event.args)
+    of_batch = [f"0x{each.hex()}" for each in studies] if event.name == "Registered" else []
     return resource(
         "AuditEvent",
-        place.id_of("event", event.transaction, event.log_index),
+        place.id_of("event", event.transaction, event.log_index, *of_batch),
         [f"{instant(recorded)}: {said}"],
         {
             "type": kind.type,
@@ -168,6 +174,51 @@ def audit_event(
                 "type": [coding(f"{CODES}/security-source-type", "5", "Database Server")],
             },
             "entity": [*_subject(patient), *_records(event, studies)],
+        },
+    )
+
+
+def opening_event(
+    place: Place,
+    patient: Resource,
+    record: RecordId,
+    studies: Sequence[Resource],
+    *,
+    reader: Address,
+    request: int,
+    at: int,
+) -> Resource:
+    """That a reader opened a record, as it signed itself.
+
+    Args:
+        place: the deployment.
+        patient: the resource of the patient.
+        record: the record.
+        studies: its studies that are in the bundle.
+        reader: who opened it, and says so.
+        request: request word of the right to.
+        at: when, unix seconds.
+    """
+    words = purpose.render(request, purpose.REQUEST_NAMES)
+    said = f"A reader opened the record for {words}, and signed so."
+    detail = {"type": "purpose", "valueString": words}
+    return resource(
+        "AuditEvent",
+        place.id_of("opening", f"0x{record.hex()}", reader, at),
+        [f"{instant(at)}: {said}"],
+        {
+            "type": _ACCESS,
+            "action": "R",
+            "recorded": instant(at),
+            "outcome": "0",
+            "outcomeDesc": said,
+            "purposeOfEvent": uses.requested(request),
+            "agent": [{"type": _RECIPIENT, "who": place.who(reader), "requestor": True}],
+            "source": {"observer": place.who(reader)},
+            "entity": [
+                *_subject(patient),
+                *(_object(what, [detail]) for what in _of_record(record, {record: studies})),
+            ],
         },
     )
 
@@ -201,26 +252,27 @@ def _subject(patient: Resource | None) -> list[Resource]:
 
 def _records(event: Event, studies: Mapping[RecordId, Sequence[Resource]]) -> list[Resource]:
     """What it was about, with where on the chain anyone can look it up."""
-    if event.name == "Settled":
-        of_all = [reference(each) for some in studies.values() for each in some]
-        whats: list[Resource] = [{"what": each} for each in of_all] or [{"name": "a dataset"}]
+    if event.name in _OF_SEVERAL:
+        of_all = [what for record in studies for what in _of_record(record, studies)]
+        whats = of_all or [{"name": _OF_SEVERAL[event.name]}]
     else:
         whats = _of_patient(event, studies)
-    return [
-        {
-            **what,
-            "type": coding(_ENTITY, "2", "System Object"),
-            "role": coding(_ROLE, "4", "Domain Resource"),
-            "detail": _details(event),
-        }
-        for what in whats
-    ]
+    return [_object(what, _details(event)) for what in whats]
+
+
+def _object(what: Resource, details: list[Resource]) -> Resource:
+    kind, role = coding(_ENTITY, "2", "System Object"), coding(_ROLE, "4", "Domain Resource")
+    return {**what, "type": kind, "role": role, "detail": details}
 
 
 def _of_patient(event: Event, studies: Mapping[RecordId, Sequence[Resource]]) -> list[Resource]:
     record = RecordId(event.args.get("recordId") or event.args.get("record") or GENERAL)
     if record == GENERAL:
         return [{"name": "all records of the patient"}]
+    return _of_record(record, studies)
+
+
+def _of_record(record: RecordId, studies: Mapping[RecordId, Sequence[Resource]]) -> list[Resource]:
     known = [{"what": reference(each)} for each in studies.get(record, ())]
     return known or [{"what": record_reference(record)}]
 

@@ -1,9 +1,6 @@
-"""Consent: what a patient's consent on chain permits, as provisions that other systems read.
+"""Consent: a patient's consent on chain, a bar, or a grant, as other systems read it.
 
-The base rule is opt-out: what no provision permits is denied. One provision permits the
-purposes of use of the terms; provisions in it deny what the terms restrict. Where no purpose
-of use says it, the denial holds *unless* a condition is met, in a modifier extension: who does
-not know the extension must not act on the provision, and who overlooks it denies too much.
+The base rule is opt-out: what no provision permits is denied.
 """
 
 from __future__ import annotations
@@ -14,6 +11,7 @@ from typing import Final
 
 from medibloc_py import purpose
 from medibloc_py.fhir import uses
+from medibloc_py.fhir.provisions import granted, provisions
 from medibloc_py.fhir.values import (
     BASE,
     CODES,
@@ -31,14 +29,12 @@ from medibloc_py.fhir.values import (
 from medibloc_py.model import GENERAL, Address, Consent, GrantEvent, RecordId
 
 DATA_USE_TERM: Final = f"{BASE}/StructureDefinition/data-use"
-UNLESS: Final = f"{BASE}/StructureDefinition/unless"
 IDENTIFIER: Final = f"{BASE}/sid/consent"
 OPT_OUT: Final = coding(f"{CODES}/v3-ActCode", "OPTOUT")
 SCOPE: Final = f"{CODES}/consentscope"
 CATEGORY: Final = f"{CODES}/consentcategorycodes"
 _RECIPIENT: Final = coding(f"{CODES}/v3-ParticipationType", "IRCP", "information recipient")
 _DISCLOSURE: Final = coding(f"{CODES}/v3-ActCode", "IDSCL", "information disclosure")
-_NO_ANCESTRY: Final = purpose.HMB | purpose.NPOA
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +45,21 @@ class Validity:
         since: when it was given, unix seconds.
         by: who said so: the patient, or a delegate.
         now: the chain's clock.
+        ended: when it was taken back or replaced; None if it was not.
     """
 
     since: int
     by: Address
     now: int
+    ended: int | None = None
+
+    def until(self, expires_at: int) -> int:
+        """The last second it holds or held."""
+        return expires_at if self.ended is None else min(expires_at, self.ended)
+
+    def stands(self, expires_at: int) -> bool:
+        """Tells whether it was neither taken back nor replaced, nor has ended."""
+        return self.ended is None and expires_at >= self.now
 
 
 def duo_consent(
@@ -79,25 +85,25 @@ def duo_consent(
         rules[0].setdefault("provision", []).append(
             {"type": "deny", "data": [_data(record_reference(each)) for each in excepted]}
         )
-    ends = held.expires_at
-    active = ends >= validity.now
+    ends = instant(validity.until(held.expires_at))
+    active = validity.stands(held.expires_at)
     names = purpose.render(held.terms, purpose.TERM_NAMES)
     return resource(
         "Consent",
         _name(place, held),
         [
             f"Consent {names} for {_subject(held.record)}, "
-            f"{'until' if active else 'ended'} {instant(ends)}.",
+            f"{'until' if active else 'ended'} {ends}.",
             "; ".join(each["display"] for each in uses.codings(held.terms)) + ".",
         ],
         {
             "extension": [
                 {"url": DATA_USE_TERM, "valueCoding": each} for each in uses.codings(held.terms)
             ],
-            **_head(place, patient, held, validity, "active" if active else "inactive"),
+            **_head(place, patient, held, validity, active),
             "provision": filled(
                 {
-                    "period": {"start": instant(validity.since), "end": instant(ends)},
+                    "period": {"start": instant(validity.since), "end": ends},
                     "data": _held_data(held, studies),
                     "provision": rules,
                 }
@@ -114,14 +120,18 @@ def barred_consent(
     studies: Sequence[Resource] = (),
 ) -> Resource:
     """A bar: for this record nothing is permitted, whatever the general consent says."""
+    ended = "" if validity.ended is None else instant(validity.ended)
     return resource(
         "Consent",
         _name(place, held),
-        [f"Nothing is permitted for {_subject(held.record)}."],
+        [
+            f"Nothing {'was' if ended else 'is'} permitted for {_subject(held.record)}"
+            f"{', up to ' + ended if ended else ''}."
+        ],
         {
-            **_head(place, patient, held, validity, "active"),
+            **_head(place, patient, held, validity, not ended),
             "provision": {
-                "period": {"start": instant(validity.since)},
+                "period": filled({"start": instant(validity.since), "end": ended}),
                 "data": _held_data(held, studies),
                 "provision": [{"type": "deny", "data": _held_data(held, studies)}],
             },
@@ -133,9 +143,10 @@ def grant_consent(
     place: Place,
     patient: Resource,
     grant: GrantEvent,
-    since: int,
-    stands: bool,
+    validity: Validity,
     studies: Sequence[Resource] = (),
+    *,
+    permitted: bool = True,
 ) -> Resource:
     """A grant: one reader may have one record, for a purpose, until a time.
 
@@ -143,104 +154,52 @@ def grant_consent(
         place: the deployment.
         patient: the resource of the patient.
         grant: as its event told it.
-        since: when it was given, unix seconds.
-        stands: whether it was neither revoked, nor replaced, nor has ended.
+        validity: since when, by whom.
         studies: the record's studies, if they are in the bundle.
+        permitted: whether the patient's consent permits it now; one for treatment needs none.
     """
     words = purpose.render(grant.purpose, purpose.REQUEST_NAMES)
-    until = instant(grant.expires_at)
-    reader = place.who(grant.grantee)
+    active = permitted and validity.stands(grant.expires_at)
+    since, ends = instant(validity.since), instant(validity.until(grant.expires_at))
+    told = f"record 0x{grant.record.hex()} for {words} until {ends}"
     rule = {
-        **_granted(grant.purpose),
-        "actor": [{"role": concept(_RECIPIENT), "reference": reader}],
+        **granted(grant.purpose),
+        "actor": [{"role": concept(_RECIPIENT), "reference": place.who(grant.grantee)}],
         "data": _record_data(grant.record, studies),
     }
     return resource(
         "Consent",
         place.id_of("grant", "0x" + grant.record.hex(), grant.grantee, grant.epoch),
-        [f"{grant.grantee} may read record 0x{grant.record.hex()} for {words} until {until}."],
+        [
+            f"{grant.grantee} may read {told}."
+            if active
+            else f"{grant.grantee} was granted {told}: that does not stand."
+        ],
         {
             "identifier": [
                 _identifier(place, "Grants", grant.record, grant.grantee, str(grant.epoch))
             ],
-            "status": "active" if stands else "inactive",
+            "status": _status(active),
             "scope": concept(coding(SCOPE, "patient-privacy", "Privacy Consent")),
             "category": [concept(_DISCLOSURE)],
             "patient": reference(patient),
-            "dateTime": instant(since),
-            "performer": [_performer(place, patient, grant.patient, grant.by)],
+            "dateTime": since,
+            "performer": [_performer(place, patient, grant.patient, validity.by)],
             "policy": [{"uri": place.account(place.contracts["Grants"])}],
             "policyRule": concept(OPT_OUT),
-            "provision": {
-                "period": {"start": instant(since), "end": until},
-                "provision": [rule],
-            },
+            "provision": {"period": {"start": since, "end": ends}, "provision": [rule]},
         },
     )
 
 
-def _granted(request: int) -> Resource:
-    """What a grant permits: no more than the request that was granted says of itself."""
-    if request & purpose.TREATMENT:
-        return {"type": "permit", "purpose": [coding(uses.PURPOSES, "TREAT", "treatment")]}
-    (rule,) = provisions(uses.promised(request))
-    if request & purpose.MDS and not request & (purpose.GRU | purpose.HMB):
-        rule.setdefault("provision", []).append(_unless(uses.METHODS))
-    return rule if "purpose" in rule else {"type": "deny"}
-
-
-def provisions(terms: int) -> list[Resource]:
-    """What a terms word permits, and in it what it denies.
-
-    The same word gives the same provisions: `reading` tells by it whether a Consent says more
-    than its terms.
-    """
-    permitted = [
-        target
-        for bit, term in uses.terms().items()
-        if terms & bit & (purpose.PERMISSIONS | purpose.CC)
-        for target in term.purposes
-    ]
-    unique = {each["code"]: each for each in permitted}
-    denied = [
-        *_denied_purposes(terms),
-        *({"type": "deny", "action": [concept(each)]} for each in _denied_actions(terms)),
-        *(
-            _unless(term.coding)
-            for bit, term in uses.terms().items()
-            if terms & bit & (purpose.RESTRICTIONS & ~purpose.NPOA | purpose.DS)
-        ),
-    ]
-    return [filled({"type": "permit", "purpose": list(unique.values()), "provision": denied})]
-
-
-def _unless(condition: Resource) -> Resource:
-    return {"type": "deny", "modifierExtension": [{"url": UNLESS, "valueCoding": condition}]}
-
-
-def _denied_purposes(terms: int) -> list[Resource]:
-    if not terms & _NO_ANCESTRY:
-        return []
-    return [{"type": "deny", "purpose": list(uses.terms()[purpose.NPOA].purposes)}]
-
-
-def _denied_actions(terms: int) -> list[Resource]:
-    """What no permission brings along: commercial use and AI have to be allowed by name."""
-    return [
-        term.coding
-        for bit, term in uses.terms().items()
-        if bit & purpose.ALLOWANCES and not terms & bit
-    ]
-
-
 def _head(
-    place: Place, patient: Resource, held: Consent, validity: Validity, status: str
+    place: Place, patient: Resource, held: Consent, validity: Validity, active: bool
 ) -> Resource:
     return {
         "identifier": [
             _identifier(place, "Consents", held.record, held.patient, str(held.version))
         ],
-        "status": status,
+        "status": _status(active),
         "scope": concept(coding(SCOPE, "research", "Research")),
         "category": [concept(coding(CATEGORY, "research", "Research Information Access"))],
         "patient": reference(patient),
@@ -249,6 +208,10 @@ def _head(
         "policy": [{"uri": place.account(place.contracts["Consents"])}],
         "policyRule": concept(OPT_OUT),
     }
+
+
+def _status(active: bool) -> str:
+    return "active" if active else "inactive"
 
 
 def _performer(place: Place, patient: Resource, address: Address, by: Address) -> Resource:

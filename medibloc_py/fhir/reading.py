@@ -15,7 +15,8 @@ from typing import Any, Final
 
 from medibloc_py import purpose
 from medibloc_py.fhir import uses
-from medibloc_py.fhir.consent import DATA_USE_TERM, OPT_OUT, SCOPE, provisions
+from medibloc_py.fhir.consent import DATA_USE_TERM, OPT_OUT, SCOPE
+from medibloc_py.fhir.provisions import provisions
 from medibloc_py.fhir.values import RECORD
 from medibloc_py.model import GENERAL, RecordId
 

@@ -13,24 +13,25 @@ from dataclasses import dataclass, replace
 from medibloc_py import fhir
 from medibloc_py.crypto.ids import keccak256
 from medibloc_py.errors import InvalidValue
-from medibloc_py.fhir import Place, Resource, Validity
+from medibloc_py.fhir import Place, Resource
 from medibloc_py.flows import deid_receipts, papers
 from medibloc_py.flows.buyer import open_dataset
 from medibloc_py.flows.deid_receipts import DeidentificationReceipt
+from medibloc_py.flows.fhir_chain import ChainConsents
 from medibloc_py.flows.fhir_study import OpenedStudy, open_study, read_files
+from medibloc_py.flows.openings import kept_openings
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
+from medibloc_py.flows.transfer import kept_transfers
+from medibloc_py.flows.transfer_words import RECEIVER
 from medibloc_py.model import (
-    GENERAL,
     KIND_DICOM_STUDY,
     Address,
     Event,
-    GrantEvent,
     OrderId,
     RecordId,
 )
 from medibloc_py.services.history import (
     AccessHistory,
-    ConsentHistory,
     RecordsHistory,
     SalesHistory,
     in_order,
@@ -80,7 +81,7 @@ def export_records(
     """
     if not records:
         raise InvalidValue(name="records", given="none", allowed="at least one")
-    export = _Export(exchange)
+    export = _Export(exchange, reader)
     wanted = tuple(dict.fromkeys(records))
     first: bool | None = None
     for number, record in enumerate(wanted, 1):
@@ -109,7 +110,7 @@ def export_order(
         MediBlocError: as `flows.buyer.open_dataset`.
     """
     bought = open_dataset(exchange, buyer, order)
-    export = _Export(exchange)
+    export = _Export(exchange, buyer)
     for index in range(len(bought)):
         patient, issuer, root = bought.batch_of(index)
         opened = bought.record(index)
@@ -134,17 +135,16 @@ def export_patient(exchange: Exchange, patient: Address) -> Exported:
 class _Export:
     """The resources of one export, each once."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, maker: Identity | None = None) -> None:
         self._exchange = exchange
-        self._now = exchange.network.now()
-        self._place = Place(exchange.chain_id, exchange.deployment.contracts)
+        self._maker = maker
+        self._consents = ChainConsents(exchange)
+        self._place = self._consents.place
         self._found: dict[str, Resource] = {}
         self._left_out: list[str] = []
-        self._times: dict[int, int] = {}
         since = exchange.deployment.block
         network, at = exchange.network, exchange.deployment.contracts
         self._records = RecordsHistory(network, at["Records"], since)
-        self._consents = ConsentHistory(network, at["Consents"], since)
         self._access = AccessHistory(network, at["Grants"], since)
         self._sales = SalesHistory(network, at["Market"], since)
         self._studies: dict[RecordId, list[Resource]] = {}
@@ -152,7 +152,7 @@ class _Export:
     def done(self) -> Exported:
         """What was gathered."""
         resources = tuple(self._found.values())
-        return Exported(self._place, self._now, resources, tuple(self._left_out))
+        return Exported(self._place, self._consents.now, resources, tuple(self._left_out))
 
     def record(self, opened: OpenedStudy, step: str, progress: Progress) -> None:
         """Gathers a record, its consents, its grants, its origin and its events."""
@@ -167,17 +167,22 @@ class _Export:
             )
         ]
         self._studies[record] = studies
-        if not self._consent(opened.patient, patient, record, studies):
-            self._consent(opened.patient, patient, GENERAL, ())
-        told = self._exchange.access.grants(record=record, grantee=opened.reader)
-        self._grants(told, patient, studies)
+        holds = opened.reader is None
+        self._keep_all(
+            self._consents.for_record(opened.patient, patient, record, studies, ended=holds)
+        )
+        accesses = _seen_by(opened.reader, self._access.of_record(record))
+        grants = self._exchange.access.grants(record=record, grantee=opened.reader)
+        self._keep_all(self._consents.grants(grants, accesses, patient, studies))
         self._provenance(opened, studies)
         events = [
             *self._records.of_batch(opened.issuer, opened.root),
-            *self._consents.of_patient(opened.patient, record),
-            *_seen_by(opened.reader, self._access.of_record(record)),
+            *self._consents.changes(opened.patient, record),
+            *accesses,
         ]
         self._events(events, patient, opened.patient, {record: studies})
+        if holds and self._maker:
+            self._openings(self._maker, record, patient, studies)
 
     def sale(self, order: OrderId) -> None:
         """Gathers how the records of an order came to their buyer."""
@@ -191,19 +196,23 @@ class _Export:
     def patient(self, account: Address) -> None:
         """Gathers what the chain tells of a patient."""
         patient = self._keep(fhir.patient(self._place, account))
-        self._consent(account, patient, GENERAL, ())
-        for own in self._exchange.consent.overrides(account):
-            self._consent(account, patient, own.record, ())
-        self._grants(self._exchange.access.grants(patient=account), patient, ())
+        accesses = self._access.of_patient(account)
+        self._keep_all(self._consents.all_of(account, patient))
+        grants = self._exchange.access.grants(patient=account)
+        self._keep_all(self._consents.grants(grants, accesses, patient))
         events = [
-            *self._consents.of_patient(account),
-            *self._consents.mandates_of(account),
-            *self._access.of_patient(account),
+            *self._consents.changes(account),
+            *self._consents.mandates(account),
+            *accesses,
         ]
         self._events(events, patient, account, {})
 
     def _keep(self, resource: Resource) -> Resource:
         return self._found.setdefault(resource["id"], resource)
+
+    def _keep_all(self, resources: Sequence[Resource]) -> None:
+        for each in resources:
+            self._keep(each)
 
     def _patient(self, found: Resource) -> Resource:
         """Keeps a patient once, under the numbers of all records: each issuer gives its own."""
@@ -212,36 +221,6 @@ class _Export:
             each for each in found["identifier"] if each not in known["identifier"]
         ]
         return known
-
-    def _consent(
-        self, account: Address, patient: Resource, record: RecordId, studies: Sequence[Resource]
-    ) -> bool:
-        """Keeps the consent that stands for a record, or for all; tells whether there is one."""
-        held = self._exchange.consent.consent_of(account, record)
-        if not held.terms and not held.barred:
-            return False
-        changed = self._consents.of_patient(account, record)[-1]
-        since = Validity(self._time(changed.block), changed.args["by"], self._now)
-        if held.barred:
-            self._keep(fhir.barred_consent(self._place, patient, held, since, studies))
-            return True
-        own = self._exchange.consent.overrides(account) if record == GENERAL else []
-        excepted = [each.record for each in own]
-        self._keep(fhir.duo_consent(self._place, patient, held, since, studies, excepted))
-        return True
-
-    def _grants(
-        self, told: Sequence[GrantEvent], patient: Resource, studies: Sequence[Resource]
-    ) -> None:
-        for each in told:
-            current = self._exchange.access.grant_of(each.record, each.grantee)
-            stands = current.epoch == each.epoch and current.expires_at >= self._now
-            since = self._time(each.block)
-            self._keep(
-                fhir.grant_consent(
-                    self._place, patient, each, since, stands and current.purpose != 0, studies
-                )
-            )
 
     def _provenance(self, opened: OpenedStudy, studies: Sequence[Resource]) -> None:
         record = opened.record.record
@@ -268,6 +247,25 @@ class _Export:
             )
         )
 
+    def _openings(
+        self, keeper: Identity, record: RecordId, patient: Resource, studies: Sequence[Resource]
+    ) -> None:
+        """Tells what readers signed of having opened a record, as far as its holder has it."""
+        told = [
+            (each.reader, each.purpose, each.at)
+            for each in kept_openings(keeper)
+            if each.record == record
+        ]
+        for paper in kept_transfers(keeper, record):
+            if word := paper.word(RECEIVER):
+                told.append((paper.transfer.receiver, paper.transfer.purpose, word.at))
+        for reader, request, at in told:
+            self._keep(
+                fhir.opening_event(
+                    self._place, patient, record, studies, reader=reader, request=request, at=at
+                )
+            )
+
     def _events(
         self,
         events: Sequence[Event],
@@ -276,13 +274,8 @@ class _Export:
         studies: Mapping[RecordId, Sequence[Resource]],
     ) -> None:
         for each in in_order(events):
-            told = self._time(each.block)
+            told = self._consents.time(each.block)
             self._keep(fhir.audit_event(self._place, each, told, patient, account, studies))
-
-    def _time(self, block: int) -> int:
-        if block not in self._times:
-            self._times[block] = self._exchange.network.rpc.block(block).timestamp
-        return self._times[block]
 
 
 def _seen_by(reader: Address | None, events: Sequence[Event]) -> list[Event]:

@@ -14,6 +14,7 @@ from medibloc_py.flows.deid_receipts import check_receipt
 from medibloc_py.flows.fhir_export import Exported, export_patient, export_records
 from medibloc_py.flows.fhir_import import read_agreed_use
 from medibloc_py.flows.held import held_record, id_of
+from medibloc_py.flows.openings import keep_opening, sign_opening, write_opening
 from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.attributes import read_attributes
 from medibloc_py.imaging.samples import sample
@@ -180,6 +181,96 @@ def test_a_patients_history_is_exported_from_the_chain_alone(world: World) -> No
         "identifier"]["value"] == "0x" + record.hex()  # fmt: skip
     assert barred["provision"]["provision"][0]["type"] == "deny"
     assert [each["status"] for each in grants] == ["inactive", "active"]
+
+
+def test_what_no_longer_holds_is_told_as_ended_under_the_same_id(world: World) -> None:
+    """Who keeps an earlier export learns from the next one that a consent was taken back."""
+    alice, record = world["alice"], world.records["alice"]
+    before = {each["id"]: each for each in of_kind(history(world), "Consent")}
+    alice.set_consent("HMB", world.in_days(30), "en: the form")
+    alice.revoke_consent()
+    alice.revoke_consent(record)
+    alice.lift_consent(record)
+    after = {each["id"]: each for each in of_kind(history(world), "Consent")}
+    assert len(before) == 1
+    assert before.keys() < after.keys()
+    replacing, first, barred = after.values()
+    assert [each["status"] for each in after.values()] == ["inactive"] * 3
+    assert first["provision"]["period"]["end"] == replacing["provision"]["period"]["start"]
+    for each in (first, replacing):
+        period = each["provision"]["period"]
+        assert period["start"] <= period["end"] < before[first["id"]]["provision"]["period"]["end"]
+    assert barred["provision"]["period"].keys() == {"start", "end"}
+    # A holder of the record tells all, and its reader what binds it: the last.
+    alice.grant(record, world.address("clinic"), "TREATMENT", world.in_days(7))
+    told = {name: of_kind(export_records(world.exchange, world.me(name), [record]), "Consent")
+            for name in ("alice", "clinic")}  # fmt: skip
+    assert len([each for each in told["alice"] if "extension" in each]) == 2
+    (last,) = [each for each in told["clinic"] if "extension" in each]
+    assert last["id"] == replacing["id"]
+    assert errors_in([json.loads("".join(history(world).bundle()))]) == [[]]
+
+
+def history(world: World) -> Exported:
+    return export_patient(world.exchange, world.address("alice"))
+
+
+def test_a_grant_ends_with_what_ended_it(world: World) -> None:
+    alice, record, clinic = world["alice"], world.records["alice"], world.address("clinic")
+    alice.grant(record, clinic, "HMB+NONCOMMERCIAL", world.in_days(7))
+    alice.grant(record, clinic, "TREATMENT", world.in_days(7))
+    alice.revoke_grant(record, clinic)
+    alice.grant(record, clinic, "TREATMENT", world.in_days(8))
+    *ended, stands = [
+        each for each in of_kind(history(world), "Consent") if "extension" not in each
+    ]
+    assert [each["status"] for each in (*ended, stands)] == ["inactive", "inactive", "active"]
+    recorded = {each["entity"][1]["detail"][0]["valueString"]: each["recorded"]
+                for each in of_kind(history(world), "AuditEvent")}  # fmt: skip
+    assert ended[0]["provision"]["period"]["end"] == ended[1]["provision"]["period"]["start"]
+    assert ended[1]["provision"]["period"]["end"] == recorded["GrantRevoked"]
+
+
+def test_a_grant_stands_only_while_the_consent_permits_it(world: World) -> None:
+    """What the contract no longer permits, no export shows as permitted."""
+    alice, record, clinic = world["alice"], world.records["alice"], world.address("clinic")
+    alice.grant(record, clinic, "HMB+NONCOMMERCIAL", world.in_days(7))
+    statuses = []
+    for terms in ("HMB", "POA", "GRU"):
+        alice.set_consent(terms, world.in_days(30), "en: the form")
+        grant = of_kind(history(world), "Consent")[-1]
+        statuses.append((grant["status"], "does not stand" in grant["text"]["div"]))
+    assert statuses == [("active", False), ("inactive", True), ("active", False)]
+
+
+def test_a_registration_is_told_of_each_record(world: World) -> None:
+    """A batch is of several patients: no event says that it is of all records of one."""
+    studies = [StudyToPublish(CT, world.address(name)) for name in ("alice", "bob")]
+    records = [id_of(each) for each in world["hospital"].publish(studies).records]
+    done = export_records(world.exchange, world.me("hospital"), records)
+    told = [each for each in of_kind(done, "AuditEvent") if each["action"] == "C"]
+    wanted = {each["subject"]["reference"]: f"urn:uuid:{each['id']}"
+              for each in of_kind(done, "ImagingStudy")}  # fmt: skip
+    assert len(wanted) == 2
+    assert wanted == {each["entity"][0]["what"]["reference"]: each["entity"][1]["what"]["reference"]
+                      for each in told}  # fmt: skip
+
+
+def test_what_readers_signed_of_opening_is_told_by_who_was_given_it(world: World) -> None:
+    record, alice = world.records["alice"], world.me("alice")
+    world["alice"].grant(record, world.address("clinic"), "TREATMENT", world.in_days(7))
+    signed = sign_opening(world.exchange, world.me("clinic"), record, 1)
+    keep_opening(world.exchange, alice, write_opening(signed), "paper")
+
+    def read(name: str) -> list[Resource]:
+        done = export_records(world.exchange, world.me(name), [record])
+        return [each for each in of_kind(done, "AuditEvent") if each["action"] == "R"]
+
+    (opened,) = read("alice")
+    assert read("hospital") == read("clinic") == []
+    assert opened["agent"][0]["who"]["identifier"]["value"].endswith(world.address("clinic"))
+    assert opened["purposeOfEvent"][0]["coding"][0]["code"] == "TREAT"
+    assert [each["what"]["type"] for each in opened["entity"]] == ["Patient", "ImagingStudy"]
 
 
 def test_a_reader_passes_on_what_it_took_part_in(world: World) -> None:

@@ -41,6 +41,8 @@ ROOT = Root(bytes.fromhex("c3" * 32))
 NOW = 1_760_000_000
 DAY = 86_400
 TRANSACTION = "0x" + "d4" * 32
+BY_ALICE = fhir.Validity(NOW - DAY, ALICE, NOW)
+BY_GUARDIAN = fhir.Validity(NOW - DAY, GUARDIAN, NOW)
 
 NAMED = {
     "PatientName": "Yamada^Tarou=山田^太郎=やまだ^たろう",
@@ -150,7 +152,7 @@ def treatment() -> list[Resource]:
     return [
         patient,
         *studies,
-        fhir.grant_consent(PLACE, patient, grant, NOW - DAY, True, studies),
+        fhir.grant_consent(PLACE, patient, grant, BY_ALICE, studies),
         fhir.registered(PLACE, RECORD, batch, studies),
         *(
             fhir.audit_event(PLACE, each, NOW, patient, ALICE, {RECORD: studies})
@@ -164,7 +166,6 @@ def research() -> list[Resource]:
     person = fhir.Person({"PatientID": "P-6R3JHZ4W"}, real=False)
     patient = fhir.patient(PLACE, ALICE, person)
     studies = fhir.imaging_studies(PLACE, patient, RECORD, instances(), real=False)
-    since = fhir.Validity(NOW - DAY, ALICE, NOW)
     terms = purpose.HMB | purpose.NCU | purpose.IRB
     request = purpose.HMB | purpose.NONCOMMERCIAL | purpose.HAS_IRB
     grant = GrantEvent(RECORD, ALICE, CLINIC, request, NOW + DAY, 1, b"", GUARDIAN, 108)
@@ -172,8 +173,8 @@ def research() -> list[Resource]:
     return [
         patient,
         *studies,
-        fhir.duo_consent(PLACE, patient, consent(terms, RECORD), since, studies),
-        fhir.grant_consent(PLACE, patient, grant, NOW - DAY, True, studies),
+        fhir.duo_consent(PLACE, patient, consent(terms, RECORD), BY_ALICE, studies),
+        fhir.grant_consent(PLACE, patient, grant, BY_GUARDIAN, studies),
         fhir.registered(PLACE, RECORD, batch, studies),
         fhir.deidentified(
             PLACE, RECORD, studies, issuer=HOSPITAL, at=NOW - 2 * DAY,
@@ -187,12 +188,10 @@ def research() -> list[Resource]:
 def history() -> list[Resource]:
     """All that the chain tells of a patient; nothing was opened."""
     patient = fhir.patient(PLACE, ALICE)
-    by_guardian = fhir.Validity(NOW - DAY, GUARDIAN, NOW)
-    by_alice = fhir.Validity(NOW - DAY, ALICE, NOW)
     return [
         patient,
-        fhir.duo_consent(PLACE, patient, consent(purpose.GRU), by_guardian, (), (BARRED,)),
-        fhir.barred_consent(PLACE, patient, consent(0, BARRED, barred=True), by_alice),
+        fhir.duo_consent(PLACE, patient, consent(purpose.GRU), BY_GUARDIAN, (), (BARRED,)),
+        fhir.barred_consent(PLACE, patient, consent(0, BARRED, barred=True), BY_ALICE),
         *(fhir.audit_event(PLACE, each, NOW, patient, ALICE, {}) for each in EVENTS[:-1]),
     ]
 

@@ -170,7 +170,7 @@ PROMISES = [bit for bit in purpose.REQUEST_NAMES.values() if bit & purpose.REQUE
 
 def granted(request: int) -> dict[str, Any]:
     told = GrantEvent(RECORD, ALICE, make_fhir.CLINIC, request, NOW + 9, 1, b"", ALICE, 1)
-    found = fhir.grant_consent(PLACE, PATIENT, told, NOW, True)
+    found = fhir.grant_consent(PLACE, PATIENT, told, SINCE)
     (rule,) = found["provision"]["provision"]
     assert rule["actor"]
     assert rule["data"][0]["reference"]["identifier"]["value"] == "0x" + RECORD.hex()
