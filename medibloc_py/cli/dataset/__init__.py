@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import typer
 
-from medibloc_py.cli.dataset import buy, croissant, research, sell, share, show
+from medibloc_py.cli.dataset import buy, croissant, offer, research, sell, share, show
 from medibloc_py.cli.provenance import dataset_receipt
 
 app = typer.Typer(
@@ -16,9 +16,9 @@ app = typer.Typer(
 
 _COMMANDS: dict[str, Callable[..., None]] = {
     "contribute": share.contribute,
-    "list": sell.list_,
-    "relist": sell.relist,
-    "claims": sell.claims,
+    "list": offer.list_,
+    "relist": offer.relist,
+    "claims": offer.claims,
     "show": show.show,
     "describe": research.describe,
     "search": research.search,
