@@ -22,6 +22,7 @@ from medibloc_py.imaging.deidentify.options import BASIC, EDITION, Option, chose
 from medibloc_py.imaging.deidentify.pixels import Blanked, CleanPixels, clean_pixels
 from medibloc_py.imaging.deidentify.raw import text_of
 from medibloc_py.imaging.deidentify.rules import DIRECTORY
+from medibloc_py.imaging.deidentify.streams import bare_pixels, frames_told
 from medibloc_py.imaging.ocr import Box
 from medibloc_py.imaging.parsing import parse_failures, plain_syntax, reason_of
 
@@ -160,12 +161,14 @@ def _deidentify(
     if says == "YES" and not pixels.has_text:
         raise DeidentificationRefused(name=name, reason=_SHOWN[looked])
     directory = Directory(dataset) if sop_class == DIRECTORY else None
+    frames = frames_told(dataset)
     cleaner = Cleaner(dataset, pseudonyms, options, sop_class)
     cleaner.clean(dataset)
     counts = cleaner.counts
     if directory is not None:
         counts += directory.clean(pseudonyms, options)
     pixels.put(dataset)
+    bare_pixels(dataset, pixels.syntax, frames)
     if looked or face:
         _empty_inner_pixels(dataset)
     if looked and has_pixels:

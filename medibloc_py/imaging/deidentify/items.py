@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 from medibloc_py.imaging.deidentify import content
+from medibloc_py.imaging.deidentify.bulk import bare_bulk
 from medibloc_py.imaging.deidentify.options import Option
 from medibloc_py.imaging.deidentify.private import safe_tags
 from medibloc_py.imaging.deidentify.raw import SCHEME, plain, put, text_of
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     Element = DataElement | RawDataElement
 
-_FEW: Final = frozenset(["AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"])
+_FEW: Final = frozenset(["AT", "FD", "FL", "OB", "OW", "SL", "SS", "SV", "UL", "US", "UV"])
 _NAMING: Final = (0x00100010, 0x00100020, 0x00080080, 0x00080090, 0x00081050, 0x00081070)
 
 
@@ -104,8 +105,19 @@ class Cleaner:
             self._clean_sequence(item, tag, act, rules)
         elif act is Act.KEEP and rules.reducing and vr in NUMBERS:
             put(item, tag, element, vr, bytes(len(value or b"")))
+        elif act is Act.KEEP and isinstance(value, bytes):
+            self._keep_bulk(item, tag, element, vr, value)
         elif value and not _stays(act, vr, value, public):
             put(item, tag, element, vr, self._replaced(act, vr, element))
+
+    def _keep_bulk(
+        self, item: Dataset, tag: BaseTag, element: Element, vr: str, value: bytes
+    ) -> None:
+        bare = bare_bulk(item, tag, vr, value)
+        if value and not bare:
+            del item[tag]
+        elif bare != value:
+            put(item, tag, element, vr, bare)
 
     def _safe_private(self, item: Dataset, rules: Rules) -> dict[int, str]:
         if Option.RETAIN_SAFE_PRIVATE not in self._options or rules.reducing:
@@ -186,4 +198,4 @@ def _in_form(act: Act, tag: int, vr: str, value: Any) -> bool:
     """Whether a value that would stay has the form and the length that its attribute allows."""
     if act is Act.CHECK:
         return well_formed(vr, value)
-    return act is not Act.KEEP or vr not in _FEW or fits(tag, value)
+    return act is not Act.KEEP or vr not in _FEW or fits(tag, vr, value)

@@ -9,7 +9,7 @@ from typing import Any, Final
 REMOVED: Final = "REMOVED"
 """What stands where a text must be."""
 
-# Numbers and bytes are zeros, as many as the longest needs.
+# Numbers are zeros, one of them; bytes as many as the longest number has.
 _DUMMIES: Final = {
     "AS": b"000Y",
     "DA": b"19000101",
@@ -35,6 +35,8 @@ _FORMS: Final = {
 # Any other text. Control characters, but those of lines and of character sets, come from a
 # length that swallows the attributes behind it.
 _TEXT: Final = re.compile(rb"[^\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]*\0*")
+# Of a waveform its least and greatest value, and what pads it.
+_SIGNAL_VALUES: Final = frozenset({0x54000110, 0x54000112, 0x5400100A})
 _NUMBER_BYTES: Final = 8  # of the longest
 _NO_LIMIT: Final = 1 << 62
 _WORD: Final = re.compile(r"[A-Za-z]+|[^A-Za-z]+")
@@ -74,18 +76,20 @@ def well_formed(vr: str, value: Any) -> bool:
     return not value or (isinstance(value, bytes) and form.fullmatch(value) is not None)
 
 
-def fits(tag: int, value: Any) -> bool:
+def fits(tag: int, vr: str, value: Any) -> bool:
     """Whether an attribute has no more numbers than it may have: a longer value hides a text."""
-    return not isinstance(value, bytes) or len(value) <= _most_bytes(tag)
+    return not isinstance(value, bytes) or len(value) <= _most_bytes(tag, vr)
 
 
 @cache
-def _most_bytes(tag: int) -> int:
+def _most_bytes(tag: int, vr: str) -> int:
     """How long the value of an attribute of numbers may be, by its multiplicity in PS3.6."""
     from pydicom.datadict import dictionary_has_tag, dictionary_VM
 
     most = dictionary_VM(tag).rpartition("-")[2] if dictionary_has_tag(tag) else "n"
-    return int(most) * _NUMBER_BYTES if most.isdigit() else _NO_LIMIT
+    if vr in ("OB", "OW"):  # one number of a signal's, else of any length
+        return _NUMBER_BYTES if tag in _SIGNAL_VALUES else _NO_LIMIT
+    return int(most) * len(_DUMMIES[vr]) if most.isdigit() else _NO_LIMIT
 
 
 def known_words(text: str, names: frozenset[str]) -> str:

@@ -68,12 +68,12 @@ def _differs(then: Values, now: Values, inside: Sequence[Sequence[int]]) -> str:
     import numpy as np
 
     if then.shape != now.shape:
-        return "has another size"
+        return "has pixels of another size"
     blanked = np.zeros(then.shape[:2], bool)
     for top, left, bottom, right in inside:
         blanked[top:bottom, left:right] = True
     if not np.array_equal(then[~blanked], now[~blanked], equal_nan=now.dtype.kind == "f"):
-        return "differs where nothing was blanked"
+        return "has other pixels where nothing was blanked"
     black = now[blanked]
     if black.size and (black != black[0]).any():
         return "is not uniform where it was blanked"

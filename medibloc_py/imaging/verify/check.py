@@ -123,8 +123,8 @@ def compare(
     has_pixels = any(each.path[0] in _PIXELS for each in after.values)
     texts = "clean-pixel-data" in options and has_pixels
     faces = "clean-recognizable-visual-features" in options and has_pixels
-    elsewhere = partial(changed_outside, original, output, blanked) if texts or faces else None
-    changed = _changed(before, after, elsewhere)
+    areas = blanked if texts or faces else ()
+    changed = _changed(before, after, partial(changed_outside, original, output, areas))
     readable = readable_frames(output) if texts and not changed else []
     return Verdict(len(sought), [tag for tag, _ in left], changed, readable)
 
@@ -157,14 +157,15 @@ def _must_change(vr: str, value: bytes, options: Collection[str]) -> bool:
     return not stays and value.strip(b"0") != b""
 
 
-def _changed(before: Parsed, after: Parsed, elsewhere: Callable[[], str] | None) -> str:
+def _changed(before: Parsed, after: Parsed, elsewhere: Callable[[], str]) -> str:
     """What of the images is another, in words.
 
-    `elsewhere` says it of the pixels that were not blanked; without it all must be the same.
+    `elsewhere` decodes the pixels, whose bytes may differ where they are no values, and says it
+    of those that were not blanked.
     """
     then, now = _images(before), _images(after)
     same = _same_pixels(then.pixels, now.pixels)
-    if not same and (reason := elsewhere() if elsewhere else "its pixels are others"):
+    if not same and (reason := elsewhere()):
         return reason
     unpacked = not same and now.syntax == _UNCOMPRESSED and then.syntax.startswith(_COMPRESSED)
     if then.syntax and then.syntax != now.syntax and not unpacked:
