@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,9 +40,9 @@ from medibloc_py.model import RecordId, Role, Scope
 from medibloc_py.storage import LocalStore, files, raw_cid
 from tests.fakes import pinning_service
 from tests.flow.command import Done, run
-from tests.flow.dying import Step, after, before, kill_at
+from tests.flow.dying import Call, Step, after, before, kill_at
 from tests.flow.house import House
-from tests.flow.world import PASSWORD, World
+from tests.flow.world import DAY, FEE_BPS, PASSWORD, TERMS, World
 
 FINDS = re.compile(rb'"(?:0x)?([0-9a-f]{64,})"')
 BASE64 = re.compile(rb'"([A-Za-z0-9+/]{44,}={0,2})"')
@@ -164,6 +165,89 @@ def test_after_both_shredded_nothing_opens_the_blob(world: World) -> None:
     assert not car.exists()
     (blob,) = world.store.iterdir()
     assert blob == world.car_of("bob")
+
+
+def written(secret: bytes) -> Iterator[bytes]:
+    """A secret as a file may hold it: its bytes, its digits, base64 from any of three places."""
+    yield from (secret, secret[::-1], str(int.from_bytes(secret)).encode())
+    yield from (secret.hex().encode(), secret.hex().upper().encode())
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for shift in range(3):
+            yield encode(bytes(shift) + secret)[4 if shift else 0 : -4]
+
+
+class Disk:
+    """A home as its disk holds it: its files, and what lost its name and may lie there still."""
+
+    def __init__(self, world: World, patch: pytest.MonkeyPatch) -> None:
+        self.world = world
+        self.freed: list[tuple[Path, int]] = []
+        for module, name, gone in ((os, "replace", 1), (os, "unlink", 0), (Path, "unlink", 0)):
+            patch.setattr(module, name, self._watched(getattr(module, name), gone))
+
+    def _watched(self, real: Call, gone: int) -> Call:
+        def watched(*given: Any, **named: Any) -> Any:
+            path = Path(given[gone])
+            with suppress(OSError):
+                if path.is_relative_to(self.world.home) and path.suffix != ".car":
+                    self.freed.append((path, os.open(path, os.O_RDONLY)))
+            return real(*given, **named)
+
+        return watched
+
+    def pieces(self) -> Iterator[tuple[str, bytes]]:
+        """Everything, as it lies there; and opened, where somebody's keys open it."""
+        files = [path for path in self.world.home.rglob("*") if path.is_file()]
+        found = [(path, path.read_bytes()) for path in files]
+        found += [(path, os.pread(file, 1 << 24, 0)) for path, file in self.freed]
+        for path, data in found:
+            yield path.name, data
+            name = path.name.removeprefix(".part-")
+            for client in self.world.clients.values():
+                with suppress(MediBlocError):
+                    yield name, hpke.unwrap(data, client.me.keys, hpke.vault_info(name), name)
+
+    def tells(self, secrets: dict[str, bytes]) -> dict[str, set[str]]:
+        """The names of files that tell a secret, whatever way it is written there."""
+        pieces = list(self.pieces())
+        return {
+            said: {name for name, data in pieces if any(way in data for way in written(secret))}
+            for said, secret in secrets.items()
+        }
+
+
+def test_nothing_on_the_disk_tells_the_secret_of_a_shredded_record(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files, databases with what they deleted, and files that are gone and were not overwritten."""
+    world, until = house.world, house.world.in_days(90)
+    disk = Disk(world, monkeypatch)
+    (told,) = house.run(*house.publish("alice=ct.dcm")).json["records"]
+    record = RecordId(bytes.fromhex(told["record"][2:]))
+    house.run("record", "import", told["file"], "--as", "alice")
+    house.run("access", "grant", record.hex(), world.records["alice"].hex(), "--as", "alice",
+              "--to", "clinic")  # fmt: skip
+    house.run("index", "run", "--once")
+    terms = {"steward": world.address("hospital"), "token": world.token.address, "terms": TERMS,
+             "min_price": 1, "max_fee_bps": FEE_BPS, "expires_at": until}  # fmt: skip
+    signed = world["alice"].contribute(record, max_total_weight=9, **terms)
+    world.quote(world.list_dataset(signed, closes_at=world.in_days(2)))
+    world.chain.increase_time(3 * DAY)
+    r, file = held_record(world.me("hospital"), record).r, held_record(world.me("alice"), record)
+    point = keys.record_point(scalar_of(world.me("alice"), file))
+    assert r
+    assert file.x
+    cek = keys.cek(point, file.salt)
+    secrets = {"r": r, "x": curve.scalar_bytes(file.x), "X": point[1:], "the key": cek}
+    before = disk.tells(secrets)
+    assert before["r"] == before["x"] == {f"record-{record.hex()}"}
+    for name in ("alice", "hospital"):
+        house.run("record", "shred", record.hex(), "--as", name, "--yes")
+    assert disk.tells(secrets) == {said: set() for said in secrets}
+    freed = " ".join(path.name for path, _ in disk.freed)
+    assert all(name in freed for name in ("draft-", f".part-record-{record.hex()}", "listing-"))
+    for _, opened in disk.freed:
+        os.close(opened)
 
 
 def test_another_record_of_the_same_account_still_opens(world: World) -> None:
