@@ -169,12 +169,15 @@ def move(
     """
     from medibloc_py import config
     from medibloc_py.client import open_store
+    from medibloc_py.errors import InvalidValue
     from medibloc_py.storage.move import move as move_blobs
 
     session: Session = context.obj
     home = session.settings().home
-    start = config.store_place(source or str(home / "store"), home)
+    start = config.store_place(str(home / "store") if source is None else source, home)
     end = config.store_place(to, home)
+    if source is not None and config.is_folder(start) and not Path(start).is_dir():
+        raise InvalidValue(name="--from", given=start, allowed="a store that there is")
     console = Output(json)
     with console.progress() as progress:
         done = move_blobs(open_store(start), open_store(end), keep=keep, progress=progress)
@@ -236,11 +239,24 @@ def _show(console: Output, status: NodeStatus, more: dict[str, object]) -> None:
         "Kubo": status.version,
         "on the disk": filesize.decimal(status.repo_bytes),
         "blobs": str(more.get("pins", "")),
-        "private": "no: " + "; ".join(status.exposed) if status.exposed else "yes",
+        "private": _private_in_words(status),
     }
     console.table(
-        {**more, **asdict(status), "private": not status.exposed},
+        {**more, **asdict(status), "private": _is_private(status)},
         "Private IPFS node",
         ("", ""),
         [(name, value) for name, value in rows.items() if value],
+    )
+
+
+def _is_private(status: NodeStatus) -> bool | None:
+    """None where it is not known: no daemon tells whether its swarm has a key."""
+    return False if status.exposed else True if status.swarm_key else None
+
+
+def _private_in_words(status: NodeStatus) -> str:
+    if status.exposed:
+        return "no: " + "; ".join(status.exposed)
+    return (
+        "yes" if status.swarm_key else "as configured; whether its swarm has a key, it does not say"
     )

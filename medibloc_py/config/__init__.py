@@ -159,12 +159,13 @@ def store_place(given: str, home: Path) -> str:
     """A store's setting in full: `kubo` is the node in the home folder, `~` somebody's home.
 
     Raises:
-        InvalidValue: a folder is of nobody.
+        InvalidValue: nothing is named, or a folder of nobody.
     """
+    if not given:  # as a folder it would be the one that the command happens to run in
+        raise InvalidValue(name="store", given="nothing", allowed="kubo, a multiaddr or a folder")
     if given == "kubo":
         return f"{NODE}{home / 'kubo'}"
-    named = is_multiaddr(given) or is_url(given) or given.startswith(NODE)
-    return given if named else str(_folder(given))
+    return str(_folder(given)) if is_folder(given) else given
 
 
 def is_multiaddr(store: str) -> bool:
@@ -173,8 +174,13 @@ def is_multiaddr(store: str) -> bool:
 
 
 def is_url(store: str) -> bool:
-    """Whether a store's setting names a gateway; what is no multiaddr either is a folder."""
+    """Whether a store's setting names a gateway."""
     return store.startswith(("http://", "https://"))
+
+
+def is_folder(store: str) -> bool:
+    """Whether a store's setting names a folder: it names nothing else."""
+    return not (is_multiaddr(store) or is_url(store) or store.startswith(NODE))
 
 
 def _folder(given: str) -> Path:
@@ -195,6 +201,7 @@ __all__ = [
     "Price",
     "Settings",
     "home_of",
+    "is_folder",
     "is_local",
     "is_multiaddr",
     "is_url",

@@ -29,7 +29,7 @@ from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text, raw_cid
 from medibloc_py.storage.dag import Blob, Fetch, Nodes
 from medibloc_py.storage.multiaddr import parse_endpoint
 from medibloc_py.storage.port import Announce, unannounced
-from medibloc_py.storage.rpc import Rpc, Upload
+from medibloc_py.storage.rpc import Rpc, Upload, said
 from medibloc_py.storage.unixfs import CHUNK_BYTES, MAX_LINKS
 
 _SEARCH_PART: Final = 0.8  # of the timeout: the daemon gives up, and says so, before we do
@@ -209,7 +209,7 @@ class KuboStore:
         ):
             for line in answer.lines():
                 if reason := line.get("Error"):
-                    raise StoreFailed(url=self._url, reason=f"it says: {plain(reason)}")
+                    raise StoreFailed(url=self._url, reason=said(reason))
 
     def _send(
         self, command: str, chunks: Iterable[bytes | memoryview], options: dict[str, object]

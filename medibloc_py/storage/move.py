@@ -146,11 +146,12 @@ def _alone(store: Store) -> Store:
 def _require_apart(source: Store, target: Store) -> None:
     """Refuses two names of one store: what was moved would be deleted.
 
-    Folders have many paths and daemons many addresses, so a blob tells that nobody else has.
+    Folders have many paths and daemons many addresses, so a blob tells that nobody else has. It
+    goes into the target, which needs room anyway: a full disk may be why the source moves.
     """
-    mark = source.put([secrets.token_bytes(32)]).cid
+    mark = target.put([secrets.token_bytes(32)]).cid
     try:
-        if target.has(mark):
+        if source.has(mark):
             raise InvalidValue(name="target", given="the source itself", allowed="another store")
     finally:
-        source.unpin(mark)
+        target.unpin(mark)

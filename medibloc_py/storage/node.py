@@ -15,9 +15,9 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,12 +25,13 @@ from medibloc_py.errors import BlobMissing, InvalidValue, StoreFailed, StoreUnre
 from medibloc_py.errors.plain import plain
 from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
 from medibloc_py.storage.multiaddr import parse_endpoint, parse_peer, require_listen
-from medibloc_py.storage.node_config import (
-    PROFILES,
-    make_private,
+from medibloc_py.storage.node_config import PROFILES
+from medibloc_py.storage.node_settings import (
+    NodeSettings,
+    configure,
     new_swarm_key,
-    peers_of,
     require_swarm_key,
+    settings_of,
 )
 from medibloc_py.storage.node_status import NodeStatus, status_of
 from medibloc_py.storage.ports import free_again, is_free, with_port
@@ -44,21 +45,6 @@ _ASK_TIMEOUT_S: Final = 10.0
 _CALL_TIMEOUT: Final = "3s"
 _LOG_TAIL: Final = 600
 _KEPT_TO_ITSELF: Final = 0o077  # umask: Kubo leaves most of its files open to others
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What may be chosen of a node; another choice takes a new start.
-
-    Attributes:
-        key: content of the swarm's key file; empty if there is none.
-        swarm: multiaddrs to listen on for peers.
-        peers: addresses by id of peers to stay in touch with.
-    """
-
-    key: bytes
-    swarm: list[str]
-    peers: Mapping[str, list[str]]
 
 
 class KuboNode:
@@ -104,18 +90,19 @@ class KuboNode:
             require_listen(address)
         with self._locked():
             self._make()
-            had, runs = self._settings(), self._running() is not None
+            had, runs = settings_of(self._repo), self._running() is not None
             ports = [each for each in had.swarm if runs or is_free(each)]
-            wanted = _Settings(
+            wanted = NodeSettings(
                 swarm_key or had.key or new_swarm_key(),
                 [with_port(each, ports) for each in listen] or had.swarm,
                 {**had.peers, **{name: [at] for name, at in named.items()}},
             )
             if not runs or wanted != had:
+                self._program()  # before anything is stopped
                 self._stop()  # also one whose start nobody waited for to its end
                 try:
                     self._start(wanted)
-                except StoreUnreachable:
+                except (StoreFailed, StoreUnreachable):
                     self._back_to(had, runs)
                     raise
             return self.status()
@@ -152,7 +139,9 @@ class KuboNode:
         status = status_of(self.address())
         with on_disk(self._repo):
             gateway = (self._repo / "gateway").read_text().strip()
-        return replace(status, gateway=gateway, swarm_key=str(self._repo / "swarm.key"))
+        key = self._repo / "swarm.key"
+        exposed = status.exposed if key.exists() else [*status.exposed, "swarm.key: missing"]
+        return replace(status, gateway=gateway, swarm_key=str(key), exposed=exposed)
 
     # Making it.
 
@@ -177,43 +166,26 @@ class KuboNode:
             reason = _tail(done.stderr)
             raise StoreFailed(url=self._folder, reason=f"Kubo made no node: {reason}")
         # As it was made it would listen on every address of the machine.
-        self._configure(place, _Settings(new_swarm_key(), [], {}))
+        self._configure(place, NodeSettings(new_swarm_key(), [], {}))
         with on_disk(self._folder):
             os.rename(place, self._repo)
 
-    def _settings(self) -> _Settings:
-        config, key = _config_of(self._repo), self._repo / "swarm.key"
-        with _config_told(self._repo):
-            return _Settings(
-                read_private(key) if key.exists() else b"",
-                [str(each) for each in config["Addresses"]["Swarm"]],
-                peers_of(config),
-            )
-
-    def _configure(self, repo: Path, settings: _Settings) -> None:
+    def _configure(self, repo: Path, settings: NodeSettings) -> None:
         note = self._noted()
-        with _config_told(repo):
-            made = make_private(
-                _config_of(repo),
-                rpc=free_again(str(note.get("rpc"))),
-                gateway=free_again(str(note.get("gateway"))),
-                swarm=settings.swarm,
-                peers=settings.peers,
-            )
-        if settings.key:
-            write_atomic(repo / "swarm.key", settings.key)
-        write_atomic(repo / "config", json.dumps(made, indent=2).encode() + b"\n")
+        rpc, gateway = (free_again(str(note.get(each))) for each in ("rpc", "gateway"))
+        configure(repo, settings, rpc, gateway)
 
-    def _back_to(self, had: _Settings, ran: bool) -> None:
+    def _back_to(self, had: NodeSettings, ran: bool) -> None:
         """After a start that failed: the next is not bound to fail, and who ran runs again."""
-        self._configure(self._repo, had)
-        if ran:
-            with suppress(StoreFailed, StoreUnreachable):  # the first failure is the one to tell
+        with suppress(StoreFailed, StoreUnreachable):  # the first failure is the one to tell
+            if ran:
                 self._start(had)
+            else:
+                self._configure(self._repo, had)
 
     # Starting and stopping.
 
-    def _start(self, settings: _Settings) -> None:
+    def _start(self, settings: NodeSettings) -> None:
         self._configure(self._repo, settings)
         log = self._folder / "daemon.log"
         with on_disk(self._folder):
@@ -311,19 +283,6 @@ class KuboNode:
             yield
         finally:
             os.close(descriptor)
-
-
-def _config_of(repo: Path) -> dict[str, Any]:
-    with _config_told(repo):
-        return dict(json.loads(read_private(repo / "config")))
-
-
-@contextmanager
-def _config_told(repo: Path) -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, LookupError, TypeError, AttributeError, BlobMissing) as error:
-        raise StoreFailed(url=repo / "config", reason="it is no configuration of Kubo") from error
 
 
 def _tail(said: bytes) -> str:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
-from medibloc_py.errors import InvalidValue
-
 PROFILES: Final = "server,unixfs-v1-2025"
-_SWARM_KEY: Final = re.compile(rb"/key/swarm/psk/1\.0\.0/\n/base16/\n[0-9a-f]{64}\n?")
 
 PRIVATE: Final[Mapping[str, object]] = {
     # Nobody is met but peers of the swarm who were named.
@@ -51,19 +46,6 @@ PRIVATE: Final[Mapping[str, object]] = {
     "Gateway.DeserializedResponses": False,
     "Gateway.ExposeRoutingAPI": False,
 }
-
-
-def new_swarm_key() -> bytes:
-    """Content of a key file for a swarm of one's own."""
-    return b"/key/swarm/psk/1.0.0/\n/base16/\n" + secrets.token_hex(32).encode() + b"\n"
-
-
-def require_swarm_key(content: bytes) -> None:
-    """Raises InvalidValue if this is not what a swarm's key file holds."""
-    if not _SWARM_KEY.fullmatch(content):
-        raise InvalidValue(
-            name="swarm key", given="not shown", allowed="as in the file swarm.key of another node"
-        )
 
 
 def make_private(

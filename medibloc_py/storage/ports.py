@@ -27,7 +27,7 @@ def with_port(address: str, had: Sequence[str] = ()) -> str:
 
 def is_free(address: str) -> bool:
     """Whether nobody listens at a multiaddr of this machine."""
-    with suppress(OSError, ValueError), _bound(address):
+    with suppress(OSError, ValueError, OverflowError), _bound(address):
         return True
     return False
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from medibloc_py.errors import StoreFailed, StoreUnreachable
-from medibloc_py.errors.plain import plain
+from medibloc_py.errors.plain import MOST_CHARS, plain
 from medibloc_py.nesting import JsonStream, require_shallow_json
 from medibloc_py.storage.multiaddr import Endpoint
 
@@ -27,6 +27,7 @@ _PIECE_BYTES: Final = 1 << 16
 _MOST_ERROR_BYTES: Final = 1 << 16
 _MOST_LINE_BYTES: Final = 1 << 20
 _TRAILER: Final = "X-Stream-Error"
+_HEAD_CHARS: Final = 60
 
 
 class Rpc:
@@ -124,7 +125,7 @@ class Rpc:
             reason = json.loads(body)["Message"]
         except (ValueError, LookupError, TypeError):
             reason = f"{response.status} {body.decode(errors='replace')}"
-        return StoreFailed(url=self.url, reason=f"it says: {plain(reason)}")
+        return StoreFailed(url=self.url, reason=said(reason))
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -164,7 +165,7 @@ class Answer:
             raise StoreUnreachable(url=self._url, reason="its answer is cut off")
         trailer = getattr(response, "trailer", None)
         if trailer is not None and (reason := trailer.get(_TRAILER)):
-            raise StoreFailed(url=self._url, reason=f"it says: {plain(reason)}")
+            raise StoreFailed(url=self._url, reason=said(reason))
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """The JSON objects of the body, one a line.
@@ -193,7 +194,7 @@ class Answer:
         if not isinstance(value, dict):
             raise ValueError("a line that is no object")
         if value.get("Type") == "error":
-            raise StoreFailed(url=self._url, reason=f"it says: {plain(value.get('Message'))}")
+            raise StoreFailed(url=self._url, reason=said(value.get("Message")))
         return value
 
 
@@ -275,6 +276,14 @@ def _connection(endpoint: Endpoint, timeout_s: float) -> HTTPConnection:
         connection = HTTPConnection(endpoint.host, endpoint.port, timeout=timeout_s)
     connection.response_class = _Response
     return connection
+
+
+def said(reason: object) -> str:
+    """A daemon's words; of many the first and the last, for it names the cause at the end."""
+    words = str(reason)
+    if len(words) > MOST_CHARS:
+        words = f"{words[:_HEAD_CHARS]} … {words[_HEAD_CHARS + 3 - MOST_CHARS :]}"
+    return f"it says: {plain(words)}"
 
 
 def _word(value: object) -> str:

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -20,13 +21,14 @@ from medibloc_py.errors import InvalidValue, StoreFailed, StoreUnreachable, Tool
 from medibloc_py.storage import KuboNode, KuboStore, raw_cid
 from medibloc_py.storage.multiaddr import parse_endpoint
 from medibloc_py.storage.node_config import PRIVATE, exposed
+from medibloc_py.storage.node_settings import new_swarm_key
 from medibloc_py.storage.process import Process
 from medibloc_py.storage.process import start as start_process
 from medibloc_py.storage.program import find_kubo
 from medibloc_py.storage.rpc import Rpc
 
 Make = Callable[[Path], KuboNode]
-LISTEN = "0A"  # of a socket's state in /proc/net/tcp
+LOOPBACK = "0100007F"  # in /proc/net/tcp
 
 
 def folder_of(node: KuboNode) -> Path:
@@ -49,7 +51,7 @@ def kill(folder: Path) -> None:
 
 
 def sockets_of(pid: int) -> set[tuple[str, str, int]]:
-    """What a process listens on or waits at: protocol, address, port."""
+    """What a process listens on, waits at or calls from: protocol, address, port."""
     inodes = {
         os.readlink(each)[len("socket:[") : -1]
         for each in Path(f"/proc/{pid}/fd").iterdir()
@@ -58,8 +60,8 @@ def sockets_of(pid: int) -> set[tuple[str, str, int]]:
     found = set()
     for protocol in ("tcp", "tcp6", "udp", "udp6"):
         for line in Path(f"/proc/{pid}/net/{protocol}").read_text().splitlines()[1:]:
-            _, local, _, state, *_, inode = line.split()[:10]
-            if inode in inodes and (state == LISTEN or protocol.startswith("udp")):
+            _, local, *_, inode = line.split()[:10]
+            if inode in inodes:
                 address, port = local.split(":")
                 found.add((protocol, address, int(port, 16)))
     return found
@@ -89,23 +91,32 @@ def test_the_daemon_runs_on_the_private_configuration(node: KuboNode) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="asks Linux who listens")
-def test_nothing_listens_outside_of_loopback(make_node: Make, tmp_path: Path) -> None:
+def test_nothing_listens_or_calls_outside_of_loopback(make_node: Make, tmp_path: Path) -> None:
     node = make_node(tmp_path / "kubo")
-    node.up()
+    told = node.up()
+    KuboStore(told.rpc).put([b"published"])
     closed = sockets_of(process_of(tmp_path / "kubo").pid)
-    assert {address for _, address, _ in closed} == {"0100007F"}
-    assert len(closed) == 2  # RPC and gateway
+    assert {address for _, address, _ in closed} == {LOOPBACK}
+    # RPC and gateway, and who calls the RPC: no port is there but theirs.
+    assert {str(port) for *_, port in closed} == {told.rpc[-5:], told.gateway[-5:]}
     status = node.up(listen=["/ip4/0.0.0.0/tcp/0"])
     opened = sockets_of(process_of(tmp_path / "kubo").pid)
     (port,) = {int(each.split("/")[4]) for each in status.swarm}
-    assert {each for each in opened if each[1] != "0100007F"} == {("tcp", "00000000", port)}
+    assert {each for each in opened if each[1] != LOOPBACK} == {("tcp", "00000000", port)}
 
 
-def test_what_is_secret_is_closed_to_others(node: KuboNode) -> None:
-    folder = folder_of(node)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    for secret in (folder / "repo" / "config", folder / "repo" / "swarm.key", folder / "node.json"):
-        assert stat.S_IMODE(secret.stat().st_mode) == 0o600, secret
+def test_all_that_a_node_writes_is_closed_to_others(make_node: Make, tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        status = make_node(tmp_path / "home" / "kubo").up()
+    finally:
+        os.umask(before)
+    KuboStore(status.rpc).put([b"kept"])
+    written = list((tmp_path / "home").rglob("*"))
+    assert {"swarm.key", "config", "node.json", "daemon.log"} < {path.name for path in written}
+    assert any(path.suffix == ".data" for path in written)
+    for path in [tmp_path / "home", *written]:
+        assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
 def test_up_again_leaves_the_node_alone(node: KuboNode) -> None:
@@ -129,6 +140,31 @@ def test_down_and_up_keep_id_key_ports_and_blobs(make_node: Make, tmp_path: Path
     )  # fmt: skip
     assert Path(after.swarm_key).read_bytes() == key
     assert b"".join(KuboStore(after.rpc).get(blob.cid)) == b"kept"
+
+
+def listening() -> socket.socket:
+    somebody = socket.create_server(("127.0.0.1", 0))
+    somebody.listen()
+    return somebody
+
+
+def test_a_port_that_somebody_took_is_left_to_them(make_node: Make, tmp_path: Path) -> None:
+    """Of the RPC: it has another from then on. One that was asked for is told, and all goes on."""
+    node = make_node(tmp_path / "kubo")
+    before = node.up()
+    with listening() as other:
+        taken = f"/ip4/127.0.0.1/tcp/{other.getsockname()[1]}"
+        with pytest.raises(StoreUnreachable, match="address already in use") as caught:
+            node.up(listen=[taken])
+        assert "Golang" not in caught.value.message
+        again = node.status()  # it runs as it did
+    assert (again.peer_id, again.rpc, again.swarm) == (before.peer_id, before.rpc, [])
+    node.down()
+    port = int(before.rpc.split("/")[-1])
+    with socket.create_server(("127.0.0.1", port)):
+        after = node.up()
+    assert (after.peer_id, after.gateway) == (before.peer_id, before.gateway)
+    assert after.rpc != before.rpc
 
 
 @pytest.mark.fault("store killed")
@@ -201,23 +237,37 @@ def end_by_lock(folder: Path) -> None:
             os.kill(int(place.name), signal.SIGKILL)
 
 
-def test_options_take_effect_on_a_running_node(make_node: Make, tmp_path: Path) -> None:
+def killed(_: KuboNode) -> bool:
+    raise KeyboardInterrupt
+
+
+def test_options_take_effect_on_a_running_node(
+    make_node: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     node = make_node(tmp_path / "kubo")
     first = node.up()
-    key = b"/key/swarm/psk/1.0.0/\n/base16/\n" + secrets.token_hex(32).encode() + b"\n"
+    key = new_swarm_key()
+    process = noted(tmp_path / "kubo")["process"]
+    with monkeypatch.context() as patched:  # as if it were killed on its way
+        patched.setattr(KuboNode, "_stop", killed)
+        with pytest.raises(KeyboardInterrupt):
+            node.up(swarm_key=key)
     joined = node.up(swarm_key=key)
+    assert noted(tmp_path / "kubo")["process"] != process
     assert Path(joined.swarm_key).read_bytes() == key
     assert joined.peer_id == first.peer_id
     process = noted(tmp_path / "kubo")["process"]
     peer = f"/ip4/127.0.0.1/tcp/9/p2p/{first.peer_id}"
-    node.up(peers=[peer])
+    listen = ["/ip4/127.0.0.1/tcp/0"]
+    listed = node.up(peers=[peer], listen=listen)
     assert noted(tmp_path / "kubo")["process"] != process
     with Rpc(parse_endpoint(node.address()), 10) as rpc:
         told = rpc.value("config/show")["Peering"]["Peers"]
     assert told == [{"ID": first.peer_id, "Addrs": ["/ip4/127.0.0.1/tcp/9"]}]
     process = noted(tmp_path / "kubo")["process"]
-    node.up(peers=[peer])
-    assert noted(tmp_path / "kubo")["process"] == process
+    for again in (listen, [each.partition("/p2p/")[0] for each in listed.swarm], []):
+        node.up(swarm_key=key, peers=[peer], listen=again)
+        assert noted(tmp_path / "kubo")["process"] == process
 
 
 @pytest.mark.parametrize(
@@ -252,23 +302,40 @@ def test_a_making_that_was_killed_leaves_no_half_a_node(make_node: Make, tmp_pat
     assert not (folder / "making-dead").exists()
 
 
-def test_a_configuration_that_is_none_is_told(make_node: Make, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    ["[1", "[]", "1", "{}", '{"Addresses": []}', '{"Addresses": {"Swarm": null}}',
+     '{"Addresses": {"Swarm": []}, "Peering": {"Peers": [{"ID": "12D3"}]}}',
+     '{"Addresses": {"Swarm": []}, "Bootstrap": [], "Routing": 1}'],
+)  # fmt: skip
+def test_a_configuration_that_is_none_is_told(make_node: Make, tmp_path: Path, wrong: str) -> None:
     folder = tmp_path / "kubo"
     (folder / "repo").mkdir(parents=True)
-    (folder / "repo" / "config").write_text("[1")
+    (folder / "repo" / "config").write_text(wrong)
     with pytest.raises(StoreFailed, match="no configuration"):
         make_node(folder).up()
 
 
-def test_a_node_that_cannot_start_says_why(make_node: Make, tmp_path: Path) -> None:
+def test_a_node_that_cannot_start_says_why_and_asks_nobody(make_node: Make, tmp_path: Path) -> None:
+    """A repository of a newer Kubo, and one so old that Kubo would fetch programs to mend it."""
     node = make_node(tmp_path / "kubo")
     node.up()
     node.down()
-    (tmp_path / "kubo" / "repo" / "datastore_spec").write_text("{}")
-    started = time.monotonic()
-    with pytest.raises(StoreUnreachable, match="datastore"):
-        node.up()
-    assert time.monotonic() - started < 10
+    repo = tmp_path / "kubo" / "repo"
+    for name, wrong, why in (
+        ("version", "99", "lower than your repos"),
+        ("version", "3", "no sources specified"),
+        ("datastore_spec", "{}", "datastore"),
+    ):
+        before = (repo / name).read_bytes()
+        (repo / name).write_text(wrong)
+        with pytest.raises(StoreUnreachable, match=why):
+            node.up()
+        (repo / name).write_bytes(before)
+    (repo / "swarm.key").unlink()  # it would start, and call nobody its own
+    assert node.up().exposed == []
+    (repo / "swarm.key").unlink()
+    assert node.status().exposed == ["swarm.key: missing"]
 
 
 def test_an_old_kubo_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,12 +345,27 @@ def test_an_old_kubo_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("MEDIBLOC_IPFS", str(program))
     with pytest.raises(ToolMissing, match=r"0\.42\.9"):
         find_kubo()
+    program.write_text("#!/bin/sh\nprintf '\\377\\033[2J'\n")
+    with pytest.raises(ToolMissing, match="is version \N{REPLACEMENT CHARACTER}"):
+        find_kubo()
     program.write_text("#!/bin/sh\nexit 1\n")
     with pytest.raises(ToolMissing, match="does not run"):
         find_kubo()
     program.unlink()
     with pytest.raises(ToolMissing, match="does not run"):
         find_kubo()
+
+
+def test_a_kubo_that_makes_no_node_is_told(tmp_path: Path) -> None:
+    program = tmp_path / "ipfs"
+    program.write_text("#!/bin/sh\nprintf 'Error: \\377\\033[2J\\n' >&2\nexit 1\n")
+    program.chmod(0o700)
+    with pytest.raises(StoreFailed, match="made no node: Error: \N{REPLACEMENT CHARACTER}") as told:
+        KuboNode(tmp_path / "kubo", program).up()
+    assert told.value.message.isprintable()
+    program.unlink()
+    with pytest.raises(StoreFailed, match="No such file"):
+        KuboNode(tmp_path / "kubo", program).up()
 
 
 def test_an_upload_that_is_not_ended_is_not_kept(node: KuboNode) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -15,7 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from medibloc_py.errors import CidMismatch, Corrupted, InvalidValue, StoreUnreachable
+from medibloc_py.errors import (
+    CidMismatch,
+    Corrupted,
+    InvalidValue,
+    StoreFailed,
+    StoreUnreachable,
+)
 from medibloc_py.model import Cid
 from medibloc_py.storage import KuboNode, KuboStore, LocalStore
 from medibloc_py.storage import kubo as kubo_module
@@ -174,6 +181,32 @@ def test_a_store_is_not_moved_onto_itself(
     with pytest.raises(InvalidValue, match="itself"):
         move(kubo_store, KuboStore(other), keep=False, progress=quiet)
     assert list(kubo_store.pins()) == [blob.cid]
+
+
+def test_a_store_that_is_not_named_or_not_there_is_told(tmp_path: Path) -> None:
+    """Where the command runs is no store, and a slip of the pen no empty one."""
+    blobs = filled(tmp_path / "home" / "store", [10])
+    move = ["--home", tmp_path / "home", "store", "move", "--json"]
+    unnamed = run(*move, "--to", "")
+    assert (unnamed.json["error"], unnamed.json["values"]["name"]) == ("InvalidValue", "store")
+    absent = run(*move, "--from", tmp_path / "stroe", "--to", tmp_path / "other")
+    assert (absent.json["error"], absent.json["values"]["name"]) == ("InvalidValue", "--from")
+    assert sorted(LocalStore(tmp_path / "home" / "store").pins()) == sorted(blobs)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
+def test_a_store_moves_off_a_disk_that_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blobs = filled(tmp_path / "full", SIZES)
+    full = LocalStore(tmp_path / "full")
+
+    def put(*_: object) -> None:
+        raise StoreFailed(url=tmp_path / "full", reason=os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(full, "put", put)
+    moved = move(full, LocalStore(tmp_path / "other"), keep=False, progress=quiet)
+    assert sorted(moved.moved) == sorted(blobs) == sorted(LocalStore(tmp_path / "other").pins())
 
 
 def test_a_damaged_blob_stays_where_it_is(kubo_store: KuboStore, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from medibloc_py.chain import LocalNode
 from medibloc_py.cli.walk import Walk
-from medibloc_py.storage import GatewayStore, KuboNode, KuboStore, LocalStore
+from medibloc_py.storage import GatewayStore, KuboNode, KuboStore, LocalStore, raw_cid
 from medibloc_py.storage.move import verify
 from tests.flow.command import run
 from tests.unit.storage.test_cid import VECTORS, keystream
@@ -33,6 +34,7 @@ def test_the_walk_is_the_same_on_a_real_daemon(node: KuboNode, tmp_path: Path) -
     assert found.damaged == {}
 
 
+EMPTY = "bafkreihdwdcefgh4dqkjv67uzcmw7ojee6xedzdetojuzjevtenxquvyku"
 LONG = [each for each in VECTORS["streams"] if each["size_bytes"] > 1 << 30]
 SHORT = [each for each in VECTORS["streams"] if each["size_bytes"] < 1 << 30]
 
@@ -56,6 +58,18 @@ def test_local_and_kubo_give_the_golden_cids(
     kubo.unpin(vector["cid"])
     kubo.collect()
     assert not kubo.has(vector["cid"])
+
+
+@pytest.mark.parametrize("size", [0, 1, (1 << 20) - 1])
+def test_local_and_kubo_give_one_leaf_the_cid_of_its_hash(
+    node: KuboNode, tmp_path: Path, size: int
+) -> None:
+    data = bytes(size)
+    cid = raw_cid(hashlib.sha256(data).digest())
+    assert (cid == EMPTY) == (size == 0)
+    for store in (LocalStore(tmp_path / "store"), KuboStore(node.address())):
+        assert store.put([data]).cid == cid
+        assert b"".join(store.get(cid)) == data
 
 
 def test_kubo_gives_the_golden_cid_of_more_than_a_gibibyte(make_node: Make, tmp_path: Path) -> None:
@@ -84,6 +98,7 @@ def test_a_record_is_published_and_read_by_the_name_kubo(make_node: Make, tmp_pa
     assert (told["pins"], told["private"], told["store"]) == (1, True, f"kubo:{home / 'kubo'}")
     same = run("--home", home, "--store", node.address(), "store", "status", "--json").json
     assert same["peer_id"] == told["peer_id"]
+    assert (same["exposed"], same["private"]) == ([], None)  # of its swarm key it tells nobody
     assert run("--home", home, "store", "gc", "--json").json["pins"] == 1
     assert store.has(kept.cid)
     verified = run("--home", home, "--store", "kubo", "store", "verify", "--json").json
