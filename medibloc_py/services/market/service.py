@@ -1,4 +1,4 @@
-"""One method per function of the market, and readers for its events."""
+"""One method per function of the market, and what is signed for it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,7 @@ from dataclasses import astuple
 
 from medibloc_py import acts
 from medibloc_py.chain import Call, Signer, sends
-from medibloc_py.errors import (
-    ContributionInvalid,
-    InputError,
-)
+from medibloc_py.errors import ContributionInvalid, InputError
 from medibloc_py.model import (
     Address,
     Bond,
