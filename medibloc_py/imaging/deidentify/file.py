@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import DeidentificationRefused, NotDicom, StudyUnreadable
+from medibloc_py.imaging.deidentify.admit import PDF, admit, known_syntax, uid_of
 from medibloc_py.imaging.deidentify.cut import PIXELS, read_whole
 from medibloc_py.imaging.deidentify.dicomdir import Directory
 from medibloc_py.imaging.deidentify.faces import Faces, find_faces
@@ -24,16 +24,13 @@ from medibloc_py.imaging.deidentify.raw import text_of
 from medibloc_py.imaging.deidentify.rules import DIRECTORY
 from medibloc_py.imaging.deidentify.streams import bare_pixels, frames_told
 from medibloc_py.imaging.ocr import Box
-from medibloc_py.imaging.parsing import parse_failures, plain_syntax, reason_of
+from medibloc_py.imaging.parsing import parse_failures, reason_of
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 
 IMPLEMENTATION_UID: Final = "2.25.253193526834297184212437018205216306449"
-_UID: Final = re.compile(r"[0-9][0-9.]{0,63}")
 _SOP_CLASS, _SOP_INSTANCE, _BURNED_IN = 0x00080016, 0x00080018, 0x00280301
-_DOCUMENTS: Final = "1.2.840.10008.5.1.4.1.1.104."
-_PDF: Final = _DOCUMENTS + "1"
 _DOCUMENT, _DOCUMENT_BYTES = 0x00420011, 0x00420015
 _SHOWN: Final = (
     "it says that its pixels show who the patient is",
@@ -144,13 +141,13 @@ def _deidentify(
 ) -> Deidentified:
     dataset = read_whole(data, name)
     meta = dataset.file_meta
-    sop_class = _uid(text_of(dataset, _SOP_CLASS)) or _uid(meta.get("MediaStorageSOPClassUID"))
+    sop_class = uid_of(text_of(dataset, _SOP_CLASS)) or uid_of(meta.get("MediaStorageSOPClassUID"))
     if not (sop_class or _has_pixels(dataset) or (dataset.preamble and meta)):
         raise NotDicom(path=name, reason="it has neither a SOP class nor pixels")
-    _admit(sop_class, name)
+    admit(dataset, sop_class, name)
     looked = Option.CLEAN_PIXEL_DATA in options
     says = text_of(dataset, _BURNED_IN).upper()
-    syntax = _uid(meta.get("TransferSyntaxUID")) or plain_syntax(dataset)
+    syntax = known_syntax(dataset)
     has_pixels = _has_pixels(dataset)
     cut, face = _faces(data, options, name, faces, has_pixels)
     pixels = (
@@ -169,16 +166,14 @@ def _deidentify(
         counts += directory.clean(pseudonyms, options)
     pixels.put(dataset)
     bare_pixels(dataset, pixels.syntax, frames)
-    if looked or face:
-        _empty_inner_pixels(dataset)
     if looked and has_pixels:
         dataset.BurnedInAnnotation = "NO"
     if face and has_pixels:
         dataset.RecognizableVisualFeatures = "NO"
-    if sop_class == _PDF:
+    if sop_class == PDF:
         _put_document(dataset)
     _declare(dataset, options)
-    medium = _uid(meta.get("MediaStorageSOPInstanceUID"))  # all that a DICOMDIR is known by
+    medium = uid_of(meta.get("MediaStorageSOPInstanceUID"))  # all that a DICOMDIR is known by
     if Option.RETAIN_UIDS not in options:
         medium = cleaner.mapped(medium)
     instance = text_of(dataset, _SOP_INSTANCE) or medium
@@ -202,33 +197,8 @@ def _faces(
     return (faces or find_faces([lambda: BytesIO(data)])).boxes(data, name, has_pixels=has_pixels)
 
 
-def _admit(sop_class: str, name: str) -> None:
-    if sop_class.startswith(_DOCUMENTS) and sop_class != _PDF:
-        raise DeidentificationRefused(
-            name=name, reason="it is a document, and not a PDF: nothing can take its place"
-        )
-
-
-def _uid(value: object) -> str:
-    """A UID, or nothing if it is another text."""
-    text = str(value or "")
-    return text if _UID.fullmatch(text) else ""
-
-
 def _has_pixels(dataset: Dataset) -> bool:
     return any(tag in dataset for tag in PIXELS)
-
-
-def _empty_inner_pixels(dataset: Dataset) -> None:
-    """Zero images within sequences, such as icons: small copies of what nobody looked at."""
-    for element in dataset:
-        for item in element.value if element.VR == "SQ" else ():
-            for tag in PIXELS:
-                if tag in item and item[tag].is_undefined_length:
-                    del item[tag]
-                elif tag in item:
-                    item[tag].value = bytes(len(item[tag].value))
-            _empty_inner_pixels(item)
 
 
 def _put_document(dataset: Dataset) -> None:

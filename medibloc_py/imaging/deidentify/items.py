@@ -7,18 +7,19 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
-from medibloc_py.imaging.deidentify import content
+from medibloc_py.imaging.deidentify import codes, content
 from medibloc_py.imaging.deidentify.bulk import bare_bulk
 from medibloc_py.imaging.deidentify.options import Option
 from medibloc_py.imaging.deidentify.private import safe_tags
 from medibloc_py.imaging.deidentify.raw import SCHEME, plain, put, text_of
 from medibloc_py.imaging.deidentify.rules import CONTENT, DATES, NUMBERS, TOP, Act, Rules, rules_for
 from medibloc_py.imaging.deidentify.values import (
-    PUBLIC_SCHEMES,
     dummy,
     encoded,
     fits,
+    is_charset,
     known_words,
+    no_age_above,
     well_formed,
 )
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     Element = DataElement | RawDataElement
 
 _FEW: Final = frozenset(["AT", "FD", "FL", "OB", "OW", "SL", "SS", "SV", "UL", "US", "UV"])
+_CHARSET: Final = 0x00080005
 _NAMING: Final = (0x00100010, 0x00100020, 0x00080080, 0x00080090, 0x00081050, 0x00081070)
 
 
@@ -73,7 +75,7 @@ class Cleaner:
     def clean(self, item: Dataset, where: int = TOP, rules: Rules | None = None) -> None:
         """De-identify one data set: the root, or an item of the sequence `where`."""
         rules = rules or self._rules
-        public = text_of(item, SCHEME) in PUBLIC_SCHEMES
+        public = SCHEME in item and codes.is_public(item)
         safe = self._safe_private(item, rules)
         for tag in list(item.keys()):
             element = item.get_item(tag)
@@ -105,10 +107,19 @@ class Cleaner:
             self._clean_sequence(item, tag, act, rules)
         elif act is Act.KEEP and rules.reducing and vr in NUMBERS:
             put(item, tag, element, vr, bytes(len(value or b"")))
+        elif act is Act.CODE and public and well_formed(vr, value):
+            self._keep_code(item, tag, element, vr)
+        elif act is Act.CHECK and vr == "AS" and isinstance(value, bytes):
+            put(item, tag, element, vr, no_age_above(value))
         elif act is Act.KEEP and isinstance(value, bytes):
             self._keep_bulk(item, tag, element, vr, value)
-        elif value and not _stays(act, vr, value, public):
+        elif value and not _stays(act, vr, value):
             put(item, tag, element, vr, self._replaced(act, vr, element))
+
+    def _keep_code(self, item: Dataset, tag: BaseTag, element: Element, vr: str) -> None:
+        kept = codes.kept(item, int(tag), self._names)
+        if kept != text_of(item, int(tag)):
+            put(item, tag, element, vr, encoded(kept))
 
     def _keep_bulk(
         self, item: Dataset, tag: BaseTag, element: Element, vr: str, value: bytes
@@ -148,6 +159,8 @@ class Cleaner:
             return b""
         if act is Act.PSEUDONYM:
             return encoded(self._pseudonyms.patient(self._patient))
+        if act is Act.LABEL:
+            return encoded(self._pseudonyms.label(plain(element.value)))
         if act is Act.FILE_NAME:
             return encoded(self._pseudonyms.file(plain(element.value)))
         values = plain(element.value).split("\\")
@@ -187,15 +200,17 @@ class Cleaner:
         return frozenset(re.findall(r"[^\W\d_]+", " ".join(self._naming).upper()))
 
 
-def _stays(act: Act, vr: str, value: Any, public: bool) -> bool:
+def _stays(act: Act, vr: str, value: Any) -> bool:
     """Whether a value stays as it is."""
-    if act is Act.KEEP_UID or (act is Act.CODE and public):
+    if act is Act.KEEP_UID:
         return well_formed(vr, value)
     return act in (Act.KEEP, Act.CHECK)
 
 
 def _in_form(act: Act, tag: int, vr: str, value: Any) -> bool:
     """Whether a value that would stay has the form and the length that its attribute allows."""
+    if act is Act.CHECK and tag == _CHARSET:
+        return is_charset(value)
     if act is Act.CHECK:
         return well_formed(vr, value)
     return act is not Act.KEEP or vr not in _FEW or fits(tag, vr, value)

@@ -51,6 +51,10 @@ class Pseudonyms:
         digits = self._digest("file", name)[:_NAME_BYTES].hex().upper()
         return f"{digits[:_NAME_BYTES]}\\{digits[_NAME_BYTES:]}"
 
+    def label(self, label: str) -> str:
+        """The label that stands for another, where a file refers to it by its words."""
+        return "L_" + self._digest("label", label)[:_NAME_BYTES].hex().upper()
+
     def shift(self, patient: str, value: str) -> str | None:
         """A date (DA) or date and time (DT) of a patient, moved; none if it is neither.
 

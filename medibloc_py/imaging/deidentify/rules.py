@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Final
 
 from medibloc_py.imaging.deidentify import tables
+from medibloc_py.imaging.deidentify.codes import CODED
 from medibloc_py.imaging.deidentify.options import Option
 
 NUMBERS: Final = frozenset(
@@ -26,8 +27,9 @@ RECORDS: Final = 0x00041220
 DIRECTORY: Final = "1.2.840.10008.1.3.10"
 """The class of a DICOMDIR."""
 _DIRECTORY_GROUP: Final = 0x0004
-_CODED: Final = frozenset({0x00080100, 0x00080104, 0x00080119, 0x00080120})
-_SCHEME: Final = 0x00080102
+_PIXEL_GROUP: Final = 0x7FE0
+# Of VR CS, and yet a person's words: Graphic Layer, Content Label.
+_LABELS: Final = frozenset({0x00700002, 0x00700080})
 # Groups of a patient and a visit: of what the profile does not name here only codes stay.
 _PERSONAL: Final = frozenset({0x0010, 0x0038})
 # Classes of values: one is never taken for another, whatever VR a file declares.
@@ -41,7 +43,7 @@ class Act(Enum):
     CHECK = auto()
     """Keep if the value is of its VR's form, else remove."""
     CODE = auto()
-    """Keep if its coding scheme is a public one, else a dummy."""
+    """Keep what is known of a code of a public scheme, else a dummy."""
     REMOVE = auto()
     EMPTY = auto()
     DUMMY = auto()
@@ -58,6 +60,8 @@ class Act(Enum):
     CONTENT = auto()
     """Keep the content items that are known to be safe."""
     FILE_NAME = auto()
+    LABEL = auto()
+    """A keyed label in its place."""
 
 
 @lru_cache(maxsize=256)
@@ -110,7 +114,8 @@ class Rules:
             vr = known[0]
         if tag >> 16 == _DIRECTORY_GROUP and declared in (None, "UN", vr):
             return self._in_directory(where, tag, vr), vr
-        if _never_kept(tag) or vr == "UN":
+        inner_pixels = where != TOP and tag >> 16 == _PIXEL_GROUP
+        if _never_kept(tag) or vr == "UN" or inner_pixels:
             return Act.REMOVE, vr
         need = self._need(where, tag)
         rule = tables.profile().get(tag)
@@ -142,8 +147,10 @@ class Rules:
         return _basic(tag, vr, need, rule.basic)
 
     def _by_allow_list(self, tag: int, vr: str, need: int) -> Act:
-        if tag in _CODED or tag == _SCHEME:
+        if tag in CODED:
             return Act.CODE
+        if tag in _LABELS:
+            return Act.LABEL
         if tag >> 16 in _PERSONAL and vr not in ("CS", "UI"):
             return _basic(tag, vr, need, "X")
         if vr == "UI" and _names_a_class(tag):

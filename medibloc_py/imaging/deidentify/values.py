@@ -24,6 +24,7 @@ _DUMMIES: Final = {
 }
 # PS3.5 table 6.2-1: what may stand in a value, by VR. A NUL pads where a blank should.
 _FORMS: Final = {
+    "AS": re.compile(rb"([0-9]{3}[DWMY])? *\0*"),
     "CS": re.compile(rb"[A-Z0-9 _\\]*\0*"),
     "DS": re.compile(rb"[0-9+\-.eE \\]*\0*"),
     "IS": re.compile(rb"[0-9+\-. \\]*\0*"),
@@ -38,6 +39,7 @@ _TEXT: Final = re.compile(rb"[^\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]*\0*")
 # Of a waveform its least and greatest value, and what pads it.
 _SIGNAL_VALUES: Final = frozenset({0x54000110, 0x54000112, 0x5400100A})
 _NUMBER_BYTES: Final = 8  # of the longest
+_OLDEST: Final = b"090Y"
 _NO_LIMIT: Final = 1 << 62
 _WORD: Final = re.compile(r"[A-Za-z]+|[^A-Za-z]+")
 _MIN_WORD_CHARS: Final = 2
@@ -92,6 +94,21 @@ def _most_bytes(tag: int, vr: str) -> int:
     return int(most) * len(_DUMMIES[vr]) if most.isdigit() else _NO_LIMIT
 
 
+def is_charset(value: Any) -> bool:
+    """Whether a value names character sets of PS3.3 C.12.1.1.2, and nothing else."""
+    from pydicom.charset import python_encoding
+
+    if isinstance(value, bytes):
+        value = value.decode("latin-1").strip("\0 ").split("\\")
+    names = [value] if isinstance(value, str) else value or ()
+    return all(each.strip() in python_encoding for each in names)
+
+
+def no_age_above(value: bytes) -> bytes:
+    """An age; of those that few reach, the least (45 CFR 164.514(b)(2)(i)(C))."""
+    return _OLDEST if value[3:4] == b"Y" and value[:4] > _OLDEST else value
+
+
 def known_words(text: str, names: frozenset[str]) -> str:
     """A text without any word that the standard does not use, without numbers and names.
 
@@ -108,6 +125,11 @@ def known_words(text: str, names: frozenset[str]) -> str:
         and word.upper() in _vocabulary()
     )
     return " ".join(known)
+
+
+def is_known(word: str) -> bool:
+    """Whether the standard uses a word."""
+    return word.upper() in _vocabulary()
 
 
 @cache

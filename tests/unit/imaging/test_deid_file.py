@@ -23,6 +23,7 @@ from medibloc_py.imaging.verify import verify
 from tests.unit.imaging.samples import ALL, sample
 
 KEY = bytes(range(32))
+LIVER = "Liver structure (body structure)"  # as PS3.16 has it
 OF_ONE_FILE = [each for each in Option if each is not Option.CLEAN_VISUAL_FEATURES]
 # Not DICOM, or without anything that says what it is.
 NOT_DICOM = {"README", "README.txt", "no_meta.dcm", "crayons.icc"}
@@ -56,6 +57,12 @@ def file_of(name: str = "CT_small.dcm", **values: object) -> bytes:
     out = BytesIO()
     dataset.save_as(out, implicit_vr=dataset.is_implicit_VR, little_endian=True)
     return out.getvalue()
+
+
+def code(scheme: str, value: str, meaning: str) -> Dataset:
+    item = Dataset()
+    item.CodingSchemeDesignator, item.CodeValue, item.CodeMeaning = scheme, value, meaning
+    return item
 
 
 def test_no_canary_survives_at_any_depth(bird: canary.Canary, pseudonyms: Pseudonyms) -> None:
@@ -211,16 +218,44 @@ def test_a_report_keeps_findings_and_loses_people(pseudonyms: Pseudonyms) -> Non
 
 
 def test_codes_of_a_hospital_s_own_are_replaced(pseudonyms: Pseudonyms) -> None:
-    def code(scheme: str) -> Dataset:
-        item = Dataset()
-        item.CodeValue, item.CodingSchemeDesignator = "R-DOE", scheme
-        item.CodeMeaning = "Room of Jane Doe"
-        return item
-
-    given = file_of(ViewCodeSequence=[code("99MARY"), code("DCM")])
-    own, public = read(deidentify(given, pseudonyms)).ViewCodeSequence
+    given = file_of(ViewCodeSequence=[code("99MARY", "R-DOE", "Room of Jane Doe")])
+    own = read(deidentify(given, pseudonyms)).ViewCodeSequence[0]
     assert (own.CodeValue, own.CodingSchemeDesignator, own.CodeMeaning) == ("REMOVED",) * 3
-    assert public.CodeValue == "R-DOE"  # what the check would find, if Doe were the patient
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (("SCT", "10200004", "Liver"), ("10200004", "Liver")),
+        (("SCT", "10200004", "Liver of Jane Roe"), ("10200004", LIVER)),
+        (("SCT", "999999999", "Left lung of Jane Roe"), ("999999999", "Left lung of")),
+        (("SCT", "10200004", "Wilhelmina"), ("10200004", LIVER)),
+        (("DCM", "JANE ROE", "Liver"), ("REMOVED", "REMOVED")),
+        (("LN", "18785-6", "Indications"), ("18785-6", "Indications")),
+        (("SRT", "T-62000", "Liver"), ("T-62000", "Liver")),
+        (("SRT", "Wilhelmina", "Liver"), ("REMOVED", "REMOVED")),
+        (("UCUM", "g/ml{SUVbw}", "g/ml{SUVbw}"), ("g/ml{SUVbw}", "g/ml{SUVbw}")),
+        (("UCUM", "{Wilhelmina}", "no units"), ("REMOVED", "REMOVED")),
+    ],
+)
+def test_of_a_public_code_its_form_and_known_words_stay(
+    given: tuple[str, str, str], kept: tuple[str, str], pseudonyms: Pseudonyms
+) -> None:
+    data = file_of(PatientName="Doe^Jane", ViewCodeSequence=[code(*given)])
+    item = read(deidentify(data, pseudonyms)).ViewCodeSequence[0]
+    assert (item.CodeValue, item.CodeMeaning) == kept
+
+
+def test_what_a_scheme_is_called_goes_and_its_version_stays(pseudonyms: Pseudonyms) -> None:
+    own, public = code("99MARY", "1", "One"), code("SCT", "10200004", "Liver")
+    own.CodingSchemeVersion, public.CodingSchemeVersion = "St. Mary 2", "20180801"
+    scheme = Dataset()
+    scheme.CodingSchemeDesignator, scheme.CodingSchemeName = "99MARY", "Codes of St. Mary"
+    data = file_of(ViewCodeSequence=[own, public], CodingSchemeIdentificationSequence=[scheme])
+    done = deidentify(data, pseudonyms)
+    assert read(done).ViewCodeSequence[1].CodingSchemeVersion == "20180801"
+    assert b"Mary" not in done.data
+    assert b"99MARY" not in done.data
 
 
 @pytest.mark.parametrize(
