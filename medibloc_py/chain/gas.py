@@ -15,6 +15,9 @@ _PRIORITY_WEI = 10**9
 _APART = 1_024
 """What is offered is raised by less than this part, at random: two machines that sign the same
 call with the same nonce sign two transactions, and neither takes the other's for its own."""
+_FEW_WEI = 1 << 16
+"""Where the fee can be raised by less than this, the limit of gas is raised, too: most of all on a
+chain that takes no fee."""
 
 
 class Gas:
@@ -26,7 +29,7 @@ class Gas:
         self._max_fee_wei = max_fee_wei
 
     def estimate(self, call: Mapping[str, str]) -> int:
-        """Asks how much gas a call takes, as the state is now; for a limit, see `limit_of`.
+        """Asks how much gas a call takes, as the state is now; for a limit, see `offered`.
 
         Raises:
             ContractRefusal: it would revert.
@@ -60,8 +63,10 @@ class Gas:
             "maxPriorityFeePerGas": priority,
         }
 
-    def fees(self, gas: int) -> dict[str, int]:
-        """The fees to offer for a transaction.
+    def offered(self, gas: int) -> tuple[int, dict[str, int]]:
+        """The limit and the fees to offer for what is expected to take so much gas.
+
+        The limit is a quarter more, for state may move.
 
         Raises:
             NodeUnreachable: no answer.
@@ -69,13 +74,17 @@ class Gas:
         """
         fees = self._suggested()
         cap = "gasPrice" if "gasPrice" in fees else "maxFeePerGas"
-        fees[cap] += secrets.randbelow(fees[cap] // _APART + 1)
-        most = gas * most_of(fees)
+        limit, apart = gas + gas // 4, fees[cap] // _APART
+        if apart < _FEW_WEI:
+            limit += secrets.randbelow(gas // 4 + 1)
+        limit = min(limit, GAS_MAX)
+        fees[cap] += secrets.randbelow(apart + 1)
+        most = limit * most_of(fees)
         if most > self._max_fee_wei:
             raise self._rpc.wrong(
                 f"it asks a fee of up to {most} wei, above the limit of {self._max_fee_wei}"
             )
-        return fees
+        return limit, fees
 
     def price(self, fees: Mapping[str, int]) -> int:
         """What one gas costs by these fees in a block like the last one, in wei."""
@@ -95,11 +104,6 @@ class Gas:
             return {"gasPrice": most}
         # Both must grow, or the node keeps the old one.
         return {"maxFeePerGas": most, "maxPriorityFeePerGas": most}
-
-
-def limit_of(gas: int) -> int:
-    """The limit for what is expected to take so much: a quarter more, for state may move."""
-    return min(gas + gas // 4, GAS_MAX)
 
 
 def most_of(fees: Mapping[str, int]) -> int:

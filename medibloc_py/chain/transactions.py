@@ -12,7 +12,7 @@ from pathlib import Path
 from medibloc_py.chain.accounts import Signer
 from medibloc_py.chain.courier import Courier, Underway
 from medibloc_py.chain.entries import Entry, State
-from medibloc_py.chain.gas import Gas, limit_of, most_of
+from medibloc_py.chain.gas import Gas, most_of
 from medibloc_py.chain.intent import Changes, Intent, Offer
 from medibloc_py.chain.journal import Journal
 from medibloc_py.chain.receipts import Mined
@@ -290,8 +290,7 @@ class Outbox:
 
     def _price(self, intent: Intent, balance: int) -> _Price:
         gas = self.gas.estimate(intent.call) if intent.gas is None else intent.gas
-        limit = limit_of(gas)
-        price = _Price(gas, limit, self.gas.fees(limit))
+        price = _Price(gas, *self.gas.offered(gas))
         if balance < (needed := intent.value + price.most_wei):
             raise InsufficientFunds(
                 account=intent.sender, balance=balance, unit="wei", needed=needed

@@ -11,6 +11,7 @@ from eth_hash.auto import keccak
 from hexbytes import HexBytes
 
 from medibloc_py.chain import Contract, Network, Signer, courier
+from medibloc_py.chain.gas import GAS_MAX
 from medibloc_py.errors import (
     ConsentMissing,
     ContractMissing,
@@ -98,6 +99,31 @@ def test_the_same_call_by_two_machines_is_two_transactions(node: HostileNode, si
     first, second = (fields_of(raw) for raw in node.sent.values())
     assert first["nonce"] == second["nonce"]
     assert first["maxFeePerGas"] != second["maxFeePerGas"]
+
+
+def test_so_it_is_on_a_chain_that_takes_no_fee(node: HostileNode, signer: Signer):
+    """Or each home takes the one receipt for its own, and an act is lost."""
+    node.on("eth_getBlockByNumber", lambda params, good: good | {"baseFeePerGas": "0x0"})
+    node.on("eth_maxPriorityFeePerGas", "0x0")
+    node.on("eth_getTransactionCount", "0x0")
+    for _ in range(3):  # two of them once in 12,500 runs are the same
+        Network.connect(node.url, receipt_timeout_s=0.5).transfer(signer, BOB, 1)
+    sent = [fields_of(raw) for raw in node.sent.values()]
+    assert {(each["nonce"], each["maxFeePerGas"]) for each in sent} == {(0, 0)}
+    assert len({each["gas"] for each in sent}) > 1
+    assert all(62_500 <= each["gas"] <= 75_000 for each in sent)
+
+
+@pytest.mark.parametrize(("price", "limits"), [(0, 3), (10**6, 3), (10**9, 1)])
+def test_the_limit_of_gas_differs_only_where_the_fee_hardly_does(
+    node: HostileNode, network: Network, price: int, limits: int
+):
+    node.on("eth_getBlockByNumber", lambda params, good: good | {"baseFeePerGas": None})
+    node.on("eth_gasPrice", hex(price))
+    offered = [network.outbox.gas.offered(10**7)[0] for _ in range(3)]
+    assert len(set(offered)) == limits
+    assert 12_500_000 <= min(offered) <= max(offered) <= 15_000_000
+    assert network.outbox.gas.offered(GAS_MAX)[0] == GAS_MAX
 
 
 def test_send_falls_back_to_a_legacy_fee(node: HostileNode, network: Network, signer: Signer):

@@ -293,7 +293,7 @@ def test_the_smaller_price_counts(
     (raw,) = node.sent.values()
     assert TypedTransaction.from_bytes(HexBytes(raw)).as_dict()["maxPriorityFeePerGas"] == 10**9
     other.on("eth_maxPriorityFeePerGas", Refuse("no such method", -32601))
-    assert network.outbox.gas.fees(21_000)["maxPriorityFeePerGas"] == 10**9
+    assert network.outbox.gas.offered(21_000)[1]["maxPriorityFeePerGas"] == 10**9
 
 
 @pytest.mark.parametrize(("mine", "theirs"), [("0x1234", None), (None, "0x1234"), ("0x", "0x")])
