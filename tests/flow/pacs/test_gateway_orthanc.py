@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
+from threading import Thread
 
 import pydicom
 import pytest
@@ -16,7 +17,7 @@ from medibloc_py.flows.drafts import waiting_drafts
 from medibloc_py.flows.held import held_records
 from medibloc_py.imaging.instance import read_instance
 from medibloc_py.imaging.samples import sample
-from tests.flow.command import run
+from tests.flow.command import Done, run
 from tests.flow.instances import NAME, instance
 from tests.flow.pacs.dcmtk import echoscu, storescu
 from tests.flow.pacs.gateway import AET, Gateway
@@ -99,10 +100,17 @@ def test_200_instances_are_published_once_though_each_side_is_killed(
     orthanc.upload(*files)
     orthanc.register(AET, gateway.port)
     send = {"Resources": list(orthanc.studies().values()), "Synchronous": False, "Permissive": True}
-    # The gateway dies while instances come.
-    orthanc.ask("POST", f"/modalities/{AET}/store", send)
+    # The gateway dies while it pulls.
+    dicom = f"dicom://{orthanc.aet}@127.0.0.1:{orthanc.dicom_port}"
+    pulled: list[Done] = []
+    pull = ("pull", "--from", dicom, "--modality", "MR", "--json")
+    pulling = Thread(target=lambda: pulled.append(gateway.run(*pull)))
+    pulling.start()
     gateway.wait(lambda: gateway.taken() >= 20)
     gateway.kill()
+    pulling.join()
+    assert pulled[0].json["error"] in ("PeerRefused", "PullIncomplete"), pulled
+    assert pulled[0].code in (4, 5)
     gateway.start()
     # Orthanc dies while it sends them again.
     seen = gateway.taken()
