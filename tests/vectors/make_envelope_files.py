@@ -16,6 +16,7 @@ from typing import Any
 
 import bad_manifests
 import dag_cbor
+import frame_files
 from make_ids import some
 from plain_sealer import (
     CEK,
@@ -27,6 +28,7 @@ from plain_sealer import (
     TAG,
     TWO,
     content,
+    content_of,
     draft,
     padded,
     seal,
@@ -51,14 +53,16 @@ class Good:
     Attributes:
         name: of the vector and its file.
         shows: what a reader learns to do by it.
-        files: name, size and meta of each file.
+        files: name, size or content, and meta of each file.
         kind: kind of record.
+        frames: file, frame, and what the decoder takes, or the error that a reader must give.
     """
 
     name: str
     shows: str
-    files: Sequence[tuple[str, int, dict[str, Any]]]
+    files: Sequence[tuple[str, int | bytes, dict[str, Any]]]
     kind: int = 1
+    frames: Sequence[tuple[int, int, bytes | str]] = ()
 
 
 @dataclass(frozen=True)
@@ -119,6 +123,12 @@ def good() -> list[Good]:
             "names and meta as odd as they may be",
             [(name, 3 * at, whole | plain if at == 1 else {}) for at, name in enumerate(odd)],
             kind=2**32 - 1,
+        ),
+        Good(
+            "frames",
+            "where frames lie; places that are not in the file, or hold no frame",
+            frame_files.files(),
+            frames=frame_files.frames(),
         ),
     ]
 
@@ -292,11 +302,12 @@ def build() -> dict[str, bytes]:
         path = f"good.{case.name}.sealed"
         files[path] = made.record()
         entries = [
-            entry | {"sha256": _digest(entry["name"], entry["size"])}
-            for entry in made.document["files"]
+            entry | {"sha256": _digest(content_of(name, given))}
+            for entry, (name, given, _) in zip(made.document["files"], case.files, strict=True)
         ]
         said = {"name": case.name, "shows": case.shows, "path": path, "kind": case.kind}
-        index["good"].append(said | {"files": _exact(entries)})
+        told = {"frames": [_frame(*each) for each in case.frames]} if case.frames else {}
+        index["good"].append(said | {"files": _exact(entries)} | told)
     for case in bad():
         path = f"good.{case.record}.sealed"
         if not isinstance(case.record, str):
@@ -325,8 +336,13 @@ def folding() -> dict[str, Any]:
     return {"unicode": unicodedata.unidata_version, "fold": fold}
 
 
-def _digest(name: str, size: int) -> str:
-    return "0x" + hashlib.sha256(content(name, size)).hexdigest()
+def _frame(file: int, frame: int, outcome: bytes | str) -> dict[str, Any]:
+    error = {"error": outcome} if isinstance(outcome, str) else {"sha256": _digest(outcome)}
+    return {"file": file, "frame": frame} | error
+
+
+def _digest(data: bytes) -> str:
+    return "0x" + hashlib.sha256(data).hexdigest()
 
 
 def _keys(cek: bytes, salt: bytes) -> dict[str, str]:

@@ -99,12 +99,18 @@ class Draft:
         return replace(self, document=self.document | {"files": files})
 
 
-def draft(files: Sequence[tuple[str, int, dict[str, Any]]], kind: int = 1) -> Draft:
-    """A well-made record."""
+def content_of(name: str, given: int | bytes) -> bytes:
+    """The content of a file: given, or the fixed one of this size."""
+    return given if isinstance(given, bytes) else content(name, given)
+
+
+def draft(files: Sequence[tuple[str, int | bytes, dict[str, Any]]], kind: int = 1) -> Draft:
+    """A well-made record; its files are given by their sizes or their contents."""
     streams, entries, offset = [], [], 0
-    for index, (name, size, meta) in enumerate(files):
-        sealed = seal_file(index, padded(content(name, size)))
-        place = {"offset": offset, "sealed": len(sealed), "size": size}
+    for index, (name, given, meta) in enumerate(files):
+        data = content_of(name, given)
+        sealed = seal_file(index, padded(data))
+        place = {"offset": offset, "sealed": len(sealed), "size": len(data)}
         entries.append({"name": name, "meta": meta, **place})
         streams.append(sealed)
         offset += len(sealed)

@@ -11,27 +11,32 @@ const ITEM = 0xe000fffe;
 const HEAD_BYTES = 8;
 
 /**
- * The part of a file that a frame is.
- * @param {import('./manifest.js').Meta} meta of the file
+ * The part of a file that a frame is. Places are the sealer's word: they are held to the file,
+ * and nothing tells whether another frame lies there.
+ * @param {import('./manifest.js').ManifestEntry} file
  * @param {number} frame from 0
+ * @param {import('./errors.js').Refusal} refuse
  * @returns {{offset: number, length: number}}
  * @throws {InvalidValue} there is no such frame, or nothing says where it lies
  */
-export function partOf(meta, frame) {
-  const frames = Number(meta.get('frames') ?? 0);
-  if (!isCount(frame) || frame >= frames) {
-    throw new InvalidValue('frame', frame, frames ? `from 0 to ${frames - 1}` : 'of a file with pixels');
+export function partOf({ meta, sizeBytes }, frame, refuse) {
+  const frames = meta.get('frames');
+  if (!isCount(frame) || !isCount(frames) || frame >= frames) {
+    const allowed = isCount(frames) && frames ? `from 0 to ${frames - 1}` : 'of a file with pixels';
+    throw new InvalidValue('frame', frame, allowed);
   }
-  const start = meta.get('pixels_at');
-  const equal = meta.get('frame_bytes');
-  const lengths = isCount(equal) ? null : lengthsUpTo(meta, frame);
-  if (!isCount(start) || (lengths && lengths.length <= frame)) {
+  if (!meta.has('pixels_at')) {
     const allowed = 'of a file whose manifest says where its frames lie';
     throw new InvalidValue('frame', frame, allowed);
   }
-  if (!lengths) return { offset: start + frame * equal, length: equal };
-  const before = lengths.slice(0, frame).reduce((sum, length) => sum + length, 0);
-  return { offset: start + before, length: lengths[frame] };
+  const start = meta.get('pixels_at');
+  const { before, length } = lengthsOf(meta, frame);
+  // Beyond the file before anything is added: what is added beyond 2^53 is rounded.
+  const within = [start, before, length].every((value) => isCount(value) && value <= sizeBytes);
+  if (!within || !length || start + before + length > sizeBytes) {
+    throw refuse('a frame is not where its manifest says');
+  }
+  return { offset: start + before, length };
 }
 
 /**
@@ -56,7 +61,22 @@ export function contentOf(meta, part, refuse) {
 }
 
 /**
- * Lengths of the frames up to one, and of some behind it.
+ * The length of a frame, and of all before it; undefined as far as nothing tells.
+ * @param {import('./manifest.js').Meta} meta
+ * @param {number} frame
+ */
+function lengthsOf(meta, frame) {
+  if (meta.has('frame_bytes')) {
+    const length = meta.get('frame_bytes');
+    return { before: isCount(length) ? frame * length : undefined, length };
+  }
+  const lengths = lengthsUpTo(meta, frame);
+  const before = lengths.slice(0, frame).reduce((sum, length) => sum + length, 0);
+  return { before, length: lengths[frame] };
+}
+
+/**
+ * Lengths of the frames up to one, and of some behind it; fewer where a text of them is missing.
  * @param {import('./manifest.js').Meta} meta
  * @param {number} frame
  */
@@ -64,6 +84,7 @@ function lengthsUpTo(meta, frame) {
   const lengths = [];
   for (let text = 0; text <= frame / LENGTHS_OF_A_TEXT; text++) {
     const packed = bytesOf(meta.get(`frame_lengths_${text}`));
+    if (!packed.length) break;
     const view = new DataView(packed.buffer);
     for (let at = 0; at + LENGTH_BYTES <= packed.length; at += LENGTH_BYTES) {
       lengths.push(view.getUint32(at));

@@ -108,9 +108,10 @@ export class OpenedRecord {
    * @throws {Corrupted} a chunk in the way was changed, or the frame is not where it should be
    */
   async frame(index, frame) {
-    const { meta, name } = this.#entry(index);
-    const { offset, length } = partOf(meta, frame);
-    return contentOf(meta, await this.range(index, offset, length), damaged(name));
+    const entry = this.#entry(index);
+    const refuse = damaged(entry.name);
+    const { offset, length } = partOf(entry, frame, refuse);
+    return contentOf(entry.meta, await this.range(index, offset, length), refuse);
   }
 
   /** @param {number} index */

@@ -5,7 +5,9 @@ what the page says a reader refuses.
 """
 
 import re
+import struct
 import unicodedata
+from base64 import b64decode
 
 import dag_cbor
 from cryptography.exceptions import InvalidTag
@@ -26,6 +28,10 @@ class Corrupted(Exception):
 
 
 class WrongKey(Exception):
+    pass
+
+
+class NoFrame(Exception):
     pass
 
 
@@ -141,6 +147,50 @@ class Record:
         assert 0 <= offset <= offset + length <= entry["size"]
         stream = self.stream(index, entry["offset"], entry["sealed"])
         return stream.range(entry["size"], offset, length)
+
+    def frame(self, index, frame):
+        entry = self.manifest["files"][index]
+        meta = entry["meta"]
+        if frame >= meta.get("frames", 0) or "pixels_at" not in meta:
+            raise NoFrame
+        offset, length = place_of(meta, frame)
+        must(0 <= offset < offset + length <= entry["size"], "a frame outside of its file")
+        data = self.range(index, offset, length)
+        return without_heads(data) if meta.get("encapsulated") else data
+
+
+def place_of(meta, frame):
+    """Where a frame lies in the content, and its length."""
+    start, length = meta["pixels_at"], meta.get("frame_bytes")
+    if length is not None:
+        must(type(start) is int and type(length) is int, "no place")
+        return start + frame * length, length
+    lengths, text = [], 0
+    while packed := bytes_of(meta.get(f"frame_lengths_{text}")):
+        lengths += [length for (length,) in struct.iter_unpack(">I", packed)]
+        text += 1
+    must(type(start) is int and frame < len(lengths), "no length")
+    return start + sum(lengths[:frame]), lengths[frame]
+
+
+def bytes_of(text):
+    """What a text of base64 stands for; nothing if it is none."""
+    try:
+        packed = b64decode(text, validate=True)
+    except (TypeError, ValueError):
+        return b""
+    return packed[: len(packed) // 4 * 4]
+
+
+def without_heads(data):
+    """The fragments of encapsulated pixels."""
+    fragments = b""
+    while data:
+        must(len(data) >= 8 and data[:4] == b"\xfe\xff\x00\xe0", "no item")
+        end = 8 + int.from_bytes(data[4:8], "little")
+        must(end <= len(data), "an item that is cut")
+        fragments, data = fragments + data[8:end], data[end:]
+    return fragments
 
 
 def checked(content):

@@ -209,6 +209,22 @@ def test_a_range_of_a_bad_record_fails_if_it_needs_what_is_bad(reader, case):
                 opened.range(*at)
 
 
+FRAMES = next(case for case in INDEX["good"] if case["name"] == "frames")
+
+
+@pytest.mark.parametrize("place", FRAMES["frames"], ids=lambda at: f"{at['file']}-{at['frame']}")
+def test_a_frame_is_where_the_manifest_says_or_is_refused(place):
+    record, keys = bytes_of(FRAMES)
+    opened = Stranger.open(record, **keys)
+    errors = {"Corrupted": stranger_record.Corrupted, "InvalidValue": stranger_record.NoFrame}
+    if "error" in place:
+        with pytest.raises(errors[place["error"]]):
+            opened.frame(place["file"], place["frame"])
+    else:
+        frame = opened.frame(place["file"], place["frame"])
+        assert sha256(frame).hexdigest() == place["sha256"][2:]
+
+
 def test_what_folds_is_what_the_manifest_folds():
     table = json.loads((FOLDER / "folding.json").read_text(encoding="utf-8"))
     assert table["unicode"] == "14.0.0"
