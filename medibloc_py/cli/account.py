@@ -235,7 +235,7 @@ def publish_key(
     json: Json = False,
 ) -> None:
     """Announce the account's encryption key, so that others can wrap for it."""
-    from medibloc_py.flows import keyring
+    from medibloc_py.flows import key_pairs
     from medibloc_py.flows.parties import fingerprint_of
 
     session: Session = context.obj
@@ -244,7 +244,7 @@ def publish_key(
         client = session.acting_as(account)
         if not client.exchange.network.run.sent(client.me.keys.current.bundle):
             password = session.password(account)
-            client = client.acting_for(keyring.rotate_key(home, account, password))
+            client = client.acting_for(key_pairs.rotate_key(home, account, password))
     else:
         client = session.acting_as(account)
     prepared = client.deciding().publish_key()

@@ -154,20 +154,20 @@ def retire_keys(
     copies of the key files and the vault.
     """
     from medibloc_py.errors import OlderKeyPublished
-    from medibloc_py.flows import keyring
+    from medibloc_py.flows import key_pairs, keyring
 
     session: Session = context.obj
     home = session.settings().home
     keyring.known_account(home, name)
     password = session.password(name)
     client = session.client().acting_for(keyring.open_account(home, name, password))
-    published = client.exchange.accounts.published_key(client.me.address)
-    if published.bundle != client.me.keys.current.bundle:
+    published = client.exchange.accounts.published_key(client.me.address).bundle
+    if published != client.me.keys.current.bundle:
         raise OlderKeyPublished(account=client.me.address)
     older = len(client.me.keys.pairs) - 1
     if not yes:
         sure(f"Drop {older} older key pair(s) of {name}, and all that only they open?")
-    keyring.retire_keys(home, name, password)
+    key_pairs.retire_keys(home, name, password, published)
     Output(json).result(
         {"name": name, "retired": older},
         [

@@ -6,14 +6,14 @@
     <home>/vault/<address>/               private documents, wrapped to the encryption keys
 
 Account and encryption key files open with one password. None is ever overwritten but to add a key
-version.
+version or to drop old ones (`key_pairs`).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from medibloc_py.chain import (
@@ -27,11 +27,16 @@ from medibloc_py.chain import (
 )
 from medibloc_py.crypto.keyfile import open_key_file, require_whole, seal_key_file
 from medibloc_py.crypto.keys import EncryptionKeys
-from medibloc_py.errors import AccountExists, AccountUnknown, InvalidValue, KeyFileCorrupt
+from medibloc_py.errors import (
+    AccountExists,
+    AccountUnknown,
+    InvalidValue,
+    KeyFileCorrupt,
+)
 from medibloc_py.flows.parties import Identity
 from medibloc_py.model import Address
 from medibloc_py.storage import Vault
-from medibloc_py.storage.files import make_folder, on_disk, read_private, rewrite, write_atomic
+from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ENCRYPTION = ".encryption.json"
@@ -210,7 +215,7 @@ def require_encryption_file(home: Path, name: str) -> None:
     Raises:
         KeyFileCorrupt: the file is missing, or not as it was written.
     """
-    path = _files(home, name)[1]
+    path = encryption_file(home, name)
     if not path.is_file():
         raise KeyFileCorrupt(path=path, reason="it is missing")
     require_whole(read_private(path), str(path))
@@ -258,42 +263,13 @@ def open_account(home: Path, name: str, password: str) -> Identity:
     return Identity(signer, encryption, _vault(home, signer.address))
 
 
-def rotate_key(home: Path, name: str, password: str, *, work: int | None = None) -> Identity:
-    """Adds a key pair to an account's encryption keys; the older ones still open what they did.
-
-    Others wrap for the new pair once it is published.
-
-    Raises:
-        MediBlocError: as `open_account`; the file was not changed.
-    """
-    identity = open_account(home, name, password)
-    keys = identity.keys.rotated()
-    cost = {} if work is None else {"n": work}
-    write_atomic(_files(home, name)[1], seal_key_file(keys, password, **cost))
-    return replace(identity, keys=keys)
-
-
-def retire_keys(home: Path, name: str, password: str, *, work: int | None = None) -> Identity:
-    """Seals the vault anew to the newest key pair, then drops all older ones.
-
-    What was wrapped for the older pairs does not open any more: grants to this account from
-    before, record files not yet imported, and old copies of the vault. Ended early, the same
-    again goes on; the pairs go last.
-
-    Raises:
-        MediBlocError: as `open_account`, or a document does not open; no pair was dropped.
-    """
-    identity = open_account(home, name, password)
-    renewed = replace(identity, keys=identity.keys.retired())
-    for document in identity.documents():
-        renewed.keep(document, identity.recall(document))
-    cost = {} if work is None else {"n": work}
-    rewrite(_files(home, name)[1], seal_key_file(renewed.keys, password, **cost))
-    return renewed
+def encryption_file(home: Path, name: str) -> Path:
+    """Where an account's encryption keys stand."""
+    return home / "keys" / f"{name}{_ENCRYPTION}"
 
 
 def _files(home: Path, name: str) -> tuple[Path, Path]:
-    return home / "keys" / f"{name}.json", home / "keys" / f"{name}{_ENCRYPTION}"
+    return home / "keys" / f"{name}.json", encryption_file(home, name)
 
 
 def _signer_file(home: Path, name: str) -> Path:

@@ -10,7 +10,7 @@ import pytest
 from medibloc_py.chain import Network
 from medibloc_py.client import Client
 from medibloc_py.errors import WrongKey
-from medibloc_py.flows import keyring, recovery
+from medibloc_py.flows import key_pairs, keyring, recovery
 from medibloc_py.flows.held import held_record
 from medibloc_py.flows.ledger import Ledger
 from tests.flow.command import Done, run
@@ -24,9 +24,9 @@ CHEAP = 2
 def _password(monkeypatch: pytest.MonkeyPatch) -> None:
     """The world's password, at scrypt's least cost."""
     monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
-    seal = keyring.seal_key_file
+    seal = key_pairs.seal_key_file
     monkeypatch.setattr(
-        keyring, "seal_key_file", lambda keys, password, n=CHEAP: seal(keys, password, n=n)
+        key_pairs, "seal_key_file", lambda keys, password, n=CHEAP: seal(keys, password, n=n)
     )
 
 
@@ -171,17 +171,18 @@ def test_a_retirement_that_died_is_finished_by_the_same(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     medibloc(world, "publish-key", "--rotate", "--as", "alice")
+    newest = reopened(world, "alice").me.keys.current.bundle
     for step in ("keep", None):
         with monkeypatch.context() as patch:
             if step:
                 patch.setattr(f"medibloc_py.flows.parties.Identity.{step}", _dead)
             else:
-                patch.setattr("medibloc_py.flows.keyring.rewrite", _dead)
+                patch.setattr("medibloc_py.flows.key_pairs.rewrite", _dead)
             with pytest.raises(KeyboardInterrupt):
-                keyring.retire_keys(world.home, "alice", PASSWORD, work=CHEAP)
+                key_pairs.retire_keys(world.home, "alice", PASSWORD, newest, work=CHEAP)
         assert len(reopened(world, "alice").me.keys.pairs) == 2
         assert held_record(reopened(world, "alice").me, world.records["alice"])
-    keyring.retire_keys(world.home, "alice", PASSWORD, work=CHEAP)
+    key_pairs.retire_keys(world.home, "alice", PASSWORD, newest, work=CHEAP)
     alice = reopened(world, "alice").me
     assert len(alice.keys.pairs) == 1
     assert held_record(alice, world.records["alice"])
@@ -192,7 +193,7 @@ def test_a_document_that_does_not_open_stops_a_retirement(world: World) -> None:
     alice = reopened(world, "alice").me
     alice.vault.put("note", alice.vault.get(alice.documents()[0]))
     with pytest.raises(WrongKey):
-        keyring.retire_keys(world.home, "alice", PASSWORD, work=CHEAP)
+        key_pairs.retire_keys(world.home, "alice", PASSWORD, alice.keys.current.bundle, work=CHEAP)
     assert len(reopened(world, "alice").me.keys.pairs) == 2
 
 

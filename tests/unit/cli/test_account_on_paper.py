@@ -17,7 +17,7 @@ import pytest
 from medibloc_py import cli
 from medibloc_py.crypto.recovery import AccountSecrets, write_clear
 from medibloc_py.errors import SheetsMissing, SheetUnreadable
-from medibloc_py.flows import keyring, recovery
+from medibloc_py.flows import key_pairs, keyring, recovery
 from medibloc_py.flows.parties import Identity
 
 PASSWORD = "correct horse"
@@ -60,7 +60,7 @@ def medibloc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Medibloc:
 
 
 def rotated(tmp_path: Path) -> Identity:
-    return keyring.rotate_key(tmp_path / "home", "alice", PASSWORD, work=CHEAP)
+    return key_pairs.rotate_key(tmp_path / "home", "alice", PASSWORD, work=CHEAP)
 
 
 def restored(tmp_path: Path, home: str = "new") -> Identity:

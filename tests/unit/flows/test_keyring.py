@@ -205,26 +205,6 @@ def test_known_account_does_not_believe_a_file_without_an_address(tmp_path: Path
         keyring.known_account(tmp_path, "alice")
 
 
-def test_rotate_key_keeps_the_older_pairs(tmp_path: Path) -> None:
-    made = keyring.new_account(tmp_path, "alice", PASSWORD, work=CHEAP)
-    made.keep("note", b"kept under the first pair")
-    rotated = keyring.rotate_key(tmp_path, "alice", PASSWORD, work=CHEAP)
-    opened = keyring.open_account(tmp_path, "alice", PASSWORD)
-    assert opened.keys == rotated.keys
-    assert opened.keys.root_secret == made.keys.root_secret
-    assert opened.keys.pairs[:-1] == made.keys.pairs
-    assert opened.keys.current != made.keys.current
-    assert opened.recall("note") == b"kept under the first pair"
-
-
-def test_rotate_key_changes_nothing_given_a_wrong_password(tmp_path: Path) -> None:
-    keyring.new_account(tmp_path, "alice", PASSWORD, work=CHEAP)
-    before = files(tmp_path)
-    with pytest.raises(WrongPassword):
-        keyring.rotate_key(tmp_path, "alice", "another", work=CHEAP)
-    assert files(tmp_path) == before
-
-
 # Private documents.
 
 
