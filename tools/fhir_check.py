@@ -95,10 +95,9 @@ def write_all(folder: Path) -> tuple[list[Path], list[Path]]:
         whole = "".join(fhir.collection(make_fhir.PLACE, resources, make_fhir.NOW))
         path.write_text(whole, encoding="utf-8")
         good.append(path)
-    bundle = json.loads(make_fhir.written("treatment"))
-    for breaking in (*fhir_broken.CODES_AND_SHAPES, *fhir_broken.FORMATS_AND_RULES):
-        path = folder / f"broken{breaking.__name__}.json"
-        path.write_text(json.dumps(fhir_broken.broken(bundle, breaking)))
+    for breaking in (*fhir_broken.BY_ALL, *fhir_broken.BY_HL7):
+        path = folder / f"broken {breaking.name}.json"
+        path.write_text(json.dumps(breaking.broken()))
         bad.append(path)
     return good, bad
 

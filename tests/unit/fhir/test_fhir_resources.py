@@ -48,14 +48,16 @@ def test_vectors_are_what_is_written(name: str) -> None:
     assert path.read_text(encoding="utf-8") == make_fhir.written(name)
 
 
-def test_vectors_are_valid_and_what_is_broken_is_not() -> None:
-    breaking = fhir_broken.CODES_AND_SHAPES
-    broken = [fhir_broken.broken(bundle("treatment"), each) for each in breaking]
-    found = errors_in([*map(bundle, WORLDS), *definitions(), *broken])
-    good = len(WORLDS) + len(definitions())
-    assert found[:good] == [[]] * good
-    assert [each.__name__ for each, told in zip(breaking, found[good:], strict=True)
-            if not told] == []  # fmt: skip
+def test_vectors_are_valid() -> None:
+    good = [*map(bundle, WORLDS), *definitions()]
+    assert errors_in(good) == [[]] * len(good)
+
+
+def test_what_is_broken_is_found_out() -> None:
+    """The check must be able to fail; HL7's validator has to find the most of these, too."""
+    breaks = [*fhir_broken.BY_ALL, *fhir_broken.BY_US]
+    found = errors_in([each.broken() for each in breaks])
+    assert [each.name for each, told in zip(breaks, found, strict=True) if not told] == []
 
 
 @pytest.mark.parametrize("name", WORLDS)
