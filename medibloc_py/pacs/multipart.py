@@ -9,7 +9,8 @@ from enum import Enum, auto
 from typing import Final
 
 _MOST_HEADER_BYTES: Final = 16 << 10
-_MOST_BOUNDARY: Final = 70
+_MOST_BOUNDARY: Final = 256
+"""Allowed are 70 (RFC 2046, 5.1.1); Orthanc sends 73."""
 _LINE_END: Final = b"\r\n"
 
 

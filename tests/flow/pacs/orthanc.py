@@ -100,6 +100,12 @@ class Orthanc:
         sent = {"Resources": resources, "Synchronous": True, "Timeout": _JOB_S}
         return self.ask("POST", f"/modalities/{aet}/store", sent)
 
+    def stow(self, url: str, *resources: str) -> Any:
+        """Have it send instances, series or studies of its own to a server by STOW-RS."""
+        self.ask("PUT", "/dicom-web/servers/other", {"Url": url})
+        sent = {"Resources": resources, "Synchronous": True}
+        return self.ask("POST", "/dicom-web/servers/other/stow", sent)
+
     def upload(self, *files: bytes) -> list[str]:
         """Give it files by REST; returns its own ids of the instances."""
         return [self.ask("POST", "/instances", file)["ID"] for file in files]

@@ -126,17 +126,17 @@ def test_200_instances_are_published_once_though_each_side_is_killed(
     require_published_once(gateway, files)
 
 
-def test_studies_are_pulled_by_each_way_and_the_same_again_changes_nothing(
+def test_studies_come_by_each_way_and_the_same_again_changes_nothing(
     gateway: Gateway, orthanc: Orthanc
 ) -> None:
-    files = [instance(20 + study, number) for study in range(3) for number in range(4)]
+    files = [instance(20 + study, number) for study in range(4) for number in range(4)]
     orthanc.upload(*files)
     orthanc.register(AET, gateway.port)
     dicom, web = f"dicom://{orthanc.aet}@127.0.0.1:{orthanc.dicom_port}", orthanc.web_url
     for peer in (dicom, web):
         found = run(*["gateway", "find", "--from", peer, "--id", "PID-1", "--json"])
         assert {each["study"] for each in found.json} == set(orthanc.studies())
-    first, second, third = sorted(orthanc.studies())
+    first, second, third, fourth = sorted(orthanc.studies())
     pulled_first = [{"study": first, "taken": 4, "failed": 0}]
     pulled = gateway.run("pull", "--from", dicom, "--study", first, "--json")
     assert pulled.json == pulled_first
@@ -145,6 +145,8 @@ def test_studies_are_pulled_by_each_way_and_the_same_again_changes_nothing(
     assert gateway.taken() == 8
     again = gateway.run("pull", "--from", dicom, "--study", first, "--json")
     assert again.json == pulled_first
+    orthanc.stow(gateway.web_url, orthanc.studies()[fourth])
+    assert gateway.taken() == 12
     found = gateway.run("pull", "--from", web, "--study", second, "--study", third, "--json")
     assert [(each["taken"], each["failed"]) for each in found.json] == [(4, 0)] * 2
     require_published_once(gateway, files)
