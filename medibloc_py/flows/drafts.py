@@ -107,9 +107,13 @@ class Drafts:
         forget_record(self._issuer, id_of(draft.file))
         self._issuer.forget(self._at(place))
 
-    def forget(self) -> None:
-        """Removes them all: what they led to is done."""
-        for name in self._issuer.kept(f"{_PREFIX}{self._name}-"):
+    def forget(self, count: int = 0) -> None:
+        """Removes them all: what they led to is done.
+
+        Args:
+            count: how many there were, if a run may have died while it removed them.
+        """
+        for name in {*self._issuer.kept(f"{_PREFIX}{self._name}-"), *map(self._at, range(count))}:
             self._issuer.forget(name)
 
     def registered(self, exchange: Exchange, found: Mapping[int, Draft]) -> bool:

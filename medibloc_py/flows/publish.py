@@ -218,7 +218,7 @@ def publishing_sources(
             yield Publication(
                 tree.root, records, receipt, work.resumed, changed, lost, work.burned_in
             )
-        drafts.forget()
+        drafts.forget(len(sources))
 
 
 def _changed(found: Mapping[int, Draft], sources: Sequence[Source]) -> tuple[str, ...]:

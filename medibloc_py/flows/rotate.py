@@ -18,7 +18,7 @@ from medibloc_py.crypto.documents import RecordFile
 from medibloc_py.crypto.envelope import SourceFile
 from medibloc_py.crypto.merkle import MerkleTree
 from medibloc_py.errors import InvalidValue, NotIssuer, RecordReplaced
-from medibloc_py.flows.drafts import waiting_drafts
+from medibloc_py.flows.drafts import Drafts, publication_name, waiting_drafts
 from medibloc_py.flows.held import held_record, id_of, keep_record, successor_of
 from medibloc_py.flows.opened import OpenedRecord, open_held
 from medibloc_py.flows.parties import Exchange, Identity, Progress, silent
@@ -65,9 +65,14 @@ def rotating(
         MediBlocError: as `publishing_sources`.
     """
     held = _rotatable(exchange, issuer, records)
-    if undone := _undone(exchange, issuer, held):
-        receipt = exchange.records.register(issuer.signer, undone[0].root, len(undone))
-        yield Publication(undone[0].root, undone, receipt, len(undone))
+    if newer := _gone_on_with(exchange, issuer, held):
+        named = [(file.patient, _named(file)) for file in held]
+        drafts, root = Drafts(issuer, publication_name(exchange, issuer, named)), newer[0].root
+        with drafts.sole():
+            undone = _is_undone(exchange, newer)
+            receipt = exchange.records.register(issuer.signer, root, len(newer)) if undone else None
+            yield Publication(root, newer, receipt, len(newer))
+            drafts.forget(len(newer))
         return
     _require_newest(issuer, records)
     sources = [_source(open_held(exchange, issuer, file), file) for file in held]
@@ -93,8 +98,10 @@ def foresee(exchange: Exchange, issuer: Identity, records: Sequence[RecordId]) -
         ContractRefusal, InsufficientFunds: it would not be registered.
     """
     held = _rotatable(exchange, issuer, records)
-    if undone := _undone(exchange, issuer, held):
-        register = exchange.records.register.call(undone[0].root, len(undone))
+    if newer := _gone_on_with(exchange, issuer, held):
+        if not _is_undone(exchange, newer):
+            return None
+        register = exchange.records.register.call(newer[0].root, len(newer))
         return exchange.records.offer(issuer.address, register)
     _require_newest(issuer, records)
     sources = [_source(open_held(exchange, issuer, file), file) for file in held]
@@ -131,25 +138,31 @@ def _rotatable(
     return held
 
 
-def _undone(
+def _gone_on_with(
     exchange: Exchange, issuer: Identity, held: Sequence[RecordFile]
 ) -> tuple[RecordFile, ...]:
-    """What these records were rotated into, where the chain took its registration back.
+    """What these very records were rotated into, if that is told again, or registered again.
 
-    Empty if it stands, or if they were not rotated together, or for another deployment.
+    It is where a run of this command was killed when it had forgotten drafts, and where the
+    chain took the registration back. Else empty: what goes on from drafts, too.
     """
     old = [id_of(file) for file in held]
     found = [successor_of(issuer, record) for record in old]
     newer = tuple(held_record(issuer, record) for record in found if record is not None)
-    if [file.replaces for file in newer] != old or not _waiting(issuer).isdisjoint(found):
+    if [file.replaces for file in newer] != old or _waiting(issuer).issuperset(found):
         return ()
-    root, batch = newer[0].root, exchange.records.batch
+    root = newer[0].root
     if MerkleTree([id_of(file) for file in newer]).root != root:
         return ()
-    if batch(issuer.address, root).registered_at:
-        return ()
-    stands = all(batch(issuer.address, file.root).registered_at for file in held)
-    return newer if stands else ()
+    if not _is_undone(exchange, newer):
+        return newer if exchange.network.run.sent(root) else ()
+    # In another deployment, where the old ones do not stand either, nothing was undone.
+    return () if any(_is_undone(exchange, [file]) for file in held) else newer
+
+
+def _is_undone(exchange: Exchange, files: Sequence[RecordFile]) -> bool:
+    """Whether the batch of records does not stand on the chain."""
+    return not exchange.records.batch(files[0].issuer, files[0].root).registered_at
 
 
 def _require_newest(issuer: Identity, records: Sequence[RecordId]) -> None:
@@ -178,7 +191,7 @@ def _source(opened: OpenedRecord, file: RecordFile) -> Source:
         return Content(files, opened.manifest.meta)
 
     return Source(
-        name=f"record 0x{opened.record.hex()}",
+        name=_named(file),
         patient=file.patient,
         label=file.label,
         kind=file.kind,
@@ -187,6 +200,10 @@ def _source(opened: OpenedRecord, file: RecordFile) -> Source:
         files=tuple(entry.name for entry in entries),
         make=make,
     )
+
+
+def _named(file: RecordFile) -> str:
+    return f"record 0x{id_of(file).hex()}"
 
 
 def _opener(opened: OpenedRecord, index: int) -> Callable[[], BinaryIO]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,11 +21,13 @@ from medibloc_py.errors import (
     RecordNotHeld,
     RecordReplaced,
 )
+from medibloc_py.flows.drafts import Drafts
 from medibloc_py.flows.held import held_record, held_records, id_of, keep_record, successor_of
 from medibloc_py.flows.opened import open_held
 from medibloc_py.flows.publish import StudyToPublish
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import RecordId, Role
+from medibloc_py.storage import files
 from medibloc_py.storage.files import Part
 from tests.flow.command import run
 from tests.flow.dying import Call, Step, after, before, die, kill_at
@@ -191,6 +194,8 @@ STEPS: dict[str, Step] = {
     "sealed": (Part, "become", with_the_blob),
     "registered": (Network, "send", after),
     "handing over": (Client, "hand_over", before),
+    "a draft half forgotten": (files, "_overwrite", before),
+    "drafts forgotten": (Drafts, "forget", after),
 }
 
 
@@ -227,12 +232,16 @@ def test_a_killed_rotation_goes_on_and_leaves_no_orphan(
     kill_at(STEPS[step], *argv)
     again = run(*argv)
     assert again.code == 0, again
+    folder = world["hospital"].me.vault.path("x").parent
+    assert not [name for name in os.listdir(folder) if name.startswith((".", "publishing"))]
     new = RecordId(bytes.fromhex(again.json["records"][0]["record"][2:]))
     hospital = world["hospital"].me
     assert held_record(hospital, new).replaces == old
     assert blobs(world) == {held.cid for held in held_records(hospital).values()}
     assert len(world.exchange.records.batches(hospital.address)) == 2
     assert hospital.kept("draft-") == []
+    gc.collect()  # it was told, and its process ended
+    assert run(*argv).json["error"] == "RecordReplaced"
 
 
 def test_a_dry_run_seals_nothing_and_tells_what_it_costs(house: House) -> None:
