@@ -36,7 +36,10 @@ SYNTAXES = (
     "MR_small_jp2klossless.dcm",
     "MR_small_jpeg_ls_lossless.dcm",
     "SC_rgb_gdcm_KY.dcm",  # JPEG 2000
+    "JPEG-lossy.dcm",  # JPEG extended
+    "JPEGLSNearLossless_08.dcm",
 )
+"""One file in each transfer syntax that pydicom's own files have."""
 
 
 @pytest.fixture
@@ -161,6 +164,7 @@ def test_what_others_send_comes_in_byte_for_byte(gateway: Gateway, tmp_path: Pat
         dataset = pydicom.dcmread(sample(name))
         dataset.PatientID, dataset.IssuerOfPatientID = "PID-1", ""
         dataset.StudyInstanceUID = "1.2.826.0.1.3680043.8.498.30"
+        dataset.SeriesInstanceUID = f"{dataset.StudyInstanceUID}.1"
         dataset.SOPInstanceUID = f"{dataset.StudyInstanceUID}.{number}"
         dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         path = tmp_path / name

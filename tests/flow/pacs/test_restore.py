@@ -35,6 +35,12 @@ UNUSUAL = {
 }
 """What Orthanc does not keep, whoever sends it, and why."""
 
+WITHOUT_STUDY = "JPEGLSNearLossless_08.dcm"
+"""The one file in JPEG-LS near-lossless that Orthanc would keep, were it of a study."""
+UIDS = "1.2.826.0.1.3680043.8.498.77"
+SYNTAXES = 12
+"""Transfer syntaxes that pydicom's own files have."""
+
 
 # Of UIDs and the like that pydicom's own files have.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -57,7 +63,22 @@ def files() -> dict[str, bytes]:
             uid = instance.sop_instance
             other = f"{uid[:-3]}1{len(kinds):02}"  # some of these files share a UID
             found[path.name] = file.replace(uid.encode(), other.encode())
+    found[WITHOUT_STUDY] = with_study(sample(WITHOUT_STUDY))
+    syntaxes = {read_instance(file).transfer_syntax for file in found.values()}
+    assert len(syntaxes) == SYNTAXES
     return found
+
+
+def with_study(path: Path) -> bytes:
+    """A file whose data set says of no study that it is of."""
+    data_set = dcmread(path)
+    data_set.PatientID = "PID-1"
+    data_set.StudyInstanceUID, data_set.SeriesInstanceUID = f"{UIDS}.1", f"{UIDS}.1.1"
+    data_set.SOPInstanceUID = f"{UIDS}.1.1.1"
+    data_set.file_meta.MediaStorageSOPInstanceUID = data_set.SOPInstanceUID
+    file = BytesIO()
+    data_set.save_as(file)
+    return file.getvalue()
 
 
 def publish(world: World, folder: Path, files: dict[str, bytes]) -> RecordId:
