@@ -57,6 +57,7 @@ def scan(
     *,
     pitch: float = 0,
     yaw: float = 0,
+    roll: float = 0,
     mm: float = 4,
     slice_mm: float = 4,
     size: float = 1,
@@ -70,6 +71,7 @@ def scan(
         direction: of the slices.
         pitch: how far the head is bent forward, degrees.
         yaw: how far it is turned to the left, degrees.
+        roll: how far it leans to its right shoulder, degrees.
         mm: from one pixel to the next.
         slice_mm: from one slice to the next.
         size: of the head; 1 is an adult's.
@@ -87,7 +89,7 @@ def scan(
     if top_cut_mm:
         places = places[(field + np.outer(places, normal))[:, 2] < MIDDLE[2] + 78 - top_cut_mm]
     random = np.random.default_rng(7)
-    turn = _turn(pitch, yaw)
+    turn = _turn(pitch, yaw, roll)
     beside = (np.arange(pixels) - (pixels - 1) / 2) * mm
     grid = beside[:, None, None] * axes[1] + beside[None, :, None] * axes[0]
     files, brains, faces = [], [], []
@@ -157,13 +159,14 @@ def head(points: Points) -> tuple[Points, Points]:
     return tissue, face & (tissue == SOFT)
 
 
-def _turn(pitch: float, yaw: float) -> Points:
+def _turn(pitch: float, yaw: float, roll: float) -> Points:
     """Takes directions of the scanner to those of the head."""
-    a, b = np.radians((pitch, yaw))
+    a, b, c = np.radians((pitch, yaw, roll))
     bend = np.array([(1, 0, 0), (0, np.cos(a), np.sin(a)), (0, -np.sin(a), np.cos(a))])
     turned = np.array([(np.cos(b), np.sin(b), 0), (-np.sin(b), np.cos(b), 0), (0, 0, 1)])
-    both: Points = bend @ turned
-    return both.T
+    lean = np.array([(np.cos(c), 0, np.sin(c)), (0, 1, 0), (-np.sin(c), 0, np.cos(c))])
+    all_three: Points = bend @ turned @ lean
+    return all_three.T
 
 
 def _file(

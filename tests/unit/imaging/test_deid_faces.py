@@ -24,6 +24,7 @@ from medibloc_py.imaging.deidentify.faces import Faces, find_faces
 from medibloc_py.imaging.deidentify.faces.frames import planes
 from medibloc_py.imaging.deidentify.faces.masks import filled, grown, joined, shrunk, thickest
 from medibloc_py.imaging.deidentify.faces.region import HalfSpace, Plane, boxes_in
+from medibloc_py.imaging.deidentify.faces.tilt import bent_back
 from medibloc_py.imaging.ocr import Box
 from medibloc_py.imaging.release import release
 from medibloc_py.imaging.verify import verify
@@ -104,6 +105,8 @@ def test_the_face_goes_and_the_brain_stays(modality: str, direction: str) -> Non
     [
         ({"yaw": 25.0}, 0.003),
         ({"pitch": -10.0}, 0.003),
+        ({"pitch": -20.0}, 0.002),
+        ({"roll": 10.0}, 0.003),
         ({"pitch": 15.0}, 0.02),
         ({"size": 0.7}, 0.003),  # a small child's
         ({"top_cut_mm": 20.0}, 0.01),
@@ -116,6 +119,38 @@ def test_a_head_that_lies_otherwise_loses_its_face_too(
     blanked = cut(head, found(head.files))
     assert not (head.face & ~blanked).any()
     assert (head.brain & blanked).sum() <= lost * head.brain.sum()
+
+
+@pytest.mark.parametrize(("bent", "leans"), [(0, 0), (8, 0), (20, 0), (-15, 0), (0, 15)])
+def test_where_a_face_begins_tells_how_far_a_head_is_bent_back(bent: int, leans: int) -> None:
+    grid = np.stack(np.meshgrid(*[np.arange(-150, 151, 4.0)] * 3), axis=-1).reshape(-1, 3)
+    a, c = np.radians((-bent, leans))  # forward, to the side, down
+    bend = np.array([(np.cos(a), 0, -np.sin(a)), (0, 1, 0), (np.sin(a), 0, np.cos(a))])
+    lean = np.array([(1, 0, 0), (0, np.cos(c), -np.sin(c)), (0, np.sin(c), np.cos(c))])
+    own = grid @ (lean @ bend)
+    vault = ((own / (98, 79, 79)) ** 2).sum(axis=1) < 1
+    angle = np.degrees(np.arctan2(own[:, 2], own[:, 0]))
+    begins = np.where(abs(own[:, 1]) < 20, 27, 39)
+    face = (abs(own[:, 1]) < 50) & (np.hypot(own[:, 0], own[:, 2]) < 140) & (angle > begins)
+    told = bent_back(grid[vault | (face & (angle < 90))], 98, 79)
+    if leans:
+        assert 3 < told < leans  # the side that is higher counts
+    else:
+        assert told == pytest.approx(max(bent, 0), abs=2.5)
+
+
+def test_a_head_with_a_growth_on_its_forehead_is_refused() -> None:
+    files = []
+    for each in scan("CT").files:
+        dataset = dcmread(BytesIO(each))
+        x, y, z = (np.array(dataset.ImagePositionPatient, float) - heads.MIDDLE).tolist()
+        rows, columns = np.indices((dataset.Rows, dataset.Columns)) * 4.06
+        growth = (columns + x) ** 2 + (rows + y + 110) ** 2 + (z - 30) ** 2 < 34**2
+        pixels = dataset.pixel_array.copy()
+        pixels[growth & (pixels < 400)] = 1064
+        dataset.PixelData = pixels.tobytes()
+        files.append(saved(dataset))
+    assert "the form of a head" in refused(files[20], found(files))
 
 
 # Files.

@@ -20,7 +20,8 @@ from medibloc_py.imaging.deidentify.faces.masks import (
     shrunk,
     thickest,
 )
-from medibloc_py.imaging.deidentify.faces.region import HalfSpace, Region
+from medibloc_py.imaging.deidentify.faces.region import HalfSpace, Region, Vector
+from medibloc_py.imaging.deidentify.faces.tilt import bent_back, turned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,8 +42,9 @@ _WIDE_MM2: Final = 40_000.0
 _FULL: Final = 0.75
 _RADIUS_MM: Final = (45.0, 100.0)
 """Half the width of a head, from a newborn's up."""
-_LONG: Final = (1.05, 1.7)
-"""Length of the vault by its width."""
+_LONG: Final = (1.05, 1.47)
+"""Length of the vault by its width: of nearly all heads. What is longer has something on it, such
+as a hand or a growth on the forehead, behind which the face would be kept."""
 _ROUND: Final = 1.08
 """Below that it cannot be told by its length which way a head looks."""
 _MOST_CUT: Final = 0.7
@@ -68,6 +70,11 @@ _CREASE_MM: Final = 6.0
 _NOSE: Final = 0.2
 """So far the nose must stand out of what is kept, by the radius."""
 
+_MOST_BACK: Final = 32.0
+"""No head that can be judged is bent back any farther, degrees."""
+_LOOKS: Final = 3
+"""How often it is told: what is measured along a head's own axes tells it better."""
+
 
 class NoHead(Exception):
     """It cannot be told where the face is; the text says why."""
@@ -82,10 +89,11 @@ class Head(NamedTuple):
 
     Attributes:
         forward: unit vector the face looks along, level (to the left, to the back).
-        middle: of the vault: along `forward`, and up; mm.
+        middle: of the vault, along the head's own axes: to the front, and up; mm.
         half_mm: half the length of the vault.
         radius_mm: half its width.
         is_bare: there is nothing below the brain, nor a skull around it.
+        back: how far it is bent back, degrees.
     """
 
     forward: tuple[float, float]
@@ -93,23 +101,30 @@ class Head(NamedTuple):
     half_mm: float
     radius_mm: float
     is_bare: bool = False
+    back: float = 0.0
 
     def face(self) -> tuple[Region, ...]:
         """What to remove: all in front of and below the brain, down to the chin."""
-        x, y = self.forward
-        ahead, up = self.middle
-        behind = HalfSpace((x, y, 0.0), ahead + _BEHIND * self.half_mm)
-        chin = HalfSpace((0.0, 0.0, 1.0), up - _CHIN * self.radius_mm)
-        return tuple((plane, behind, chin) for plane in self._planes())
+        front, above = self._axis(0), self._axis(90)
+        behind = HalfSpace(front.normal, front.at_mm + _BEHIND * self.half_mm)
+        chin = HalfSpace(above.normal, above.at_mm - _CHIN * self.radius_mm)
+        below = self._axis(-90)  # the middle of the vault: eyes and nose lie lower
+        return tuple((plane, behind, chin, below) for plane in self._planes())
 
     def _planes(self) -> Iterator[HalfSpace]:
         """Planes that touch the brain from in front and below."""
-        x, y = self.forward
-        ahead, up = self.middle
         for degrees, long, high in _BARE_BRAIN if self.is_bare else _BRAIN:
             level, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
             far = math.hypot(long * self.half_mm * level, high * self.radius_mm * down)
-            yield HalfSpace((x * level, y * level, -down), level * ahead - down * up + far)
+            axis = self._axis(-degrees)
+            yield HalfSpace(axis.normal, axis.at_mm + far)
+
+    def _axis(self, degrees: float) -> HalfSpace:
+        """All that lies past the middle of the vault, so many degrees above where it looks."""
+        (x, y), (ahead, up) = self.forward, self.middle
+        own, angle = math.radians(degrees), math.radians(self.back + degrees)
+        normal: Vector = (x * math.cos(angle), y * math.cos(angle), math.sin(angle))
+        return HalfSpace(normal, ahead * math.cos(own) + up * math.sin(own))
 
     def stands_out_mm(self, points: NDArray[Any]) -> float:
         """How far the farthest of some points lies in front of what is kept."""
@@ -142,8 +157,10 @@ def find_head(volume: Volume) -> Head:
     radius = deep * voxel * _BALL
     if not _RADIUS_MM[0] <= radius <= _RADIUS_MM[1]:
         raise NoHead(f"what is in it is {2 * radius:.0f} mm thick, which is no whole head")
-    top_mm = volume.level_mm(top + 0.5) + _cut_mm(body, volume, radius)
-    return _judged(_measured(volume.points_mm(body), voxel, top_mm, radius), volume, body)
+    points = volume.points_mm(body)
+    cut = _cut_mm(body, volume, radius)
+    head = _measured(points, voxel, volume.level_mm(top + 0.5) + cut, radius)
+    return _judged(_straight(head, points, voxel, cut), volume, body)
 
 
 def _body(volume: Volume) -> Mask:
@@ -181,7 +198,13 @@ def _cut_mm(body: Mask, volume: Volume, radius: float) -> float:
     return cut
 
 
-def _measured(points: NDArray[Any], voxel_mm: float, top_mm: float, radius: float) -> Head:
+def _measured(
+    points: NDArray[Any],
+    voxel_mm: float,
+    top_mm: float,
+    radius: float,
+    forward: tuple[float, float] | None = None,
+) -> Head:
     """A head by the points of its body, where it is above the nose and the ears."""
     import numpy as np
 
@@ -195,7 +218,7 @@ def _measured(points: NDArray[Any], voxel_mm: float, top_mm: float, radius: floa
         return level[:, :2]
 
     upper = above(_UPPER[1])
-    x, y = _forward(upper)
+    x, y = forward or _forward(upper)
     front_mm = float((upper @ np.array((x, y))).max())
     back_mm = float((above(_BACK) @ np.array((x, y))).min())
     wide = upper @ np.array((-y, x))
@@ -204,6 +227,27 @@ def _measured(points: NDArray[Any], voxel_mm: float, top_mm: float, radius: floa
     if not _LONG[0] <= half / radius <= _LONG[1]:
         raise NoHead("what is in it has not the form of a head")
     return Head((x, y), ((front_mm + back_mm) / 2, top_mm - radius), half, radius)
+
+
+def _straight(head: Head, points: NDArray[Any], voxel_mm: float, cut_mm: float) -> Head:
+    """A head as measured along its own axes, if it is bent back."""
+    for _ in range(_LOOKS):
+        own = turned(points, head.forward, head.back)
+        ahead, up = head.middle
+        vault = own[own[:, 2] >= up][:, 1]
+        beside = (vault.max() + vault.min()) / 2
+        seen = (own - (ahead, beside, up)) * (1, 1, -1)
+        more = bent_back(seen, head.half_mm, head.radius_mm)
+        if not more:
+            break
+        back = head.back + more
+        if back > _MOST_BACK:
+            raise NoHead("its forehead stands out like a face, or it is bent back too far")
+        own = turned(points, head.forward, back)
+        top_mm = float(own[:, 2].max()) + voxel_mm / 2 + cut_mm
+        straight = _measured(own, voxel_mm, top_mm, head.radius_mm, (1.0, 0.0))
+        head = straight._replace(forward=head.forward, back=back)
+    return head
 
 
 def _forward(points: NDArray[Any]) -> tuple[float, float]:
@@ -225,8 +269,8 @@ def _judged(head: Head, volume: Volume, body: Mask) -> Head:
 
     ahead, up = head.middle
     points = volume.points_mm(np.ones_like(body))
-    along = points[:, :2] @ np.array(head.forward) - ahead
-    below = up - points[:, 2]
+    own = turned(points, head.forward, head.back)
+    along, below = own[:, 0] - ahead, up - own[:, 2]
     low, high = (share * head.radius_mm for share in _FACE_LEVEL)
     in_front = (along > _BEHIND * head.half_mm) & (along < head.half_mm)
     level = in_front & (below > low) & (below < high)
