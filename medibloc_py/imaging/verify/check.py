@@ -19,6 +19,7 @@ from medibloc_py.imaging.verify.needles import (
     TIMES,
     Sought,
     describes,
+    is_personal,
     is_private,
     needles,
     vr_of,
@@ -105,6 +106,7 @@ def compare(
 ) -> Verdict:
     """All that the check finds out, without judging it."""
     before, after = parse(original), parse(output)
+    kept = kept_tags(options)
     sought = needles(
         before,
         _codec(before),
@@ -113,11 +115,16 @@ def compare(
             uids="retain-uids" not in options,
             words="clean-descriptors" not in options,
             private="retain-safe-private" not in options,
-            kept=kept_tags(options),
+            kept=kept,
         ),
     )
     left = {
-        *search(sought, after, moved_dates="retain-longitudinal-modified-dates" in options),
+        *search(
+            sought,
+            after,
+            moved_dates="retain-longitudinal-modified-dates" in options,
+            kept=kept,
+        ),
         *_same_place(before, after, options),
     }
     has_pixels = any(each.path[0] in _PIXELS for each in after.values)
@@ -145,7 +152,10 @@ def _same_place(
         if vr in TIMES:
             if _must_change(vr, value, options):
                 yield each.tag, value
-        elif vr in TEXTS and not ("clean-descriptors" in options and describes(each.tag, value)):
+        elif vr not in TEXTS:
+            if is_personal(each.tag) and value.strip(b"0"):
+                yield each.tag, value
+        elif not ("clean-descriptors" in options and describes(each.tag, value)):
             yield each.tag, value
 
 

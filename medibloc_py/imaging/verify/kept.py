@@ -8,7 +8,7 @@ from typing import Final
 _DEVICE: Final = """
     StationName DeviceSerialNumber DeviceUID PlateID GantryID GridID CassetteID DetectorID
     GeneratorID DeviceDescription DeviceLabel DeviceID LensMake LensModel LensSerialNumber
-    CameraOwnerName UDISequence UniqueDeviceIdentifier XRaySourceID XRayDetectorID
+    CameraOwnerName LensSpecification UDISequence UniqueDeviceIdentifier XRaySourceID XRayDetectorID
     TransducerIdentificationSequence SourceSerialNumber SourceManufacturer LongDeviceDescription
     ManufacturerDeviceIdentifier ManufacturerDeviceClassUID DeviceAlternateIdentifier
     TreatmentMachineName ScheduledStationName PerformedStationName BeamModifierSerialNumber

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
+from medibloc_py.imaging.verify.carried import comments, profile_texts
 from medibloc_py.imaging.verify.parse import Parsed, Value
 
 TEXTS: Final = frozenset(["AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
@@ -24,10 +25,10 @@ STRONG_CHARS: Final = 8
 
 # Attributes that are about a thing or a method, whoever was before it.
 _TECHNICAL: Final = re.compile(
-    r"Manufacturer|ModelName|SoftwareVersion|^Application|Algorithm|^Implementation"
+    r"(?<!Source)Manufacturer(Name|RelatedModelGroup)?$|ModelName|SoftwareVersion|^Application|Algorithm|^Implementation"
     r"|Code(Value|Meaning)$|^CodingScheme|^SpecificCharacterSet|MIMEType"
     r"|(Coil|Sequence|EnergyWindow|Radiopharmaceutical|ImplantName|Grid\w*Material)(Element)?Name$"
-    r"|CoilConfiguration|Nucleus|Kernel|Filter|^Contrast\w*Route|^Radiopharmaceutical(Route)?$"
+    r"|CoilConfiguration|Nucleus|Kernel|Filter(s|Type)?$|^Contrast\w*Route|^Radiopharmaceutical(Route)?$"
     r"|TriggerSource|Framing|^AcquisitionMode|^(Plate|Phosphor|Rescale|ModalityLUT)Type$"
     r"|Material$|Format(Acquired)?$|^OutputPower|^ProcessingFunction|^StackID$|^DimensionDesc"
     r"|(Correction|Reconstruction)Method$|LinesOfResponse"
@@ -56,9 +57,16 @@ _DEFINED: Final = frozenset(
 )
 _ROWS: Final = 0x00280010
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+_PROFILE: Final = 0x00282000
 _FILE_ID: Final = re.compile(r"File(Set)?ID$")
 _ID: Final = re.compile(r"PatientIDs?$|AccessionNumber|AdmissionID|Telephone|Address$|BirthName")
-_CLASS: Final = re.compile(r"(Class|Syntax)UID")
+_PATIENT: Final = re.compile(r"Patients?(Birth|MotherBirth)?(Name|ID)s?$")
+# Codes and numbers that are about a person or a place, too short to be searched for.
+_PERSONAL: Final = re.compile(
+    r"^GPS|^Patient(Sex|Size|Weight|BodyMass)|^LensSpec|Smoking|Pregnan|DeviceID$|^ReasonForTheAttr"
+    r"|^InstanceOrigin"
+)
+_CLASS: Final = re.compile(r"((?<!Device)Class|Syntax)UID")
 _PUBLIC_UID: Final = b"1.2.840.10008."
 _DAY: Final = re.compile(rb"(?<!\d)((?:1[89]|20)\d\d)[.\-/]?([01]\d)[.\-/]?([0-3]\d)")
 _PRINTABLE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\r\n\t\f\x1b]+\0?")
@@ -79,12 +87,14 @@ class Needle(NamedTuple):
         tag: where the original has it.
         wide: whether it is in an encoding of more than one byte a character.
         alone: whether it counts only where it stands by itself, not in a longer word or number.
+        patient: whether it names the patient, so that no option lets it stand.
     """
 
     value: bytes
     tag: int
     wide: bool
     alone: bool
+    patient: bool
 
 
 class Sought(NamedTuple):
@@ -126,7 +136,12 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         if _swallows(each.tag, vr, value) or (each.tag in _PIXELS and not is_image):
             # A length that swallows what is behind it: nobody knows whose text is in it.
             texts.update((run, _NOWHERE) for run in _RUNS.findall(value) if _LETTERS.search(run))
-        elif each.tag in sought.kept or _named(each.tag)[0] in _DEFINED:
+        elif each.tag in _PIXELS or each.tag == _PROFILE:
+            said = profile_texts(value) if each.tag == _PROFILE else comments(value)
+            texts.update((text, each.tag) for text in said)
+        elif each.tag in sought.kept:
+            continue
+        elif _named(each.tag)[0] in _DEFINED:
             certain |= _values_and_words(value)
         elif vr in ("CS", "technical", "class"):
             harmless |= _values_and_words(value)
@@ -185,6 +200,11 @@ def _may_be_long(tag: int) -> bool:
 def is_private(tag: int) -> bool:
     """Whether a tag is of a private group."""
     return bool(tag >> 16 & 1)
+
+
+def is_personal(tag: int) -> bool:
+    """Whether a code or a number is about a person or a place."""
+    return _PERSONAL.search(_named(tag)[0]) is not None
 
 
 def describes(tag: int, value: bytes) -> bool:
@@ -260,9 +280,10 @@ def _encodings(text: bytes, tag: int, charset: str) -> Iterator[Needle]:
         decoded = text.decode(charset)
     except (LookupError, UnicodeError):
         decoded = text.decode("latin-1")
+    patient = _PATIENT.search(_named(tag)[0]) is not None
     narrow = {text} | {decoded.encode(codec, "replace") for codec in ("utf-8", "latin-1")}
     for each in narrow:
         if each == text or b"?" not in each:
-            yield Needle(each.lower(), tag, False, alone)
+            yield Needle(each.lower(), tag, False, alone, patient)
     for codec in ("utf-16-le", "utf-16-be"):
-        yield Needle(decoded.encode(codec).lower(), tag, True, False)
+        yield Needle(decoded.encode(codec).lower(), tag, True, False, patient)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from medibloc_py.imaging.verify.needles import STRONG_CHARS, TEXTS, TIMES, Needle, vr_of
@@ -24,7 +24,7 @@ _OVERLAP_BYTES: Final = 1 << 10
 
 
 def search(
-    sought: list[Needle], after: Parsed, *, moved_dates: bool
+    sought: list[Needle], after: Parsed, *, moved_dates: bool, kept: Collection[int] = ()
 ) -> Iterator[tuple[int, bytes]]:
     """Those of the values that stand in an output, with the tag the original has them in.
 
@@ -32,22 +32,34 @@ def search(
         sought: what to look for.
         after: the output.
         moved_dates: whether dates may stand where a date is: one may have become another.
+        kept: tags whose values an option retains; nothing that names the patient may be there.
     """
-    text, bulk = _areas(after, moved_dates)
+    text, bulk = _areas(after, moved_dates, ())
+    rest = _areas(after, moved_dates, kept)[0] if kept else text
     runs = b"\0".join(run for part in bulk for run in _text_runs(part)).lower()
     for needle in sought:
-        if _found(needle, text) or _found_in_bulk(needle, bulk, runs):
+        if _found(needle, text if needle.patient else rest) or _found_in_bulk(needle, bulk, runs):
             yield needle.tag, needle.value
 
 
-def _areas(after: Parsed, moved_dates: bool) -> tuple[bytes, list[memoryview]]:
-    """The output in two parts: all that is not bulk in small letters, and each bulk value."""
+def _areas(
+    after: Parsed, moved_dates: bool, kept: Collection[int]
+) -> tuple[bytes, list[memoryview]]:
+    """The output in two parts: all that is not bulk in small letters, and each bulk value.
+
+    What is retained, and dates if they were moved, is in neither.
+    """
     text: list[bytes] = []
     bulk: list[memoryview] = []
     at = 0
     for each in sorted(after.values, key=lambda value: value.start):
         is_bulk = each.end - each.start > _BULK_BYTES and each.vr not in TEXTS
-        if is_bulk or _is_method(after, each) or (moved_dates and vr_of(each, b"") in TIMES):
+        if (
+            is_bulk
+            or each.tag in kept
+            or _is_method(after, each)
+            or (moved_dates and vr_of(each, b"") in TIMES)
+        ):
             text.append(after.data[at : each.start])
             at = max(at, each.end)
             if is_bulk:
