@@ -1,4 +1,7 @@
-"""A granted study read from stores that lie, lose and break down: never a wrong array."""
+"""A granted study read from stores that lie, lose and break down: never a wrong array.
+
+Whole and by a frame. Stores that hang are in `tests/unit/storage`: they take their time.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pydicom
@@ -26,7 +30,8 @@ from tests.flow.world import World
 SIDE = 1200
 """Of an image of 16 bits: a sealed study of three leaves."""
 
-Bend = Callable[[Cid], None]
+Bend = Callable[[Cid], object]
+Bends = dict[str, tuple[Bend, tuple[type[MediBlocError], ...]]]
 
 
 @dataclass
@@ -34,18 +39,52 @@ class Hands:
     """A store, and what a hand inside can do to one of its blocks.
 
     Attributes:
-        bends: faults by name, and what a read must come to: an error, or the right arrays.
+        bends: faults by name, and the errors a read may come to; if there are none, it is right.
         mend: all as it was.
     """
 
     store: Store
     blocks: list[Cid]
-    bends: dict[str, tuple[Bend, type[MediBlocError] | None]]
+    bends: Bends
     mend: Callable[[], None]
 
 
 def flipped(block: bytes) -> bytes:
     return block[:100] + bytes([block[100] ^ 4]) + block[101:]
+
+
+@contextmanager
+def folder(blobs: list[bytes]) -> Iterator[Hands]:
+    """A disk whose bytes turned, or that somebody else writes to."""
+    with TemporaryDirectory() as name:
+        store = LocalStore(Path(name))
+        cids = [store.put([blob]).cid for blob in blobs]
+        cars = {cid: Path(name) / "blobs" / f"{cid}.car" for cid in cids}
+        good = {cid: car.read_bytes() for cid, car in cars.items()}
+
+        def put(change: Callable[[bytes], bytes]) -> Bend:
+            return lambda cid: cars[cid].write_bytes(change(good[cid]))
+
+        def other(cid: Cid) -> None:
+            cars[cid].write_bytes(next(car for each, car in good.items() if each != cid))
+
+        def mend() -> None:
+            for cid, car in cars.items():
+                car.write_bytes(good[cid])
+
+        bends: Bends = {
+            "a flipped bit": (
+                put(lambda car: car[:-9] + bytes([car[-9] ^ 4]) + car[-8:]),
+                (Corrupted,),
+            ),
+            "cut": (put(lambda car: car[:-1]), (Corrupted,)),
+            "half": (put(lambda car: car[: len(car) // 2]), (Corrupted,)),
+            "empty": (put(lambda _: b""), (Corrupted,)),
+            "another blob": (other, (Corrupted,)),
+            "without end": (put(lambda car: car + car[-99:] * 1000), (Corrupted,)),
+            "lost": (lambda cid: cars[cid].unlink(), (BlobMissing,)),
+        }
+        yield Hands(store, list(cars), bends, mend)
 
 
 @contextmanager
@@ -84,15 +123,15 @@ def daemon(blobs: list[bytes]) -> Iterator[Hands]:
 
         endless = at(lambda x: x.chunked(b" " * 65536 for _ in range(100)))
         trailer = at(lambda x: x.chunked([good[Cid(x.arg)]], trailer="datastore: i/o error"))
-        bends: dict[str, tuple[Bend, type[MediBlocError] | None]] = {
-            "a flipped bit": (put(flipped), Corrupted),
-            "cut": (put(lambda block: block[:-1]), Corrupted),
-            "another block": (put(lambda _: next(iter(good.values()))[:-7]), Corrupted),
-            "lost": (lambda cid: kubo.blocks.__delitem__(cid) or None, BlobMissing),
-            "without end": (endless, StoreFailed),
-            "an error after the bytes": (trailer, StoreFailed),
-            "a daemon that is gone": (at(hang_up), StoreUnreachable),
-            "a daemon that restarts": (at(hang_up, times=2), None),
+        bends: Bends = {
+            "a flipped bit": (put(flipped), (Corrupted,)),
+            "cut": (put(lambda block: block[:-1]), (Corrupted,)),
+            "another block": (put(lambda _: next(iter(good.values()))[:-7]), (Corrupted,)),
+            "lost": (lambda cid: kubo.blocks.pop(cid), (BlobMissing,)),
+            "without end": (endless, (StoreFailed,)),
+            "an error after the bytes": (trailer, (StoreFailed,)),
+            "a daemon that is gone": (at(hang_up), (StoreUnreachable,)),
+            "a daemon that restarts": (at(hang_up, times=2), ()),
         }
         yield Hands(store, [Cid(cid) for cid in good], bends, mend)
 
@@ -131,12 +170,14 @@ def public_gateway(blobs: list[bytes]) -> Iterator[Hands]:
             served.lies.clear()
             served.faults.clear()
 
-        bends: dict[str, tuple[Bend, type[MediBlocError] | None]] = {
-            "a flipped bit": (put(flipped), Corrupted),
-            "cut": (put(lambda block: block[:-1]), Corrupted),
-            "lost": (lambda cid: served.lies.update({cid: None}), BlobMissing),
-            "a gateway that is gone": (at(99), StoreUnreachable),
-            "a gateway that restarts": (at(2), None),
+        bends: Bends = {
+            "a flipped bit": (put(flipped), (Corrupted,)),
+            "cut": (put(lambda block: block[:-1]), (Corrupted,)),
+            "another block": (put(lambda _: next(iter(served.blocks.values()))[:-7]), (Corrupted,)),
+            "without end": (put(lambda block: block + bytes(1 << 22)), (Corrupted, StoreFailed)),
+            "lost": (lambda cid: served.lies.update({cid: None}), (BlobMissing,)),
+            "a gateway that is gone": (at(99), (StoreUnreachable,)),
+            "a gateway that restarts": (at(2), ()),
         }
         yield Hands(
             GatewayStore(served.url, timeout_s=2), list(map(Cid, served.blocks)), bends, mend
@@ -162,10 +203,13 @@ def blobs_of(store: LocalStore) -> list[bytes]:
 
 
 @pytest.mark.parametrize(
-    "serve",
+    ("serve", "blocks"),
     [
-        pytest.param(daemon, marks=pytest.mark.fault("hostile store", faults=8 * 5)),
-        pytest.param(public_gateway, marks=pytest.mark.fault("hostile store", faults=5 * 5)),
+        # The grant object and the record, each one file.
+        pytest.param(folder, 2, marks=pytest.mark.fault("hostile store", faults=7 * 2)),
+        # The grant object, the root, three leaves.
+        pytest.param(daemon, 5, marks=pytest.mark.fault("hostile store", faults=8 * 5)),
+        pytest.param(public_gateway, 5, marks=pytest.mark.fault("hostile store", faults=7 * 5)),
     ],
 )
 def test_never_a_wrong_array(
@@ -173,6 +217,7 @@ def test_never_a_wrong_array(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     serve: Callable[[list[bytes]], Iterator[Hands]],
+    blocks: int,
 ) -> None:
     monkeypatch.setattr(again, "PAUSES_S", (0.01, 0.01, 0.01))
     record, pixels = publish(world, tmp_path / "large.dcm")
@@ -182,23 +227,29 @@ def test_never_a_wrong_array(
         exchange = Exchange(world.exchange.network, world.exchange.deployment, hands.store)
         clinic = replace(world["clinic"], exchange=exchange)
 
-        def arrays() -> list[np.ndarray]:
-            return list(clinic.open_granted(record).arrays().values())
+        def arrays() -> np.ndarray:
+            (array,) = clinic.open_granted(record).arrays().values()
+            return array
 
-        assert np.array_equal(arrays()[0], pixels)
+        def frame() -> np.ndarray:
+            return clinic.open_granted(record).read_frame(0, 0)
+
+        assert np.array_equal(arrays(), pixels)
+        assert np.array_equal(frame(), pixels)
         used = [cid for cid in hands.blocks if is_read(hands, cid, arrays)]
         assert ours <= set(used)
-        assert len(used) == 5  # the grant object, the root, three leaves
-        for name, (bend, error) in hands.bends.items():
-            for cid in used:
+        assert len(used) == blocks
+        for number, (name, (bend, errors)) in enumerate(hands.bends.items()):
+            for place, cid in enumerate(used):
+                read = (arrays, frame)[(number + place) % 2]
                 bend(cid)
-                if error is None:
-                    assert np.array_equal(arrays()[0], pixels), (name, cid)
+                if errors:
+                    with pytest.raises(errors):
+                        read()
                 else:
-                    with pytest.raises(error):
-                        arrays()
+                    assert np.array_equal(read(), pixels), (name, cid)
                 hands.mend()
-        assert np.array_equal(arrays()[0], pixels)
+        assert np.array_equal(arrays(), pixels)
 
 
 def is_read(hands: Hands, cid: Cid, arrays: Callable[[], object]) -> bool:
