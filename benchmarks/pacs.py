@@ -5,7 +5,8 @@
 In one run, in turn, the same instances go from the same client to Orthanc alone and to a gateway,
 which seals each and has it on the disk before it says so; and a sealed record goes into Orthanc
 beside what dcmtk sends from plain files. Each instance is a CT image of 512 x 512 pixels. Every
-round begins empty. Compared are the fastest rounds; nothing is published while it is measured.
+round begins empty. Compared are the fastest rounds; nothing is published meanwhile. Then all of it
+goes in again while the gateway publishes what came before (`benchmarks/pacs_sustained.py`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks import pacs_sustained
 from medibloc_py import pacs
 from medibloc_py.crypto.sealing import SourceFile, seal_record
 from medibloc_py.errors import NodeUnreachable
@@ -136,6 +138,11 @@ class Bench:
             found[way] = partial(self._to_orthanc, partial(self._restore, peer))
         return found
 
+    def sustained(self, rounds: int, advance: Callable[[], None]) -> dict[str, object]:
+        """All of it, while what came before is published."""
+        (folder := self._folder / "sustained").mkdir()
+        return pacs_sustained.measure(folder, self._paths, self._orthanc, rounds, advance)
+
     def close(self) -> None:
         """End Orthanc."""
         self._orthanc.kill()
@@ -206,13 +213,15 @@ def measure(count: int, rounds: int, console: Console) -> dict[str, object]:
         bench = Bench(Path(folder), count)
         ways = bench.ways()
         took: dict[str, list[float]] = {way: [] for way in ways}
-        task = progress.add_task("instances", total=rounds * len(ways))
+        task = progress.add_task("instances", total=rounds * (len(ways) + 2))
+        advance = partial(progress.advance, task)
         try:
             for number in range(rounds):
                 order = list(ways)
                 for way in order[number % len(order) :] + order[: number % len(order)]:
                     took[way].append(ways[way]())
-                    progress.advance(task)
+                    advance()
+            sustained = bench.sustained(rounds, advance)
         finally:
             bench.close()
     fastest = {way: min(seconds) for way, seconds in took.items()}
@@ -230,6 +239,7 @@ def measure(count: int, rounds: int, console: Console) -> dict[str, object]:
             for client, (alone, ours) in RECEIVE.items()
         },
         "restore_over_storescu": {way: round(plain / fastest[way], 2) for way in RESTORE},
+        "sustained": sustained,
         "ways": {
             way: {
                 "fastest_s": round(min(seconds), 2),
@@ -267,6 +277,7 @@ def main() -> None:
         f"gateway over Orthanc alone {found['gateway_over_orthanc']}; "
         f"restore over storescu {found['restore_over_storescu']}"
     )
+    console.print("while it publishes:", found["sustained"])
 
 
 if __name__ == "__main__":

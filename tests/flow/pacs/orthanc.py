@@ -84,6 +84,12 @@ class Orthanc:
             time.sleep(0.02)
         return self
 
+    @property
+    def pid(self) -> int:
+        """Number of its process."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """End it with SIGKILL, wherever it is; `start` begins again with what it kept."""
         if self._process is not None:
