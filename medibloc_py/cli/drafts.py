@@ -29,11 +29,13 @@ def drafts(
 
     The same `medibloc record publish` again goes on with them. Those that nobody will go on
     with are let go of by --drop, on the chain and in the store that they were made for;
-    records that were registered stay in any case.
+    records that were registered stay in any case. With --dry-run before the command nothing is
+    let go of.
     """
     from medibloc_py.flows.drafts import waiting_drafts
 
     session: Session = context.obj
+    drop = drop and not session.dry_run
     if drop:
         found = session.acting_as(account).drop_drafts()
     else:

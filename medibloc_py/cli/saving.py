@@ -57,8 +57,9 @@ def saving(folder: Path, subject: bytes) -> Iterator[Saving]:
     make_folder(folder)
     try:
         with sole(work / "lock", "open something into this folder"):
-            for part in work.glob(".part-*"):  # we hold the lock: their writers died
-                part.unlink()
+            with on_disk(work):
+                for part in work.glob(".part-*"):  # we hold the lock: their writers died
+                    part.unlink()
             receipt = _Receipt(work / "receipt", folder, subject)
             done = False
             try:
@@ -140,7 +141,9 @@ class Saving:
         if path in self._taken:
             raise FileExists(path=path)
         self._taken.add(path)
-        if not path.exists():
+        with on_disk(path):
+            there = path.exists()
+        if not there:
             return None
         noted = self._receipt.lines.get(str(path))
         if noted is None or _read(path) != noted:

@@ -269,6 +269,8 @@ def test_drafts_are_let_go_of_with_blobs_and_keys(house: House, step: str, waiti
     assert [each["patient"] for each in listed] == [
         house.world.address(name) for name in ("alice", "bob")[:waiting]
     ]
+    dry = house.run("--dry-run", "record", "drafts", "--drop", "--as", "hospital", "--json").json
+    assert dry == drafts_of(house) == listed
     assert drafts_of(house, "--drop") == listed
     assert drafts_of(house) == []
     assert (house.held(), house.batches(), house.blobs()) == before
