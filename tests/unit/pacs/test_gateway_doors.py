@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 import struct
 import threading
@@ -24,6 +25,7 @@ from pynetdicom.pdu_primitives import (
     MaximumLengthNotification,
 )
 
+from medibloc_py import pacs
 from medibloc_py.errors import InstanceUnusable, PeerRefused
 from medibloc_py.flows.gateway.service import Places, open_stages
 from medibloc_py.flows.parties import Identity
@@ -31,6 +33,7 @@ from medibloc_py.pacs import accepted, intake, listener, web_connection
 from medibloc_py.pacs.association import associated
 from medibloc_py.pacs.dimse import echo
 from medibloc_py.pacs.listener import DicomPlace
+from medibloc_py.pacs.query import move_study
 from medibloc_py.pacs.stow import WebPlace
 from tests.flow.instances import instance
 from tests.unit.pacs.running import BOTH, LOOPBACK, outgoing, running, statuses, wait
@@ -268,3 +271,20 @@ def test_a_study_of_two_patients_is_two(folder: Path, hospital: Identity) -> Non
         mixed = [instance(1, 1), instance(1, 2, "PID-2"), instance(1, 3, "PID-1", issuer="town")]
         assert statuses(gateway.peer, outgoing(*mixed)) == [0, 0, 0]
         assert gateway.status().studies["receiving"] == 3
+
+
+def test_nothing_can_be_read_through_a_door(folder: Path, hospital: Identity) -> None:
+    study = "1.2.826.0.1.3680043.8.498.1"
+    with running(folder, hospital) as gateway:
+        assert gateway.post(ONE)[0] == 200
+        for method in ("GET", "HEAD", "PUT", "DELETE", "OPTIONS"):
+            door = http.client.HTTPConnection(gateway.at("DICOMweb"), timeout=20)
+            door.request(method, f"/studies/{study}")
+            assert door.getresponse().status == 405
+            door.close()
+        for ask in (
+            lambda: pacs.find(gateway.peer, pacs.Query(study=study)),
+            lambda: move_study(gateway.peer, study, "PACS"),
+        ):
+            with pytest.raises(PeerRefused, match="takes no such query"):
+                ask()
