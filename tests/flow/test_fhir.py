@@ -339,7 +339,7 @@ def test_the_command_says_what_is_missing(house: House, record: str, argv: tuple
 def test_definitions_are_written(house: House) -> None:
     done = house.run("fhir", "definitions", "ours", "--json").json
     kinds = {json.loads(Path(each).read_text())["resourceType"] for each in done["files"]}
-    assert kinds == {"CodeSystem", "ConceptMap", "StructureDefinition"}
+    assert kinds == {"CodeSystem", "ConceptMap", "StructureDefinition", "ValueSet"}
 
 
 def test_a_consent_goes_out_and_comes_back(house: House, world: World) -> None:

@@ -164,6 +164,7 @@ BY_ALL: Final = [
     # Our own extensions.
     Break("Consent.extension", [{"url": "https://medibloc.org/fhir/other", "valueCode": "x"}]),
     Break("Consent.extension.0", {**_EXTENSION, "valueString": "DUO_0000042"}, "history"),
+    Break("Consent.extension.0.valueCoding.code", "DUO_9999999", "history"),
     Break("Patient.extension", [{**_EXTENSION, "valueCoding": {"code": "x"}}], "history"),
 ]
 """What R4's definitions and ours forbid, and any validator that has them must find."""
@@ -171,7 +172,6 @@ BY_ALL: Final = [
 BY_US: Final = [
     Break("ImagingStudy.subject.reference", _NOBODY),
     Break("Bundle.entry.0.fullUrl", _NOBODY),
-    Break("Consent.extension.0.valueCoding.code", "DUO_9999999", "history"),
     Break("Consent.extension.0.valueCoding.display", "no restriction", "history"),
     Break(f"{_SIGNED}.data", "***", "research"),
 ]

@@ -67,6 +67,40 @@ def test_every_term_has_a_code_and_a_name() -> None:
             assert told == name
 
 
+def value_set(name: str) -> set[tuple[str, str, str]]:
+    (found,) = [e for e in uses.definitions() if e["url"] == f"{BASE}/ValueSet/{name}"]
+    return {
+        (each["system"], code["code"], code["display"])
+        for each in found["compose"]["include"]
+        for code in each["concept"]
+    }
+
+
+def test_the_extensions_take_the_terms_and_conditions_that_are_written() -> None:
+    def told(codings: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+        return {(each["system"], each["code"], each["display"]) for each in codings}
+
+    assert value_set("data-use-terms") == told(uses.codings(purpose.TERMS))
+    rules = [*consent.provisions(purpose.TERMS), granted(purpose.MDS)]
+    assert value_set("data-use-conditions") == told(
+        [
+            each["valueCoding"]
+            for rule in rules
+            for nested in rule["provision"]
+            for each in nested.get("modifierExtension", [])
+        ]
+    )
+    bound = {
+        each["id"]: each["differential"]["element"][-1]["binding"]["valueSet"]
+        for each in uses.definitions()
+        if each["resourceType"] == "StructureDefinition"
+    }
+    assert bound == {
+        "data-use": f"{BASE}/ValueSet/data-use-terms",
+        "unless": f"{BASE}/ValueSet/data-use-conditions",
+    }
+
+
 def test_the_page_has_the_map_of_the_code() -> None:
     page = (Path(__file__).parents[3] / "docs" / "fhir.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([A-Z]+)` \| (DUO_\d{7}) \| ([^|]*) \|", page, re.MULTILINE)
