@@ -12,9 +12,11 @@ from medibloc_py.chain.intent import Offer
 from medibloc_py.chain.keyfile import (
     import_key_file,
     key_file_address,
+    key_file_content,
     load_key_file,
     new_key_file,
     save_key_file,
+    write_new,
 )
 from medibloc_py.chain.line import public_url
 from medibloc_py.chain.local import LocalChain
@@ -64,6 +66,7 @@ __all__ = [
     "install_anvil",
     "is_signed_by",
     "key_file_address",
+    "key_file_content",
     "load_key_file",
     "load_signer_file",
     "new_key_file",
@@ -76,4 +79,5 @@ __all__ = [
     "typed_act",
     "typed_digest",
     "typed_domain",
+    "write_new",
 ]

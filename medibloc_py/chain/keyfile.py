@@ -69,12 +69,21 @@ def save_key_file(path: Path, signer: Signer, password: str, *, n: int = SCRYPT_
         AccountExists: something is at `path`; it was not touched.
         StoreFailed: the file cannot be written; nothing is left of it.
     """
+    if path.exists():  # before a second of scrypt; the link in `write_new` is what decides
+        raise AccountExists(name=path.stem, path=path.parent)
+    write_new(path, key_file_content(signer, password, n=n))
+
+
+def key_file_content(signer: Signer, password: str, *, n: int = SCRYPT_N) -> bytes:
+    """Encrypts a signer's key: what stands in a key file.
+
+    Raises:
+        InvalidValue: `n` is no power of two that scrypt takes.
+    """
     if n < 2 or n & (n - 1) or 128 * 8 * n > _SCRYPT_MEMORY_MAX:
         raise InvalidValue(name="scrypt n", given=n, allowed="a power of two up to 2^20")
-    if path.exists():  # before a second of scrypt; the link below is what decides
-        raise AccountExists(name=path.stem, path=path.parent)
     content = account().encrypt(signer.export_key(), password, kdf="scrypt", iterations=n)
-    write_new(path, json.dumps(content, indent=1).encode())
+    return json.dumps(content, indent=1).encode()
 
 
 def load_key_file(path: Path, password: str) -> Signer:

@@ -149,9 +149,10 @@ def retire_keys(
     """Drop every key pair but the newest, so that nothing old opens with this account's keys.
 
     The vault is sealed anew first. Grants and record files that were wrapped for an older
-    pair do not open any more: ask for them again. To make an erasure stronger, rotate the
-    key first (`medibloc account publish-key --rotate`), and destroy old sheets and old
-    copies of the key files and the vault.
+    pair do not open any more: ask for them again. Nothing else may run as this account
+    meanwhile: it would seal documents to a pair that is dropped. To make an erasure
+    stronger, rotate the key first (`medibloc account publish-key --rotate`), and destroy
+    old sheets and old copies of the key files and the vault.
     """
     from medibloc_py.errors import OlderKeyPublished
     from medibloc_py.flows import key_pairs, keyring

@@ -46,10 +46,17 @@ def seal_key_file(keys: EncryptionKeys, password: str, *, n: int = SCRYPT_N) -> 
         The file, JSON in UTF-8.
 
     Raises:
-        InvalidValue: `n` is not a power of two from 2 to 2^20.
+        InvalidValue: `n` is not a power of two from 2 to 2^20, or there are more pairs than
+            a key file is read with.
     """
     if not _cost_is_sane(n):
         raise InvalidValue(name="n", given=n, allowed="a power of two from 2 to 2^20")
+    if len(keys.pairs) > _MOST_PAIRS:
+        raise InvalidValue(
+            name="the number of key pairs",
+            given=len(keys.pairs),
+            allowed=f"at most {_MOST_PAIRS}; `medibloc account retire-keys` drops old ones",
+        )
     return _seal(keys, password, n, secrets.token_bytes(32), secrets.token_bytes(12))
 
 

@@ -118,8 +118,8 @@ def read_text(text: str, path: object) -> SheetText:
 def _read_line(tokens: list[str], path: object) -> tuple[int, bytes | None]:
     """Gives a line's number, and its bytes unless its check characters do not hold."""
     first, *rest = (token.upper().translate(_MISREAD) for token in tokens)
-    digits = first.rstrip(".:)")
-    if not (digits.isascii() and digits.isdigit() and 1 <= int(digits) <= MOST_LINES):
+    digits = first.rstrip(".:)").lstrip("0")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= len(str(MOST_LINES))):
         raise SheetUnreadable(
             path=path, reason=f"{tokens[0][:20]!r} stands where a line's number must"
         )

@@ -120,7 +120,10 @@ class AccountExists(InputError):
     """The name is taken."""
 
     what = "An account named {name} exists in {path}; it was not touched."
-    fix = "Choose another name."
+    fix = (
+        "Choose another name. If `medibloc account list` does not show it, its making was cut off: "
+        "move its files away."
+    )
 
 
 class DocumentInvalid(InputError):

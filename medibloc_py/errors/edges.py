@@ -185,7 +185,10 @@ class PasswordMissing(SecretError):
     """No password was given."""
 
     what = "No password was given for {name}."
-    fix = "Type it at the prompt, or set --password-file or MEDIBLOC_PASSWORD."
+    fix = (
+        "Type it at the prompt, or set --password-file or MEDIBLOC_PASSWORD; "
+        "for the passphrase of a sheet, MEDIBLOC_PASSPHRASE."
+    )
 
 
 class SignerUnreachable(SecretError):

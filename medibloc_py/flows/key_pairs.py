@@ -9,10 +9,9 @@ from pathlib import Path
 
 from medibloc_py.crypto.keyfile import seal_key_file
 from medibloc_py.errors import OlderKeyPublished
-from medibloc_py.flows.keyring import encryption_file, known_account, open_account
+from medibloc_py.flows.keyring import alone, encryption_file, known_account, open_account
 from medibloc_py.flows.parties import Identity
 from medibloc_py.storage.files import rewrite, write_atomic
-from medibloc_py.storage.locks import sole
 
 
 def rotate_key(home: Path, name: str, password: str, *, work: int | None = None) -> Identity:
@@ -67,7 +66,6 @@ def retire_keys(
 
 @contextmanager
 def _changing_keys(home: Path, name: str) -> Iterator[None]:
-    """Keeps two processes from each writing the file without what the other added."""
     known_account(home, name)
-    with sole(encryption_file(home, name).with_name(f"{name}.lock"), f"change the keys of {name}"):
+    with alone(home, name, f"change the keys of {name}"):
         yield

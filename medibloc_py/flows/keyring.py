@@ -13,17 +13,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from medibloc_py.chain import (
     ExternalSigner,
     Signer,
     key_file_address,
+    key_file_content,
     load_key_file,
     load_signer_file,
-    save_key_file,
     save_signer_file,
+    write_new,
 )
 from medibloc_py.crypto.keyfile import open_key_file, require_whole, seal_key_file
 from medibloc_py.crypto.keys import EncryptionKeys
@@ -36,7 +40,8 @@ from medibloc_py.errors import (
 from medibloc_py.flows.parties import Identity
 from medibloc_py.model import Address
 from medibloc_py.storage import Vault
-from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
+from medibloc_py.storage.files import read_private, write_atomic
+from medibloc_py.storage.locks import sole
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _ENCRYPTION = ".encryption.json"
@@ -144,35 +149,44 @@ def _create(
     require_free(home, name)
     if not password:
         raise InvalidValue(name="password", given="empty", allowed="at least one character")
-    account_file, encryption_file = _files(home, name)
     cost = {} if work is None else {"n": work}
-    make_folder(account_file.parent)
-    _reserve(encryption_file, name)
-    # The encryption keys first: an account file without them would look complete.
-    try:
-        write_atomic(encryption_file, seal_key_file(encryption, password, **cost))
+    with alone(home, name, f"make the account {name}"):
+        require_free(home, name)
+        # Seconds of scrypt before the first write: who is killed in them leaves nothing.
+        sealed = seal_key_file(encryption, password, **cost)
         if isinstance(signer, ExternalSigner):
-            save_signer_file(_signer_file(home, name), signer)
+            finish = partial(save_signer_file, _signer_file(home, name), signer)
         else:
-            save_key_file(account_file, signer, _normal(password), **cost)
-    except BaseException:
-        encryption_file.unlink(missing_ok=True)
-        raise
+            content = key_file_content(signer, _normal(password), **cost)
+            finish = partial(write_new, _files(home, name)[0], content)
+        _write_both(encryption_file(home, name), sealed, finish)
     return Identity(signer, encryption, _vault(home, signer.address))
+
+
+def _write_both(encryption: Path, sealed: bytes, finish: Callable[[], None]) -> None:
+    """Writes the encryption keys first: an account file without them would look complete."""
+    try:
+        write_atomic(encryption, sealed)
+        finish()
+    except BaseException:
+        encryption.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def alone(home: Path, name: str, work: str) -> Iterator[None]:
+    """Keeps two processes from writing the same account's files, each without the other's.
+
+    Raises:
+        WorkUnderway: another is at it.
+    """
+    with sole(encryption_file(home, name).with_name(f"{name}.lock"), work):
+        yield
 
 
 def _normal(password: str) -> str:
     # One password, however a keyboard composes its letters; `seal_key_file` does the same.
     return unicodedata.normalize("NFKC", password)
-
-
-def _reserve(file: Path, name: str) -> None:
-    """Takes a name before a second of scrypt, so that no other process can take it, too."""
-    with on_disk(file):
-        try:
-            file.touch(mode=0o600, exist_ok=False)
-        except FileExistsError:
-            raise AccountExists(name=name, path=file.parent) from None
 
 
 def ephemeral(home: Path, signer: Signer) -> Identity:

@@ -26,7 +26,7 @@ from medibloc_py.errors import (
     SignerRefused,
     SignerUnreachable,
 )
-from medibloc_py.flows import keyring
+from medibloc_py.flows import key_pairs, keyring
 from tests.fakes.hostile_node import DEAD, Fault, HostileNode, Refuse
 
 KEY, OTHER = (1).to_bytes(32, "big"), (2).to_bytes(32, "big")
@@ -244,7 +244,8 @@ def test_an_account_is_added_that_the_signer_shows(node, elsewhere, tmp_path):
     assert keyring.known_accounts(tmp_path) == [
         keyring.KnownAccount("eve", HERE.address, elsewhere.url)
     ]
-    assert keyring.rotate_key(tmp_path, "eve", "password", work=2).keys.current != made.keys.current
+    rotated = key_pairs.rotate_key(tmp_path, "eve", "password", work=2)
+    assert rotated.keys.current != made.keys.current
     with pytest.raises(AccountExists):
         keyring.new_account(tmp_path, "eve", "password", work=2)
 

@@ -148,3 +148,11 @@ def test_a_payload_of_another_shape_is_damaged(payload, monkeypatch):
 def test_seal_key_file_reverts_when_n_is_no_cost(n):
     with pytest.raises(InvalidValue):
         keyfile.seal_key_file(KEYS, "secret", n=n)
+
+
+def test_seal_key_file_reverts_when_nobody_could_open_it(monkeypatch):
+    """A file that does not open again would lose every pair in it."""
+    monkeypatch.setattr(keyfile, "_MOST_PAIRS", len(KEYS.pairs))
+    assert keyfile.open_key_file(keyfile.seal_key_file(KEYS, "secret", n=N), "secret", "file")
+    with pytest.raises(InvalidValue, match="retire-keys"):
+        keyfile.seal_key_file(KEYS.rotated(), "secret", n=N)

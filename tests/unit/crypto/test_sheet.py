@@ -126,7 +126,10 @@ def test_all_lines_that_do_not_hold_are_named_at_once() -> None:
         sheet.read_text("\n".join(lines), "sheet.txt")
 
 
-@pytest.mark.parametrize("typed", ["0 ABCD", "1000 ABCD", "x ABCD", "AB CD", "\u00b2 ABCD", "-"])
+@pytest.mark.parametrize(
+    "typed",
+    ["0 ABCD", "1000 ABCD", "x ABCD", "AB CD", "\u00b2 ABCD", "-", "1" * 5000, "0" * 5000],
+)
 def test_a_line_without_its_number_is_refused(typed: str) -> None:
     with pytest.raises(SheetUnreadable, match="stands where a line's number must"):
         sheet.read_text(typed, "paper")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import stat
 import threading
 from pathlib import Path
@@ -17,6 +19,7 @@ from medibloc_py.errors import (
     InvalidValue,
     KeyFileCorrupt,
     StoreFailed,
+    WorkUnderway,
     WrongKey,
     WrongPassword,
 )
@@ -113,10 +116,25 @@ def test_new_account_leaves_nothing_when_it_fails(
     def full(*_: object, **__: object) -> None:
         raise StoreFailed(url="keys", reason="No space left on device")
 
-    monkeypatch.setattr(keyring, "save_key_file", full)
+    monkeypatch.setattr(keyring, "write_new", full)
     with pytest.raises(StoreFailed):
         keyring.new_account(tmp_path, "alice", PASSWORD, work=CHEAP)
     assert files(tmp_path) == {}
+
+
+@pytest.mark.parametrize("step", ["seal_key_file", "key_file_content"])
+def test_a_name_is_free_again_when_its_maker_was_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """The password is stretched twice, which takes seconds, before anything is written."""
+    child = os.fork()
+    if not child:
+        monkeypatch.setattr(keyring, step, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+        keyring.new_account(tmp_path, "alice", PASSWORD, work=CHEAP)
+        os._exit(0)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    keyring.new_account(tmp_path, "alice", PASSWORD, work=CHEAP)
+    assert files(tmp_path).keys() == {"alice.json", "alice.encryption.json"}
 
 
 def test_new_account_says_so_when_nothing_can_be_written(tmp_path: Path) -> None:
@@ -132,7 +150,7 @@ def test_one_of_two_who_make_the_same_account_at_once_gets_it_whole(tmp_path: Pa
         try:
             keyring.new_account(tmp_path, "alice", password, work=CHEAP)
             made.append(password)
-        except AccountExists:
+        except (AccountExists, WorkUnderway):
             refused.append(password)
 
     threads = [threading.Thread(target=make, args=(f"password {i}",)) for i in range(4)]
