@@ -21,7 +21,7 @@ from medibloc_py.imaging.deidentify.faces.masks import (
     thickest,
 )
 from medibloc_py.imaging.deidentify.faces.region import HalfSpace, Region, Vector
-from medibloc_py.imaging.deidentify.faces.tilt import bent_back, turned
+from medibloc_py.imaging.deidentify.faces.tilt import bent_back, forehead, turned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,9 +42,10 @@ _WIDE_MM2: Final = 40_000.0
 _FULL: Final = 0.75
 _RADIUS_MM: Final = (45.0, 100.0)
 """Half the width of a head, from a newborn's up."""
-_LONG: Final = (1.05, 1.47)
-"""Length of the vault by its width: of nearly all heads. What is longer has something on it, such
-as a hand or a growth on the forehead, behind which the face would be kept."""
+_LONG: Final = (1.05, 1.5)
+"""Length of the vault by its width."""
+_FOREHEAD: Final = (0.75, 0.96)
+"""How far a forehead reaches halfway up, by half the length of the vault."""
 _ROUND: Final = 1.08
 """Below that it cannot be told by its length which way a head looks."""
 _MOST_CUT: Final = 0.7
@@ -232,11 +233,7 @@ def _measured(
 def _straight(head: Head, points: NDArray[Any], voxel_mm: float, cut_mm: float) -> Head:
     """A head as measured along its own axes, if it is bent back."""
     for _ in range(_LOOKS):
-        own = turned(points, head.forward, head.back)
-        ahead, up = head.middle
-        vault = own[own[:, 2] >= up][:, 1]
-        beside = (vault.max() + vault.min()) / 2
-        seen = (own - (ahead, beside, up)) * (1, 1, -1)
+        seen = _from_middle(head, points)
         more = bent_back(seen, head.half_mm, head.radius_mm)
         if not more:
             break
@@ -247,7 +244,19 @@ def _straight(head: Head, points: NDArray[Any], voxel_mm: float, cut_mm: float) 
         top_mm = float(own[:, 2].max()) + voxel_mm / 2 + cut_mm
         straight = _measured(own, voxel_mm, top_mm, head.radius_mm, (1.0, 0.0))
         head = straight._replace(forward=head.forward, back=back)
+    reach = forehead(_from_middle(head, points), head.half_mm, head.radius_mm)
+    if not (cut_mm or _FOREHEAD[0] <= reach <= _FOREHEAD[1]):
+        raise NoHead("its forehead is not that of a head that is bare and not bent far back")
     return head
+
+
+def _from_middle(head: Head, points: NDArray[Any]) -> NDArray[Any]:
+    """Points as seen from the middle of a head's vault: forward, to the side, down."""
+    own = turned(points, head.forward, head.back)
+    ahead, up = head.middle
+    vault = own[own[:, 2] >= up][:, 1]
+    seen: NDArray[Any] = own - (ahead, (vault.max() + vault.min()) / 2, up)
+    return seen * (1, 1, -1)
 
 
 def _forward(points: NDArray[Any]) -> tuple[float, float]:

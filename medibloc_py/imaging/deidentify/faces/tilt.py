@@ -22,6 +22,9 @@ _BANDS: Final = ((-0.25, 0.25, 27.0), (0.3, 0.6, 39.0), (-0.6, -0.3, 39.0))
 middle its face begins there, degrees; measured on an average of real heads, see docs/adr/0033."""
 _FEW: Final = 3
 """So many voxels may stand out without being a face."""
+_FOREHEAD: Final = (0.25, 0.36, 0.54)
+"""Where the slope of a forehead is told: to both sides, and from there to there above the
+vault's middle, by the radius."""
 
 
 def bent_back(points: Values, half_mm: float, radius_mm: float) -> float:
@@ -43,6 +46,23 @@ def bent_back(points: Values, half_mm: float, radius_mm: float) -> float:
         if angles.size:
             back = max(back, level - math.degrees(angles[0]))
     return back
+
+
+def forehead(points: Values, half_mm: float, radius_mm: float) -> float:
+    """How far a forehead reaches halfway up, by half the length of the vault.
+
+    Nearly the same in all heads. Less if what was taken for the front is a face or a hand, more
+    if something lies on the forehead.
+
+    Args:
+        points: as for `bent_back`.
+        half_mm: half the length of the vault.
+        radius_mm: half its width.
+    """
+    ahead, beside, down = points.T
+    side, low, high = (share * radius_mm for share in _FOREHEAD)
+    there = ahead[(abs(beside) < side) & (-down >= low) & (-down <= high)]
+    return float(there.max()) / half_mm if there.size else 0.0
 
 
 def turned(points: Values, forward: tuple[float, float], degrees: float) -> Values:
