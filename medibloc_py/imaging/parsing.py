@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Sequence
@@ -33,6 +34,7 @@ _PIXELS: Final = {
     0x7FE00010: "PixelData",
 }
 _PIECE_BYTES: Final = 1 << 20
+_QUOTED: Final = re.compile(r"""b?(['"]).*?\1""")
 
 
 class DicomSource:
@@ -193,5 +195,9 @@ def parse_failures() -> tuple[type[Exception], ...]:
 
 
 def reason_of(error: BaseException) -> str:
-    """What went wrong, in one line without control characters."""
-    return plain(str(error) or type(error).__name__)
+    """What went wrong, in one line without control characters.
+
+    What a parser quotes may be a patient's name: it is left out.
+    """
+    said = str(error) or type(error).__name__
+    return plain(_QUOTED.sub("'…'", said))

@@ -52,29 +52,31 @@ class Items(NamedTuple):
             at += _HEAD.size + len(fragment)
         return starts
 
-    def has_true_table(self) -> bool:
-        """Whether the table holds nothing but where frames begin, in their order.
+    def with_true_table(self) -> Items:
+        """The same without its table, if anything but where frames begin is in that.
 
         Frames that a cut took away may be in it, at places whose bytes spell nothing.
         """
-        offsets, starts = self._offsets(), self.starts()
-        there = bisect_right(offsets, starts[-1] if starts else 0)
-        return (
+        starts, offsets = self.starts(), self._offsets()
+        end = starts[-1] + _HEAD.size + len(self.fragments[-1]) if starts else 0
+        cut = [each for each in offsets if each >= end]
+        true = (
             len(self.table) % 4 == 0
             and offsets[:1] in ([], [0])
             and offsets == sorted(set(offsets))
-            and set(offsets[:there]) <= {0, *starts}
-            and offsets[-1:] < [_SPELLING]
+            and set(offsets) <= {*starts, *cut}
+            and cut[-1:] < [_SPELLING]
         )
+        return self if true else self._replace(table=b"")
 
     def frames(self, count: int) -> list[list[int]]:
-        """Numbers of the fragments of each frame; by the table, or else as readers guess them.
+        """Numbers of the fragments of each frame; by the table, or as readers do without one.
 
         Args:
             count: how many frames there should be.
         """
         numbers = range(len(self.fragments))
-        offsets = self._offsets() if self.has_true_table() else []
+        offsets = self._offsets()
         if offsets:
             of = [bisect_right(offsets, start) - 1 for start in self.starts()]
             return [[n for n in numbers if of[n] == frame] for frame in sorted(set(of))]
@@ -90,8 +92,8 @@ class Items(NamedTuple):
         return [group for group in groups if group]
 
     def value(self) -> bytes:
-        """The value again; a table that is not true is empty."""
-        items = [self.table if self.has_true_table() else b"", *self.fragments]
+        """The value again."""
+        items = (self.table, *self.fragments)
         return b"".join(_HEAD.pack(_ITEM, len(each)) + each for each in items)
 
     def _offsets(self) -> list[int]:

@@ -78,9 +78,9 @@ def _put(dataset: Dataset, tag: int, element: Any, value: bytes) -> None:
 
 
 def _bare_items(dataset: Dataset, value: bytes, syntax: str, count: int) -> bytes:
-    items = Items.of(value)
+    items = Items.of(value).with_true_table()
     frames = items.frames(count)
-    if count and len(frames) > count:
+    if count and max(len(frames), len(items.table) // 4) > count:
         raise ValueError(_MORE)
     cells = _number(dataset, _ROWS) * _number(dataset, _COLUMNS)
     for numbers in frames:
