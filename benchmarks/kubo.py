@@ -5,7 +5,7 @@
 One private node as `medibloc store up` makes it, one file of random bytes, and in every round
 each way once, the node emptied after each:
 
-    ipfs add       Kubo's own command: plaintext, the same chunks, tree and pin
+    ipfs add       Kubo's own command, its start included: plaintext, the same chunks, tree and pin
     seal and put   what publishing does: sealing, CID computed here, sent, pinned, compared
     put            the same without sealing
 
@@ -58,6 +58,7 @@ class Bench:
     """A node, a file, and the ways to bring the one into the other."""
 
     def __init__(self, folder: Path, size_mib: int) -> None:
+        self._kubo = str(find_kubo())
         self.node = KuboNode(folder / "node")
         self.store = KuboStore(self.node.up().rpc)
         note = json.loads((folder / "node" / "node.json").read_bytes())
@@ -96,7 +97,7 @@ class Bench:
     def _add(self) -> None:
         options = ["--cid-version=1", "--raw-leaves", f"--chunker=size-{CHUNK_BYTES}"]
         options += [f"--max-file-links={MAX_LINKS}", "--pin", "--progress=false", "-Q"]
-        command = [str(find_kubo()), "add", *options, str(self._file)]
+        command = [self._kubo, "add", *options, str(self._file)]
         subprocess.run(command, env=self._environ, check=True, stdout=subprocess.DEVNULL)
 
     def _sealed(self) -> Iterator[memoryview]:

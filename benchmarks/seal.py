@@ -3,10 +3,11 @@
     python benchmarks/seal.py [--bytes N] [--rounds N] [--peers PYTHON] [--folder DIR]
                               [--write] [--json]
 
-All figures are ratios within one run: every round does each work once, in turn, and the
-best of the rounds counts. On one core the process is pinned to it, and seconds that the
-core worked are compared; on two, seconds of the clock. Files are read from the page cache
-and the ciphertext is dropped. Needs 7 GB of disk and of memory.
+All figures are ratios within one run: every round does each work once, in turn, peers
+too, and the best round of either side counts; beside it stands the median of what each
+round says. On one core the process is pinned to it, and seconds that the core worked are
+compared; on two, seconds of the clock. Files are read from the page cache and the
+ciphertext is dropped. Needs 7 GB of disk and of memory.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ import os
 import platform
 import re
 import ssl
+import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from cryptography.hazmat.backends.openssl import backend
 from rich.console import Console
@@ -36,38 +37,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import seal_ours as ours
 from benchmarks.seal_page import PEERS, table
+from benchmarks.seal_rounds import Rounds, Took, figures_of, peer_of, timed
 
 OUT = Path(__file__).with_suffix(".json")
 PAGE = OUT.parents[1] / "docs" / "benchmarks.md"
 PLACE = re.compile(r"(?<=<!-- seal: table -->\n).*?(?=<!-- seal: end -->)", re.DOTALL)
 SMALL_BYTES = 200_000
-PEER_ROUNDS = 3
 FRAME_ROUNDS = 3
+FRAMES = 8
 GIB = 1 << 30
 SPARSE_BYTES = 8 * GIB
 MEASURED_BYTES = 100_000_000
-
-Rounds = dict[str, list["Took"]]
-
-
-class Took(NamedTuple):
-    """Seconds by the clock, and those that cores worked."""
-
-    clock: float
-    cores: float
-
-
-def timed(work: Callable[[], Any]) -> Took:
-    """How long `work` takes, its children that ended with it."""
-    start, used = time.perf_counter(), core_seconds()
-    work()
-    return Took(time.perf_counter() - start, core_seconds() - used)
-
-
-def core_seconds() -> float:
-    """Seconds that cores worked for this process and its children that ended."""
-    times = os.times()
-    return time.process_time() + times.children_user + times.children_system
 
 
 @contextmanager
@@ -106,8 +86,8 @@ class Bench:
         ]
         os.sync()
 
-    def speed(self) -> Rounds:
-        """Rounds of ceilings and sealing."""
+    def speed(self, python: Path) -> tuple[Rounds, dict[str, str], dict[str, str]]:
+        """Rounds of ceilings, sealing and peers; the peers' versions; why one is missing."""
         big = [self.big]
         works: dict[str, tuple[int, Callable[[], None]]] = {
             "read_cipher": (1, partial(ours.read_and_cipher, self.big)),
@@ -119,28 +99,25 @@ class Bench:
             "small_seal_cid": (1, partial(ours.seal_and_name, self.small)),
         }
         found: Rounds = {name: [] for name in works}
+        versions: dict[str, str] = {}
+        missing: dict[str, str] = {}
         for number in range(self.rounds):
             for name, (cores, work) in works.items():
                 self.tell(f"round {number + 1}: {name}")
                 with on_cores(cores):
                     found[name].append(timed(work))
-        return found
-
-    def peers(self, python: Path) -> dict[str, dict[str, Any]]:
-        """What others take to encrypt the same file on one core."""
-        found: dict[str, dict[str, Any]] = {}
-        with on_cores(1):
-            for number in range(min(self.rounds, PEER_ROUNDS)):
-                for name in PEERS:
-                    self.tell(f"round {number + 1}: {name}")
-                    try:
+            for name in PEERS.keys() - missing.keys():
+                self.tell(f"round {number + 1}: {name}")
+                try:
+                    with on_cores(1):
                         took = self._age() if name == "age" else self._peer(python, name)
-                    except (OSError, subprocess.CalledProcessError) as error:
-                        found[name] = {"missing": _reason(error)}
-                        continue
-                    best = min(took["core_seconds"], found.get(name, took)["core_seconds"])
-                    found[name] = took | {"core_seconds": best}
-        return found
+                except (OSError, subprocess.CalledProcessError) as error:
+                    missing[name] = _reason(error)
+                    continue
+                versions[name] = took["version"]
+                seconds = took["core_seconds"]
+                found.setdefault(name, []).append(Took(seconds, seconds))
+        return found, versions, missing
 
     def _age(self) -> dict[str, Any]:
         told = subprocess.run(["age", "--version"], check=True, capture_output=True)
@@ -173,22 +150,24 @@ class Bench:
         sparse.unlink()
         return found
 
-    def frames(self, size_bytes: int) -> dict[str, float]:
-        """Seconds to open one frame of a record in a LocalStore, and all of it."""
+    def frames(self, size_bytes: int) -> Rounds:
+        """Rounds of opening all of a record in a LocalStore, and one frame: the mean of some."""
         self.tell("write a record of frames")
         count = size_bytes // ours.FRAME_BYTES
         cine = ours.write_cine(self.folder / "cine.dcm", count)
         kept = ours.Kept.of(cine, self.folder / "frames")
         cine.unlink()
         os.sync()
-        whole, frame = [], []
+        found: Rounds = {"whole": [], "frame": []}
         for number in range(FRAME_ROUNDS):
             self.tell(f"round {number + 1}: frames")
-            whole.append(timed(kept.read_whole).clock)
-            frame += [
-                timed(partial(kept.read_frame, at)).clock for at in range(0, count, count // 8)
+            found["whole"].append(timed(kept.read_whole))
+            some = [
+                timed(partial(kept.read_frame, at))
+                for at in range(0, count, max(count // FRAMES, 1))
             ]
-        return {"whole_s": round(min(whole), 4), "frame_s": round(min(frame), 5)}
+            found["frame"].append(Took(*map(statistics.fmean, zip(*some, strict=True))))
+        return found
 
 
 def _reason(error: OSError | subprocess.CalledProcessError) -> str:
@@ -196,58 +175,6 @@ def _reason(error: OSError | subprocess.CalledProcessError) -> str:
         said = (error.stderr or b"").decode(errors="replace").split("\n")
         return next((line for line in reversed(said) if line), str(error))
     return f"{error.filename}: {error.strerror}"
-
-
-def report(
-    bench: Bench,
-    speed: Rounds,
-    peers: dict[str, dict[str, Any]],
-    memory: dict[str, Any],
-    frames: dict[str, float],
-) -> dict[str, Any]:
-    """All figures, as they are written."""
-    size = bench.big.stat().st_size
-    cores = {name: min(each.cores for each in took) for name, took in speed.items()}
-    clock = {name: min(each.clock for each in took) for name, took in speed.items()}
-    small = size / (len(bench.small) * SMALL_BYTES)
-    for took in peers.values():
-        if "core_seconds" in took:
-            seconds = took.pop("core_seconds")
-            took["mb_per_s"] = round(size / seconds / 1e6)
-            took["seal_over_it"] = round(seconds / cores["seal"], 2)
-            took["seal_cid_over_it"] = round(seconds / cores["seal_cid"], 2)
-    ratios = {
-        "seal_over_ceiling": cores["read_cipher"] / cores["seal"],
-        "seal_cid_over_ceiling": cores["read_cipher_sha256"] / cores["seal_cid"],
-        "two_cores_over_one": clock["seal_cid"] / clock["seal_cid_two_cores"],
-        "small_files_over_one_file": cores["seal_cid"] / cores["small_seal_cid"] / small,
-        "small_files_sealed_only": cores["seal"] / cores["small_seal"] / small,
-    }
-    return {
-        "command": "make bench-seal",
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "versions": {
-            "python": platform.python_version(),
-            "cryptography": version("cryptography"),
-            "cipher": backend.openssl_version_text(),
-            "sha256": ssl.OPENSSL_VERSION,
-        },
-        "file_bytes": size,
-        "small_files": len(bench.small),
-        "rounds": bench.rounds,
-        "peer_rounds": min(bench.rounds, PEER_ROUNDS),
-        **{name: round(ratio, 3) for name, ratio in ratios.items()},
-        "frame_over_whole": round(frames["whole_s"] / frames["frame_s"], 1),
-        "peak_rss_mb": max(memory.values()),
-        "mb_per_s": {
-            name: round(size / (clock if name.endswith("two_cores") else cores)[name] / 1e6)
-            for name in speed
-        },
-        "frames": frames,
-        "memory_mb": memory,
-        "peers": peers,
-    }
 
 
 def main() -> None:
@@ -272,9 +199,36 @@ def main() -> None:
         def tell(what: str) -> None:
             shown.update(task, description=what)
 
-        bench = Bench(Path(folder), asked.bytes, asked.rounds, tell)
-        speed, peers = bench.speed(), bench.peers(asked.peers)
-        figures = report(bench, speed, peers, bench.memory(), bench.frames(asked.frames_bytes))
+        # As many bytes in one file as in the small ones.
+        size_bytes = asked.bytes // SMALL_BYTES * SMALL_BYTES
+        bench = Bench(Path(folder), size_bytes, asked.rounds, tell)
+        rounds, versions, missing = bench.speed(asked.peers)
+        memory = bench.memory()
+        rounds |= bench.frames(asked.frames_bytes)
+        figures = {
+            "command": "make bench-seal",
+            "cores": os.cpu_count(),
+            "system": f"{platform.system()} {platform.machine()}",
+            "versions": {
+                "python": platform.python_version(),
+                "cryptography": version("cryptography"),
+                "cipher": backend.openssl_version_text(),
+                "sha256": ssl.OPENSSL_VERSION,
+            },
+            "file_bytes": size_bytes,
+            "small_files": len(bench.small),
+            "rounds": bench.rounds,
+            "frame_rounds": FRAME_ROUNDS,
+            **figures_of(rounds, size_bytes),
+            "peak_rss_mb": max(memory.values()),
+            "memory_mb": memory,
+            "peers": {
+                name: {"missing": missing[name]}
+                if name in missing
+                else {"version": versions[name], **peer_of(rounds, name, size_bytes)}
+                for name in PEERS
+            },
+        }
     text = json.dumps(figures, indent=2) + "\n"
     if asked.write:
         OUT.write_text(text, encoding="utf-8")

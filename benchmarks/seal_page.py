@@ -64,12 +64,12 @@ def table(figures: dict[str, Any]) -> str:
     return "\n".join(
         [
             f"{figures['file_bytes']:,} bytes in one file and in {figures['small_files']:,}, the"
-            f" best of {figures['rounds']} rounds (peers: {figures['peer_rounds']}). AES by the"
+            f" best of {figures['rounds']} rounds (frames: {figures['frame_rounds']}). AES by the"
             f" {versions['cipher']} inside cryptography {versions['cryptography']},"
             f" SHA-256 by the {versions['sha256']} of Python {versions['python']}.",
             "",
-            "| figure | what it says | goal | measured | |",
-            "|---|---|---:|---:|---|",
+            "| figure | what it says | goal | best | median | |",
+            "|---|---|---:|---:|---:|---|",
             *(_goal(goal, figures) for goal in GOALS),
             "",
             "| work | MB/s |",
@@ -85,7 +85,10 @@ def table(figures: dict[str, Any]) -> str:
 
 def _goal(goal: Goal, figures: dict[str, Any]) -> str:
     met = "met" if goal.met(figures) else "missed"
-    return f"| `{goal.figure}` | {goal.says} | {goal.limit()} | {figures[goal.figure]:,g} | {met} |"
+    found = f"{figures[goal.figure]:,g}"
+    median = figures["medians"].get(goal.figure)
+    middle = "" if median is None else f"{median:,g}"
+    return f"| `{goal.figure}` | {goal.says} | {goal.limit()} | {found} | {middle} | {met} |"
 
 
 def _peer(says: str, took: dict[str, Any]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks import keys, seal_page
+from benchmarks import keys, seal_page, seal_rounds
+from benchmarks.seal_rounds import RATIOS, Rounds, Took
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
@@ -51,11 +52,32 @@ def test_sealing_was_measured_at_full_size_beside_every_peer() -> None:
 
 def test_a_missed_goal_and_a_missing_peer_are_told() -> None:
     figures = SEAL | {"seal_over_ceiling": 0.89, "peak_rss_mb": 60.1}
+    figures["medians"] = {"seal_over_ceiling": 0.95}
     figures["peers"] = SEAL["peers"] | {"age": {"missing": "age: No such file"}}
     told = seal_page.table(figures)
-    assert "| at least 0.9 | 0.89 | missed |" in told
-    assert "| at most 60 | 60.1 | missed |" in told
+    assert "| at least 0.9 | 0.89 | 0.95 | missed |" in told
+    assert "| at most 60 | 60.1 |  | missed |" in told
     assert "missing: age: No such file" in told
+
+
+def test_both_sides_of_a_figure_are_chosen_alike() -> None:
+    """The best round of each, and the median of what each round says; never two ways at once."""
+    names = {*seal_page.WORKS, "whole", "frame", "age"}
+    rounds: Rounds = {name: [Took(2, 20), Took(3, 30), Took(4, 40)] for name in names}
+    rounds["seal"] = [Took(9, 40), Took(9, 25), Took(9, 50)]
+    rounds["frame"] = [Took(1, 9), Took(0.5, 9), Took(0.25, 9)]
+    rounds["age"] = [Took(9, 70), Took(9, 50), Took(9, 60)]
+    told = seal_rounds.figures_of(rounds, 100_000_000)
+    assert told["seal_over_ceiling"] == 20 / 25
+    assert told["medians"]["seal_over_ceiling"] == 0.8  # of 20/40, 30/25, 40/50
+    assert told["frame_over_whole"] == 2 / 0.25
+    assert told["medians"]["frame_over_whole"] == 6  # of 2/1, 3/0.5, 4/0.25
+    assert told["medians"].keys() == RATIOS.keys() <= told.keys()
+    assert told["mb_per_s"]["seal_cid"] == 5  # of a core
+    assert told["mb_per_s"]["seal_cid_two_cores"] == 50  # by the clock
+    assert seal_rounds.peer_of(rounds, "age", 100_000_000) == {
+        "mb_per_s": 2, "seal_over_it": 2, "seal_cid_over_it": 2.5,
+    }  # fmt: skip
 
 
 def test_the_hybrid_adds_what_its_format_says() -> None:
