@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,13 +16,14 @@ from medibloc_py.cli.files import require_writable
 from medibloc_py.cli.options import As, Json, Session, read_bytes, sure
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.publishing import tell_of_registration
-from medibloc_py.cli.replicas import TokenFile, open_service
+from medibloc_py.cli.replicas import SERVICE, TokenFile, open_service
 from medibloc_py.cli.times import read_bytes32
 from medibloc_py.errors import FileExists
 from medibloc_py.errors.words import time as as_time
 
 if TYPE_CHECKING:
     from medibloc_py.client import Client
+    from medibloc_py.config import Settings
     from medibloc_py.flows.places import Place
     from medibloc_py.flows.receipts import Erasure, PlaceTold
     from medibloc_py.flows.shredding import Shredding
@@ -97,7 +100,8 @@ def shred(
         list[str] | None,
         typer.Option(
             "--pinned-at",
-            help="A pinning service that was asked to keep its blobs; may be given again.",
+            help="A pinning service that was asked to keep its blobs; may be given again. The one "
+            f"that {SERVICE} names is told in any case.",
         ),
     ] = None,
     token_file: TokenFile = None,
@@ -110,13 +114,13 @@ def shred(
     """Destroy what this account can open a record with, and let go of its blobs.
 
     Standing grants are revoked first (by the patient). Then the record's secret is
-    overwritten and removed, and every store named lets go of the sealed record and of the
-    grant objects made here, and is asked what it still holds. A signed receipt tells all of
-    that, who else may hold a key, and what nobody can recall.
+    overwritten and removed, and every store named, and those of the home folder, let go of the
+    sealed record and of the grant objects made here, and are asked what they still hold. A
+    signed receipt tells all of that, who else may hold a key, and what nobody can recall.
 
-    Was it killed, or was a store not reached, the same command finishes the work. So does a
-    custodian's: its stores let go of what it made for clinicians in emergencies. With --dry-run
-    before the command it tells all that, and nothing is sent or destroyed.
+    A custodian holds a record by a grant alone: its stores let go of what it made for clinicians
+    in emergencies. Was it killed, or was a store not reached, the same command finishes the
+    work. With --dry-run before the command nothing is sent or destroyed.
     """
     from medibloc_py.client import open_store
     from medibloc_py.config import store_place
@@ -133,10 +137,10 @@ def shred(
     target = (out or Path(f"{record_id.hex()}.erasure.json")).absolute()
     require_writable(target.parent)
     _require_no_other(target)
-    places: dict[str, Place] = {
-        place: open_store(store_place(place, client.settings.home)) for place in store_at or []
-    }
-    for url in pinned_at or []:
+    places = _own_stores(client.settings)
+    for place in store_at or []:
+        places[place] = open_store(store_place(place, client.settings.home))
+    for url in filter(None, (*(pinned_at or ()), os.environ.get(SERVICE))):
         places[url] = PinnedPlace(open_service(url, token_file))
     doing = plan(client.exchange, client.me, record_id)
     if session.dry_run or not yes:
@@ -167,6 +171,21 @@ def check_receipt(
         {"holds": True, "erasure": erasure},
         [f"Signed by {erasure.holder}, and unchanged.", *_lines(erasure), erasure.statement],
     )
+
+
+def _own_stores(settings: Settings) -> dict[str, Place]:
+    """The stores of the home folder: one that is not in use now may have copies of before."""
+    from medibloc_py.client import open_store
+    from medibloc_py.config import store_place
+    from medibloc_py.flows.places import LatePlace
+
+    home = settings.home
+    folders = {str(home / "store"): "store/blobs", store_place("kubo", home): "kubo/repo"}
+    return {
+        place: LatePlace(partial(open_store, place))
+        for place, folder in folders.items()
+        if place != settings.store and (home / folder).is_dir()
+    }
 
 
 def _require_no_other(target: Path) -> None:

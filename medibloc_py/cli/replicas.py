@@ -22,11 +22,13 @@ app = typer.Typer(
     help="Replicas: have a pinning service keep copies of sealed blobs, on machines of others.",
 )
 
+SERVICE = "MEDIBLOC_PINNING_SERVICE"
+"""Names the service, where an option does not."""
 _TOKEN = "MEDIBLOC_PINNING_TOKEN"  # noqa: S105  # the variable's name
 Blobs = Annotated[list[str], typer.Argument(metavar="CID...", help="CIDs of sealed blobs.")]
 Service = Annotated[
     str,
-    typer.Option(envvar="MEDIBLOC_PINNING_SERVICE", help="URL of an IPFS Pinning Service API."),
+    typer.Option(envvar=SERVICE, help="URL of an IPFS Pinning Service API."),
 ]
 TokenFile = Annotated[
     Path | None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from medibloc_py.errors import MediBlocError
@@ -46,6 +46,25 @@ class PinnedPlace:
     def has(self, cid: Cid) -> bool:
         """Whether a request for the blob stands."""
         return any(True for _ in self._service.requests(cid))
+
+
+class LatePlace:
+    """A place that is opened when it is asked: one that is away is told of, and stops nothing."""
+
+    def __init__(self, opened: Callable[[], Place]) -> None:
+        self._opened = opened
+
+    def unpin(self, cid: Cid) -> None:
+        """As the place does (see `Place`)."""
+        self._opened().unpin(cid)
+
+    def collect(self) -> None:
+        """As the place does (see `Place`)."""
+        self._opened().collect()
+
+    def has(self, cid: Cid) -> bool:
+        """As the place does (see `Place`)."""
+        return self._opened().has(cid)
 
 
 def let_go(name: str, place: Place, blobs: Sequence[Cid]) -> PlaceTold:

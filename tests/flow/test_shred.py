@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from medibloc_py import config
 from medibloc_py.crypto import curve, hpke, keys, sale
 from medibloc_py.crypto.documents import GrantObject
 from medibloc_py.errors import (
@@ -481,8 +482,29 @@ def test_a_store_that_is_away_keeps_no_secret_alive(
     assert not [cid for cid in blobs if world.exchange.store.has(cid)]
 
 
+def test_the_stores_of_the_home_are_asked_in_any_case(house: House) -> None:
+    """A move that kept its copies left them there; a node that does not run is told of."""
+    world, used = house.world, house.here / "used"
+    (world.home / "kubo" / "repo").mkdir(parents=True)
+    record = granted(world)
+    other = LocalStore(used)
+    for cid in world.exchange.store.pins():
+        other.put(world.exchange.store.get(cid), expected=cid)
+    house = replace(house, store=str(used))
+    argv = ("record", "shred", record.hex(), "--as", "alice", "--yes", "--json")
+    told = {each["place"]: each for each in house.run(*argv).json["erasure"]["places"]}
+    home, kubo = str(world.home / "store"), f"{config.NODE}{world.home / 'kubo'}"
+    assert {place: each["gone"] for place, each in told.items()} == {
+        str(used): True, home: True, kubo: False,
+    }  # fmt: skip
+    assert "no node runs there" in told[kubo]["said"]
+    (left,) = {path.stem for path in world.store.iterdir()}
+    assert {path.stem for path in (used / "blobs").iterdir()} == {left}
+
+
+@pytest.mark.parametrize("named", ["by an option", "in the environment"])
 def test_a_pinning_service_is_told_to_let_go(
-    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     monkeypatch.setenv("MEDIBLOC_PASSWORD", PASSWORD)
     record, out = granted(world), tmp_path / "receipt.json"
@@ -491,7 +513,9 @@ def test_a_pinning_service_is_told_to_let_go(
     with pinning_service.serve() as service:
         service.add({"cid": cid}, "pinned")
         service.add({"cid": held_record(world.me("bob"), world.records["bob"]).cid}, "pinned")
-        at = ("--pinned-at", service.url)
+        at = ("--pinned-at", service.url) if named == "by an option" else ()
+        if not at:
+            monkeypatch.setenv("MEDIBLOC_PINNING_SERVICE", service.url)
         refused = command(world, *command_line, *at)
         assert refused.json["error"] == "TokenMissing"
         assert held_record(world.me("alice"), record)
