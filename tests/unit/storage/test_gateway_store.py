@@ -298,6 +298,7 @@ NONSENSE: dict[str, bytes] = {
     "a section too short": HEAD + uvarint(35) + ROOT[:35],
     "a section of one megabyte and one": HEAD + uvarint(36 + CHUNK + 1) + ROOT + bytes(CHUNK + 1),
     "a section without end": HEAD + uvarint(1 << 62) + ROOT,
+    "a CAR of version 2": b"\x0a\xa1gversion\x02" + bytes(16) + uvarint(51) + bytes(31) + HEAD,
     "another version of CIDs": HEAD + uvarint(34) + b"\x12\x20" + bytes(32),
 }
 
