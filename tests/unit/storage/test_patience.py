@@ -79,7 +79,6 @@ def test_an_answer_of_which_a_part_trickles_is_given_up(
     gateway.faults["raw"] = sending(slowly(*parts))
     with pytest.raises(StoreUnreachable, match=r"takes too long|timed out"):
         GatewayStore(gateway.url, TIMEOUT_S).size(CID)
-    assert len(gateway.requests) == 1
 
 
 @pytest.mark.parametrize("parts", REPEATED.values(), ids=REPEATED)
