@@ -109,7 +109,7 @@ def compare(
     kept = kept_tags(options)
     sought = needles(
         before,
-        _codec(before),
+        _codecs(before),
         Sought(
             dates="retain-longitudinal-full-dates" not in options,
             uids="retain-uids" not in options,
@@ -225,12 +225,12 @@ def _describes(vr: str, value: bytes) -> bool:
     return vr in ("US", "SS", "UL", "FD", "FL")
 
 
-def _codec(file: Parsed) -> str:
-    """The Python codec of a file's texts; of several, the last."""
+def _codecs(file: Parsed) -> list[str]:
+    """The Python codecs of a file's texts."""
     from pydicom.charset import python_encoding
 
     for each in file.values:
         if each.path == (_CHARSET,):
             names = file.data[each.start : each.end].decode("latin-1").strip("\0 ").split("\\")
-            return str(python_encoding.get(names[-1].strip(), "latin-1"))
-    return "latin-1"
+            return [python_encoding.get(name.strip(), "latin-1") for name in names]
+    return ["latin-1"]

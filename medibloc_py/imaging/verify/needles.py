@@ -12,6 +12,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from medibloc_py.imaging.verify.carried import comments, profile_texts
+from medibloc_py.imaging.verify.letters import encodings, in_unicode
 from medibloc_py.imaging.verify.parse import Parsed, Value
 
 TEXTS: Final = frozenset(["AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
@@ -115,12 +116,12 @@ class Sought(NamedTuple):
     kept: Collection[int] = ()
 
 
-def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
+def needles(original: Parsed, codecs: list[str], sought: Sought) -> list[Needle]:
     """All values of an original that its de-identified copy must not hold.
 
     Args:
         original: the file before.
-        charset: the Python codec of its texts.
+        codecs: Python's names of its character sets.
         sought: what must be gone.
     """
     texts: dict[bytes, int] = {}
@@ -133,6 +134,7 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         vr = vr_of(each, value)
         if not value:
             continue
+        plain = value if value.isascii() and b"\x1b" not in value else _in_utf8(value, codecs)
         if _swallows(each.tag, vr, value) or (each.tag in _PIXELS and not is_image):
             # A length that swallows what is behind it: nobody knows whose text is in it.
             texts.update((run, _NOWHERE) for run in _RUNS.findall(value) if _LETTERS.search(run))
@@ -142,9 +144,9 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         elif each.tag in sought.kept:
             continue
         elif _named(each.tag)[0] in _DEFINED:
-            certain |= _values_and_words(value)
+            certain |= _values_and_words(plain)
         elif vr in ("CS", "technical", "class"):
-            harmless |= _values_and_words(value)
+            harmless |= _values_and_words(plain)
         elif vr == "IS":
             numbers.add(value)
         elif vr == "UI":
@@ -155,7 +157,7 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
                 texts.update((day, each.tag) for day in _times(value))
         elif vr in TEXTS and (sought.private or not is_private(each.tag)):
             if sought.words or not describes(each.tag, value):
-                texts.update((part, each.tag) for part in _parts(vr, value))
+                texts.update((part, each.tag) for part in (value, *_parts(vr, plain)))
             if sought.dates:
                 texts.update((day, each.tag) for day in _times(value))
     found: list[Needle] = []
@@ -167,7 +169,7 @@ def needles(original: Parsed, charset: str, sought: Sought) -> list[Needle]:
         if text in numbers and _FILE_ID.search(_named(tag)[0]):
             continue
         if not (is_private(tag) and small in joined):  # a model's name, cut off
-            found += _encodings(text, tag, charset)
+            found += _encodings(text, tag, codecs)
     return found
 
 
@@ -263,27 +265,33 @@ def _times(value: bytes) -> Iterator[bytes]:
             yield part.strip()
 
 
+def _in_utf8(value: bytes, codecs: list[str]) -> bytes:
+    return in_unicode(value, codecs).encode(errors="replace")
+
+
 def _parts(vr: str, value: bytes) -> Iterator[bytes]:
     """A text whole, each of its values and lines, and of a name each word."""
     yield value
     for part in re.split(rb"[\\\r\n]+", value):
         yield part.strip(b"\0 ")
     if vr == "PN":
-        for name in _PARTS.split(value.decode("latin-1")):
-            yield name.encode("latin-1")
+        for name in _PARTS.split(value.decode(errors="surrogateescape")):
+            yield name.encode(errors="surrogateescape")
 
 
-def _encodings(text: bytes, tag: int, charset: str) -> Iterator[Needle]:
-    # Between letters a long text stands for itself; a number is part of a longer one.
-    alone = len(text) < STRONG_CHARS or not any(char > 0x39 for char in text)
+def _encodings(text: bytes, tag: int, codecs: list[str]) -> Iterator[Needle]:
+    # Between letters a long text stands for itself; a number is part of a longer one. Where
+    # words are not spaced, a short one too.
+    short = len(text) < STRONG_CHARS and text.isascii()
+    alone = short or not any(char > 0x39 for char in text)
     try:
-        decoded = text.decode(charset)
-    except (LookupError, UnicodeError):
+        decoded = text.decode()
+    except UnicodeError:
         decoded = text.decode("latin-1")
     patient = _PATIENT.search(_named(tag)[0]) is not None
-    narrow = {text} | {decoded.encode(codec, "replace") for codec in ("utf-8", "latin-1")}
+    narrow = {text} if text.isascii() else {text, *encodings(decoded, codecs)}
     for each in narrow:
-        if each == text or b"?" not in each:
+        if len(each) >= MIN_CHARS:
             yield Needle(each.lower(), tag, False, alone, patient)
     for codec in ("utf-16-le", "utf-16-be"):
         yield Needle(decoded.encode(codec).lower(), tag, True, False, patient)

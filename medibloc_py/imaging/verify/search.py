@@ -37,8 +37,9 @@ def search(
     text, bulk = _areas(after, moved_dates, ())
     rest = _areas(after, moved_dates, kept)[0] if kept else text
     runs = b"\0".join(run for part in bulk for run in _text_runs(part)).lower()
+    in_bulk = _found_in_bulk(sought, bulk, runs)
     for needle in sought:
-        if _found(needle, text if needle.patient else rest) or _found_in_bulk(needle, bulk, runs):
+        if _found(needle, text if needle.patient else rest) or needle in in_bulk:
             yield needle.tag, needle.value
 
 
@@ -68,12 +69,16 @@ def _areas(
     return b"\0".join(text).lower(), bulk
 
 
-def _found_in_bulk(needle: Needle, bulk: list[memoryview], runs: bytes) -> bool:
-    if needle.wide or len(needle.value) < STRONG_CHARS:
-        return False
-    if needle.value.isascii():
-        return _found(needle, runs)
-    return any(_found(needle, piece.lower()) for part in bulk for piece in pieces(part))
+def _found_in_bulk(sought: list[Needle], bulk: list[memoryview], runs: bytes) -> set[Needle]:
+    """What stands among pixels and signals, of what is too long to be there by chance."""
+    strong = [each for each in sought if not each.wide and len(each.value) >= STRONG_CHARS]
+    found = {each for each in strong if each.value.isascii() and _found(each, runs)}
+    others = [each for each in strong if not each.value.isascii()]
+    for part in bulk if others else ():
+        for piece in pieces(part):
+            small = piece.lower()
+            found.update(each for each in others if _found(each, small))
+    return found
 
 
 def pieces(bulk: memoryview) -> Iterator[bytes]:

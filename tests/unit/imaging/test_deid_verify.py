@@ -130,6 +130,51 @@ def test_a_name_in_other_letters_is_found_in_another_encoding() -> None:
         verify(before, planted)
 
 
+@pytest.mark.parametrize(
+    ("charset", "name", "part"),
+    [
+        (["", "ISO 2022 IR 87"], "Yamada^Tarou=山田^太郎=やまだ^たろう", "太郎"),
+        (["ISO_IR 13", "ISO 2022 IR 87"], "ﾔﾏﾀﾞ^ﾀﾛｳ=山田^太郎", "山田"),
+        (["", "ISO 2022 IR 149"], "Hong^Gildong=洪^吉洞=홍^길동", "길동"),
+        (["GB18030"], "Wang^XiaoDong=王^小东", "小东"),
+        (["ISO_IR 138"], "שרון^דבורה", "דבורה"),
+        (["ISO_IR 192"], "Mu\u0308ßiggang^Bjo\u0308rn", "BJÖRN"),
+    ],
+)
+def test_a_name_of_any_script_is_found_in_any_encoding(
+    charset: list[str], name: str, part: str
+) -> None:
+    before = original(SpecificCharacterSet=charset, PatientName=name)
+    after = clean(before)
+    verify(before, after)
+    for codec in ("utf-8", "utf-16-le", "gb18030", "shift_jis", "euc_jp", "euc_kr", "iso8859-8"):
+        try:
+            planted = with_element(after, 0x00091002, "UN", b"xx " + part.encode(codec))
+        except UnicodeError:
+            continue
+        with pytest.raises(IdentityLeft, match=r"\(0010,0010\)"):
+            verify(before, planted)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"),
+    [
+        ("PatientSex", "F"),
+        ("PatientWeight", "71.5"),
+        ("GPSLatitude", "47\\22\\9"),
+        ("SmokingStatus", "NO"),
+    ],
+)
+def test_a_code_or_a_number_of_a_person_is_found_in_its_place(keyword: str, value: str) -> None:
+    before = original(**{keyword: value})
+    dataset = dcmread(BytesIO(clean(before)))
+    setattr(dataset, keyword, value)
+    out = BytesIO()
+    dataset.save_as(out)
+    with pytest.raises(IdentityLeft):
+        verify(before, out.getvalue())
+
+
 @pytest.mark.parametrize("at", [4096, (1 << 22) - 5])
 @pytest.mark.parametrize("name", ["Featherstone^Ada", "FEATHERSTONE^ADA", "Müßiggang^Björn"])
 def test_a_name_among_pixels_is_found(name: str, at: int) -> None:
