@@ -215,11 +215,15 @@ class _Export:
             self._keep(each)
 
     def _patient(self, found: Resource) -> Resource:
-        """Keeps a patient once, under the numbers of all records: each issuer gives its own."""
+        """Keeps a patient once, as all records have it: each issuer gives numbers and names."""
         known = self._keep(found)
-        known["identifier"] += [
-            each for each in found["identifier"] if each not in known["identifier"]
-        ]
+        for key in ("identifier", "name"):
+            more = [each for each in found.get(key, ()) if each not in known.get(key, ())]
+            if more:
+                known[key] = [*known.get(key, ()), *more]
+        for key in ("gender", "birthDate"):
+            if key in found:
+                known.setdefault(key, found[key])
         return known
 
     def _provenance(self, opened: OpenedStudy, studies: Sequence[Resource]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from typing import Any, BinaryIO
@@ -11,6 +12,7 @@ from medibloc_py.imaging.parsing import parse_failures, read_up_to_pixels
 
 _LONGEST = 1024
 _PADDING = " \0\t\r\n"
+_SPACE = re.compile(r"[\u00a0\u2000-\u200a\u202f\u205f\u3000]")
 
 
 def read_attributes(file: BinaryIO, keywords: Sequence[str]) -> dict[str, str]:
@@ -44,4 +46,5 @@ def _text(value: Any) -> str:
 
     if isinstance(value, MultiValue):
         value = value[0] if value else None
-    return "" if value is None else plain(str(value).strip(_PADDING), _LONGEST)
+    # A space of another script commands no terminal: names in Japanese have it.
+    return "" if value is None else plain(_SPACE.sub(" ", str(value)).strip(_PADDING), _LONGEST)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pydicom
 import pytest
 
 from medibloc_py.errors import DocumentInvalid, GrantNotFound, InvalidValue
@@ -150,6 +151,21 @@ def test_a_patient_of_two_hospitals_is_one_under_both_pseudonyms(world: World) -
     assert account["value"].endswith(world.address("alice"))
     assert len({each["value"] for each in pseudonyms}) == 2
     assert len({each["id"] for each in done.resources}) == len(done.resources)
+
+
+def test_a_patient_has_the_names_of_all_records(world: World, tmp_path: Path) -> None:
+    """One account, as two hospitals know it: nothing that a record says is dropped."""
+    studies = []
+    for name, sex in (("Doe^Ann", ""), ("Roe^Ann", "F")):
+        dataset = pydicom.dcmread(CT)
+        dataset.PatientName, dataset.PatientID, dataset.PatientSex = name, name[:3], sex
+        dataset.save_as(tmp_path / name)
+        studies.append(StudyToPublish(tmp_path / name, world.address("alice"), treatment=True))
+    records = [id_of(each) for each in world["hospital"].publish(studies).records]
+    patient = only(export_records(world.exchange, world.me("hospital"), records), "Patient")
+    assert {each["text"] for each in patient["name"]} == {"Ann Doe", "Ann Roe"}
+    assert {each["value"] for each in patient["identifier"][1:]} == {"Doe", "Roe"}
+    assert patient["gender"] == "female"
 
 
 def test_a_patients_history_is_exported_from_the_chain_alone(world: World) -> None:

@@ -38,9 +38,9 @@ def test_values_are_texts_and_what_is_absent_is_not_there() -> None:
 def test_names_are_decoded_by_the_files_own_character_set() -> None:
     def name(dataset: FileDataset) -> None:
         dataset.SpecificCharacterSet = "ISO_IR 192"
-        dataset.PatientName = "Yamada^Tarou=山田^太郎"
+        dataset.PatientName = "Yamada^Tarou=山田\u3000^太郎"
 
-    assert read_attributes(changed(name), KEYWORDS)["PatientName"] == "Yamada^Tarou=山田^太郎"
+    assert read_attributes(changed(name), KEYWORDS)["PatientName"] == "Yamada^Tarou=山田 ^太郎"
 
 
 def test_a_value_is_one_line_and_not_endless() -> None:
