@@ -14,7 +14,7 @@ import typer
 
 from medibloc_py.cli.nouns import TYPED, Nouns
 from medibloc_py.cli.options import Session
-from medibloc_py.cli.output import Output
+from medibloc_py.cli.output import Output, told_or_lost
 from medibloc_py.errors import DryRun, MediBlocError
 
 app = typer.Typer(
@@ -94,12 +94,15 @@ def root(
 
 def main() -> None:
     """Entry point: errors of ours become a message, an advice and an exit code."""
+    output = Output("--json" in sys.argv)
     try:
-        app(prog_name="medibloc")
-    except DryRun as told:
-        Output("--json" in sys.argv).result(told.values, [*told.message.splitlines(), told.advice])
+        with told_or_lost():
+            try:
+                app(prog_name="medibloc")
+            except DryRun as told:
+                output.result(told.values, [*told.message.splitlines(), told.advice])
     except MediBlocError as error:
-        Output("--json" in sys.argv).error(error)
+        output.error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)

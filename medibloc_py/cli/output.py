@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO
 
-from medibloc_py.errors import MediBlocError
+from medibloc_py.errors import MediBlocError, OutputLost
 from medibloc_py.errors.plain import plain
 
 
@@ -102,3 +103,60 @@ class Output:
                 bar.update(tasks[step], completed=done, total=total)
 
             yield listen
+
+
+@contextmanager
+def told_or_lost() -> Iterator[None]:
+    """Whatever is printed on stdout meanwhile is out at the end, or its loss is named.
+
+    A reader that had enough, like `head`, is no failure: typer ends then without a word.
+
+    Raises:
+        OutputLost: the disk or device behind stdout does not take it.
+    """
+    stream = sys.stdout
+    watched = _Watched(stream)
+    sys.stdout = watched  # type: ignore[assignment]
+    try:
+        yield
+        watched.flush()
+    except OutputLost:
+        _drop(stream)
+        raise
+    finally:
+        if sys.stdout is watched:
+            sys.stdout = stream
+
+
+class _Watched:
+    """A stream that names why it cannot be written; in all else the stream itself."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with _loss_named():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with _loss_named():
+            self._stream.flush()
+
+
+@contextmanager
+def _loss_named() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise OutputLost(reason=error.strerror or type(error).__name__) from error
+
+
+def _drop(stream: TextIO) -> None:
+    """Drops what a stream still holds, which Python would try to write once more at its end."""
+    with suppress(OSError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())

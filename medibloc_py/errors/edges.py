@@ -136,6 +136,13 @@ class StoreFailed(TransportError):
     fix = "Nothing half-written was kept. Check space and rights, then try again."
 
 
+class OutputLost(TransportError):
+    """What a command says could not be written."""
+
+    what = "What the command said could not be written: {reason}."
+    fix = "What it did stands. Make room where its output goes, then give the same command again."
+
+
 class PinPending(TransportError):
     """A pinning service has not fetched a blob in time."""
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 
 import pytest
 
 from medibloc_py import chain, cli
 from medibloc_py.chain import LocalNode
-from medibloc_py.errors import NetworkUnknown
+from medibloc_py.errors import NetworkUnknown, OutputLost
 
 
 @pytest.fixture
@@ -33,6 +36,37 @@ def test_an_error_is_told_to_people_or_machines(
     assert capsys.readouterr().err.startswith("NetworkUnknown: There is no network named mainnet")
     assert main("--network", "mainnet", "account", "list", "--json") == 3
     assert json.loads(capsys.readouterr().err)["error"] == "NetworkUnknown"
+
+
+@pytest.mark.parametrize("argv", [["config", "show"], ["--version"], ["--help"], ["fhir", "-h"]])
+def test_what_cannot_be_written_is_named_in_one_line(argv: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "medibloc_py", "--home", tmp_path, *argv],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == OutputLost.exit_code
+    assert done.stderr.startswith(
+        "OutputLost: What the command said could not be written: No space"
+    )
+    assert "Traceback" not in done.stderr
+
+
+def test_a_reader_that_had_enough_is_no_failure() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "medibloc_py", "config", "show"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_ctrl_c_before_any_command_began(
