@@ -116,7 +116,7 @@ def told_or_lost() -> Iterator[None]:
     """
     stream = sys.stdout
     watched = _Watched(stream)
-    sys.stdout = watched  # type: ignore[assignment]
+    sys.stdout = watched
     try:
         yield
         watched.flush()
