@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from medibloc_py.cli.saving import Saved
     from medibloc_py.flows.deid_receipts import Deidentification, FileDigest
     from medibloc_py.flows.opened import OpenedRecord
+    from medibloc_py.flows.parties import Exchange
 
 ReceiptOut = Annotated[Path | None, typer.Option("--out", help="New file for the receipt.")]
 
@@ -73,8 +74,8 @@ def access_receipt(
 
     session: Session = context.obj
     record_id = RecordId(read_bytes32(record, "record"))
-    opened = session.acting_as(account).open_granted(record_id)
-    _prove(Output(json), opened, out)
+    client = session.acting_as(account)
+    _prove(Output(json), client.exchange, client.open_granted(record_id), out)
 
 
 def dataset_receipt(
@@ -96,8 +97,10 @@ def dataset_receipt(
     session: Session = context.obj
     order_id = OrderId(read_bytes32(order, "order"))
     wanted = RecordId(read_bytes32(record, "record")) if record else None
-    dataset = session.acting_as(account).open_dataset(order_id)
-    _prove(Output(json), dataset.find(wanted) if wanted else dataset.record(0), out)
+    client = session.acting_as(account)
+    dataset = client.open_dataset(order_id)
+    opened = dataset.find(wanted) if wanted else dataset.record(0)
+    _prove(Output(json), client.exchange, opened, out)
 
 
 def record_receipt(
@@ -127,7 +130,7 @@ def record_receipt(
     client = session.acting_as(account)
     opened = open_held(client.exchange, client.me, held_record(client.me, record_id))
     shown = salt_of(client.me, opened) if salt else None
-    _prove(Output(json), opened, out, shown)
+    _prove(Output(json), client.exchange, opened, out, shown)
 
 
 def check_receipt(
@@ -171,10 +174,15 @@ def check_receipt(
 
 
 def _prove(
-    console: Output, opened: OpenedRecord, out: Path | None, salt: bytes | None = None
+    console: Output,
+    exchange: Exchange,
+    opened: OpenedRecord,
+    out: Path | None,
+    salt: bytes | None = None,
 ) -> None:
-    """Reads a whole record, proves its receipt and shows it."""
+    """Reads a whole record, proves its receipt and shows it, and whether its issuer still is one."""
     from medibloc_py.flows.deid_receipts import require_receipt
+    from medibloc_py.model import Role
 
     if out is not None and out.exists():
         raise FileExists(path=out)
@@ -183,8 +191,15 @@ def _prove(
     if out is not None and opened.receipt is not None:
         make_folder(out.absolute().parent)
         write_atomic(out.absolute(), opened.receipt)
-    data: dict[str, Any] = {"record": opened.record, "deidentification": done}
-    lines = [f"Signed by {done.issuer}, who registered it, and of these files.", *_lines(done)]
+    accredited = exchange.accounts.is_accredited(done.issuer, Role.ISSUER)
+    data: dict[str, Any] = {
+        "record": opened.record, "deidentification": done, "issuer_accredited": accredited,
+    }  # fmt: skip
+    lines = [
+        f"Signed by {done.issuer}, who registered it, and of these files.",
+        "It is an accredited issuer." if accredited else "It is no accredited issuer any more.",
+        *_lines(done),
+    ]
     if salt is not None:
         data["originals_salt"] = salt
         lines.append(f"salt      0x{salt.hex()}")

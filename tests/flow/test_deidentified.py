@@ -331,9 +331,25 @@ def test_a_buyer_proves_the_receipts_of_what_was_bought(house: House) -> None:
     assert [each["deidentification"]["issuer"] for each in told_of] == [
         world.address("hospital")
     ] * 2
-    bob = world.records["bob"].hex()
-    shown = house.run("dataset", "receipt", order, "--as", "researcher", "--record", bob).out
+    receipt = ("dataset", "receipt", order, "--as", "researcher", "--record")
+    shown = house.run(*receipt, world.records["bob"].hex()).out
     assert f"Signed by {world.address('hospital')}, who registered it" in shown
+    assert "It is an accredited issuer." in shown
+    # What was paid for can be proved for ever, and who proves it is told what became of its issuer.
+    world.accredit("hospital", Role.ISSUER, 0)
+    later = house.run(*receipt, world.records["bob"].hex(), "--json").json
+    assert later["issuer_accredited"] is False
+    bob = (world.records["bob"].hex(), "--as", "bob")
+    assert "It is no accredited issuer any more." in house.run("record", "receipt", *bob).out
+
+
+def test_a_reader_is_refused_what_an_issuer_of_yesterday_signed(house: House) -> None:
+    world, record = house.world, house.world.records["alice"]
+    world["alice"].grant(record, world.address("clinic"), "TREATMENT", world.in_days(1))
+    world.accredit("hospital", Role.ISSUER, 0)
+    receipt = ("access", "receipt", record.hex(), "--as", "clinic", "--out", "r.json", "--json")
+    assert house.run(*receipt, code=4).json["error"] == "IssuerNotAccredited"
+    assert not (house.here / "r.json").exists()
 
 
 # For treatment only.
