@@ -28,6 +28,8 @@ _MOST_ELONGATED: Final = 4
 """The network enlarges by the shorter side: a strip is given room beside it."""
 _UPRIGHT: Final = 1.5
 """A region this much taller than wide is read from its side."""
+_FILLS: Final = 0.6
+"""A text fills this share of its box if it does not slant."""
 _FOUND: Final = {"thresh": 0.2, "box_thresh": 0.3}
 _LOCK: Final = Lock()
 
@@ -157,15 +159,43 @@ def _texts(engine: Any, picture: Picture) -> Iterator[Text]:
             right, bottom = quad.max(axis=0)
             box = Box(int(top), int(left), min(int(bottom), rows), min(int(right), columns))
             if box.top < box.bottom and box.left < box.right:
-                yield Text(box, float(score), *_read(engine, picture, box))
+                sure = max(_read(engine, each) for each in _regions(picture, box, quad))
+                yield Text(box, float(score), *sure)
 
 
-def _read(engine: Any, picture: Picture, box: Box) -> tuple[float, int]:
+def _regions(picture: Picture, box: Box, quad: Picture) -> Iterator[Picture]:
+    """What is to be read: a box, or if a slanting text is in it, that text straight.
+
+    Which way up a slanting text stands is not known: both are read.
+    """
+    import cv2
     import numpy as np
 
+    corners = quad.astype(np.float32)
+    area = (box.bottom - box.top) * (box.right - box.left)
     region = picture[box.top : box.bottom, box.left : box.right]
-    if region.shape[0] > _UPRIGHT * region.shape[1]:
-        region = np.rot90(region)
+    if cv2.contourArea(corners) > _FILLS * area:
+        yield _lying(region)
+        return
+    width, height = (max(1, round(float(np.hypot(*(quad[at] - quad[at - 1]))))) for at in (1, 2))
+    straight = np.array([(0, 0), (width, 0), (width, height), (0, height)], np.float32)
+    turn = cv2.getPerspectiveTransform(corners, straight)
+    region = _lying(cv2.warpPerspective(picture, turn, (width, height)))
+    yield region
+    yield region[::-1, ::-1]
+
+
+def _lying(region: Picture) -> Picture:
+    """A region that is read from its side if it stands upright."""
+    import numpy as np
+
+    return np.rot90(region) if region.shape[0] > _UPRIGHT * region.shape[1] else region
+
+
+def _read(engine: Any, region: Picture) -> tuple[float, int]:
+    """How surely something is read, and how many characters."""
+    import numpy as np
+
     ((text, score),) = engine.text_rec([np.ascontiguousarray(region)])[0]
     return float(score), len(text.strip())
 

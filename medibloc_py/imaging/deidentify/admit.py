@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from medibloc_py.errors import DeidentificationRefused
+from medibloc_py.imaging.deidentify.cut import PIXELS
 from medibloc_py.imaging.deidentify.raw import text_of
 from medibloc_py.imaging.parsing import plain_syntax
 
@@ -34,6 +35,8 @@ def admit(dataset: Dataset, sop_class: str, name: str) -> None:
         reason = "it is sound, and a voice says who speaks"
     elif text_of(dataset, _LABEL_SHOWN) == "YES" or "LABEL" in _kinds(dataset):
         reason = "it shows the label of a slide, with its text and bars"
+    elif sum(tag in dataset for tag in PIXELS) > 1:
+        reason = "it has pixels of two kinds, of which only one is looked at"
     if reason:
         raise DeidentificationRefused(name=name, reason=reason)
 

@@ -13,17 +13,15 @@ from typing import Final, NamedTuple
 from medibloc_py.errors import IdentityLeft, StructureChanged
 from medibloc_py.imaging.verify.blanks import Area, changed_outside, readable_frames
 from medibloc_py.imaging.verify.kept import kept_tags
-from medibloc_py.imaging.verify.needles import (
-    DUMMIES,
+from medibloc_py.imaging.verify.kinds import (
     TEXTS,
     TIMES,
-    Sought,
     describes,
     is_personal,
     is_private,
-    needles,
     vr_of,
 )
+from medibloc_py.imaging.verify.needles import DUMMIES, Sought, needles
 from medibloc_py.imaging.verify.parse import Parsed, Value, parse
 from medibloc_py.imaging.verify.search import pieces, search
 
@@ -35,6 +33,9 @@ _UNCOMPRESSED: Final = b"1.2.840.10008.1.2.1"
 _COMPRESSED: Final = (b"1.2.840.10008.1.2.4.", b"1.2.840.10008.1.2.5")
 # Photometric Interpretation and Planar Configuration: decoded colour is RGB, pixel by pixel.
 _LAYOUT: Final = frozenset({0x00280004, 0x00280006})
+# What a loss is said by: pixels that lost something must say so once they are uncompressed.
+_LOSS: Final = frozenset({0x00282110, 0x00282112, 0x00282114})
+_LOSSY: Final = (0x00282110,)
 _CHARSET: Final = 0x00080005
 _NUMBER_OR_CODE: Final = re.compile(rb"[-+0-9.eE \\]+|[A-Z_][A-Z0-9_ ]*")
 _PLACES_SHOWN: Final = 8
@@ -180,8 +181,9 @@ def _changed(before: Parsed, after: Parsed, elsewhere: Callable[[], str]) -> str
     unpacked = not same and now.syntax == _UNCOMPRESSED and then.syntax.startswith(_COMPRESSED)
     if then.syntax and then.syntax != now.syntax and not unpacked:
         return "its transfer syntax is another"
+    may_change = _LAYOUT | _LOSS if now.described.get(_LOSSY) == b"01" else _LAYOUT
     for path, value in then.described.items():
-        if now.described.get(path) != value and not (unpacked and path[-1] in _LAYOUT):
+        if now.described.get(path) != value and not (unpacked and path[-1] in may_change):
             return f"({path[-1] >> 16:04x},{path[-1] & 0xFFFF:04x}) is another"
     return ""
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 from pydicom import Dataset, FileDataset, dcmread
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import (
     UID,
     ExplicitVRLittleEndian,
@@ -30,6 +30,7 @@ from medibloc_py.errors import (
 from medibloc_py.imaging.deidentify import Option, Pseudonyms, deidentify
 from medibloc_py.imaging.deidentify.pixels.cells import without_unused_bits
 from medibloc_py.imaging.deidentify.pixels.compressed import EXPLICIT, replace_frames
+from medibloc_py.imaging.deidentify.pixels.find import find_text
 from medibloc_py.imaging.deidentify.pixels.native import NativePixels
 from medibloc_py.imaging.frames import FrameReader
 from medibloc_py.imaging.ocr import Box
@@ -253,6 +254,40 @@ def test_pixels_that_cannot_be_decoded_are_refused_by_name() -> None:
     dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.4.102")  # MPEG-4
     with pytest.raises(DeidentificationRefused, match=r"video\.dcm"):
         release(saved(dataset), KEYS, [CLEAN], name="video.dcm")
+
+
+def test_pixels_that_lost_something_say_so_once_they_are_uncompressed() -> None:
+    dataset = dcmread(sample("SC_rgb_dcmtk_+eb+cy+np.dcm"))
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    cv2.putText(pixels, "DOE^JANE", (6, 60), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1)
+    encoded = cv2.imencode(".jpg", pixels)[1].tobytes()
+    dataset.PixelData = encapsulate([encoded])
+    dataset.LossyImageCompression = "00"  # wrong, and all that is left of the loss
+    after = dcmread(BytesIO(release(saved(dataset), KEYS, [CLEAN]).data))
+    assert after.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert after.LossyImageCompression == "01"
+    assert after.LossyImageCompressionMethod == "ISO_10918_1"
+    assert after.LossyImageCompressionRatio > 1
+
+
+def test_a_file_with_pixels_of_two_kinds_is_refused() -> None:
+    dataset = with_text()
+    dataset.FloatPixelData = bytes(4 * 128 * 128)
+    with pytest.raises(DeidentificationRefused, match="two kinds"):
+        release(saved(dataset), KEYS, [CLEAN])
+
+
+@pytest.mark.parametrize("slant", [30, -45, 120])
+def test_a_text_that_slants_is_found_whichever_way_up(slant: int) -> None:
+    pixels = np.full((256, 256), 40, np.uint8)
+    cv2.putText(pixels, "DOE^JANE", (60, 134), cv2.FONT_HERSHEY_SIMPLEX, 0.8, 255, 2)
+    turn = cv2.getRotationMatrix2D((128, 128), slant, 1)
+    pixels = cv2.warpAffine(pixels, turn, (256, 256), borderValue=40)
+    header = Dataset()
+    header.PhotometricInterpretation = "MONOCHROME2"
+    for box in find_text(pixels, header):
+        pixels[box.top : box.bottom, box.left : box.right] = 40
+    assert (pixels == 40).all()
 
 
 @pytest.mark.parametrize("name", ["reportsi.dcm", "rtplan.dcm"])

@@ -132,7 +132,7 @@ def _uncompressed(header: Dataset, syntax: UID, read: Callable[[int], Values]) -
         if photometric(header).startswith("YBR"):
             elements.PhotometricInterpretation = "RGB"
     method = _LOSSY.get(str(syntax))
-    if method and not header.get("LossyImageCompression"):
+    if method and header.get("LossyImageCompression") != "01":  # once lossy, always so
         elements.LossyImageCompression = "01"
         elements.LossyImageCompressionRatio = f"{len(data) / len(header.PixelData):.2f}"
         elements.LossyImageCompressionMethod = method
