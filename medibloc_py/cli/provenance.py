@@ -180,7 +180,7 @@ def _prove(
     out: Path | None,
     salt: bytes | None = None,
 ) -> None:
-    """Reads a whole record, proves its receipt and shows it, and whether its issuer still is one."""
+    """Reads a whole record, proves its receipt, and shows what is known of its issuer."""
     from medibloc_py.flows.deid_receipts import require_receipt
     from medibloc_py.model import Role
 
