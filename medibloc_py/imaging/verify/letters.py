@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 from unicodedata import normalize
@@ -21,9 +22,9 @@ _BY_ESCAPE: Final = {
     b"(B": "ascii",
 }
 _BACK: Final = b"\x1b(B"
-_OTHERS: Final = (
-    "utf-8", "latin-1", "gb18030", "shift_jis", "euc_jp", "euc_kr", "iso2022_jp",
-)  # fmt: skip
+NARROW: Final = ("utf-8", "latin-1", "gb18030", "shift_jis", "euc_jp", "euc_kr", "iso2022_jp")
+WIDE: Final = ("utf-16-le", "utf-16-be")
+"""Encodings in which what is planted could stand, besides a file's own."""
 
 
 def in_unicode(value: bytes, codecs: list[str]) -> str:
@@ -47,15 +48,15 @@ def in_unicode(value: bytes, codecs: list[str]) -> str:
     return "".join(parts)
 
 
-def encodings(text: str, codecs: list[str]) -> set[bytes]:
-    """A text as it may stand in a file, in any encoding of one byte or of several.
+def encodings(text: str, codecs: Iterable[str]) -> set[bytes]:
+    """A text as it may stand in a file, letters of ASCII small.
 
     Capitals that are not of ASCII, and letters apart from their accents, are other bytes.
     """
     forms = {text, text.lower(), text.upper(), text.title()}
     forms |= {normalize(form, each) for each in forms for form in ("NFC", "NFD")}
     found = set()
-    for codec in {*codecs, *_OTHERS}:
+    for codec in codecs:
         for form in forms:
             with suppress(LookupError, UnicodeError):
                 found.add(form.encode(codec).lower())

@@ -12,65 +12,32 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from medibloc_py.imaging.verify.carried import comments, profile_texts
-from medibloc_py.imaging.verify.letters import encodings, in_unicode
-from medibloc_py.imaging.verify.parse import Parsed, Value
+from medibloc_py.imaging.verify.kinds import (
+    PRINTABLE,
+    TEXTS,
+    TIMES,
+    describes,
+    is_defined,
+    is_private,
+    names_file,
+    names_patient,
+    tells,
+    vr_of,
+)
+from medibloc_py.imaging.verify.letters import NARROW, WIDE, encodings, in_unicode
+from medibloc_py.imaging.verify.parse import Parsed
 
-TEXTS: Final = frozenset(["AE", "AS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"])
-TIMES: Final = frozenset(["DA", "DT", "TM"])
 _OF_TEXT: Final = TEXTS | TIMES | {"CS", "DS", "IS", "UI", "technical", "class"}
-_TELLING: Final = frozenset(["DA", "DT", "PN", "UI"])
 MIN_CHARS: Final = 4
 """A shorter value is compared with the same attribute only: it may stand anywhere by chance."""
 STRONG_CHARS: Final = 8
 """A value this long is also searched for among pixels and signals."""
 
-# Attributes that are about a thing or a method, whoever was before it.
-_TECHNICAL: Final = re.compile(
-    r"(?<!Source)Manufacturer(Name|RelatedModelGroup)?$|ModelName|SoftwareVersion|^Application|Algorithm|^Implementation"
-    r"|Code(Value|Meaning)$|^CodingScheme|^SpecificCharacterSet|MIMEType"
-    r"|(Coil|Sequence|EnergyWindow|Radiopharmaceutical|ImplantName|Grid\w*Material)(Element)?Name$"
-    r"|CoilConfiguration|Nucleus|Kernel|Filter(s|Type)?$|^Contrast\w*Route|^Radiopharmaceutical(Route)?$"
-    r"|TriggerSource|Framing|^AcquisitionMode|^(Plate|Phosphor|Rescale|ModalityLUT)Type$"
-    r"|Material$|Format(Acquired)?$|^OutputPower|^ProcessingFunction|^StackID$|^DimensionDesc"
-    r"|(Correction|Reconstruction)Method$|LinesOfResponse"
-)
-_NAMING: Final = re.compile(
-    r"Institution|Address|Station|ID$|IDs$|Physician|Operator|Person|Organi[sz]ation|Country|Region"
-    r"|Occupation|Patient|Owner|Custodian|Contact|Phone|Telecom|Issuer|Author|Observer|Reviewer"
-)
-# Codes that the standard defines and no person types.
-_DEFINED: Final = frozenset(
-    [
-        "CompletionFlag",
-        "ContinuityOfContent",
-        "ConversionType",
-        "FrameType",
-        "ImageType",
-        "Modality",
-        "PhotometricInterpretation",
-        "RelationshipType",
-        "ScanOptions",
-        "ScanningSequence",
-        "SequenceVariant",
-        "ValueType",
-        "VerificationFlag",
-    ]
-)
 _ROWS: Final = 0x00280010
 _PIXELS: Final = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 _PROFILE: Final = 0x00282000
-_FILE_ID: Final = re.compile(r"File(Set)?ID$")
-_ID: Final = re.compile(r"PatientIDs?$|AccessionNumber|AdmissionID|Telephone|Address$|BirthName")
-_PATIENT: Final = re.compile(r"Patients?(Birth|MotherBirth)?(Name|ID)s?$")
-# Codes and numbers that are about a person or a place, too short to be searched for.
-_PERSONAL: Final = re.compile(
-    r"^GPS|^Patient(Sex|Size|Weight|BodyMass)|^LensSpec|Smoking|Pregnan|DeviceID$|^ReasonForTheAttr"
-    r"|^InstanceOrigin"
-)
-_CLASS: Final = re.compile(r"((?<!Device)Class|Syntax)UID")
 _PUBLIC_UID: Final = b"1.2.840.10008."
 _DAY: Final = re.compile(rb"(?<!\d)((?:1[89]|20)\d\d)[.\-/]?([01]\d)[.\-/]?([0-3]\d)")
-_PRINTABLE: Final = re.compile(rb"[\x20-\x7e\x80-\xff\r\n\t\f\x1b]+\0?")
 _WORDS: Final = re.compile(rb"[a-z0-9]+")
 _RUNS: Final = re.compile(rb"[\x20-\x7e\x80-\xff]{8,}")
 _LETTERS: Final = re.compile(rb"[A-Za-z]{4}")
@@ -143,7 +110,7 @@ def needles(original: Parsed, codecs: list[str], sought: Sought) -> list[Needle]
             texts.update((text, each.tag) for text in said)
         elif each.tag in sought.kept:
             continue
-        elif _named(each.tag)[0] in _DEFINED:
+        elif is_defined(each.tag):
             certain |= _values_and_words(plain)
         elif vr in ("CS", "technical", "class"):
             harmless |= _values_and_words(plain)
@@ -164,19 +131,13 @@ def needles(original: Parsed, codecs: list[str], sought: Sought) -> list[Needle]
     joined = b"\0".join(harmless)
     for text, tag in texts.items():
         small = text.lower()
-        if len(text) < MIN_CHARS or small in certain or (small in harmless and not _tells(tag)):
+        if len(text) < MIN_CHARS or small in certain or (small in harmless and not tells(tag)):
             continue
-        if text in numbers and _FILE_ID.search(_named(tag)[0]):
+        if text in numbers and names_file(tag):
             continue
         if not (is_private(tag) and small in joined):  # a model's name, cut off
             found += _encodings(text, tag, codecs)
     return found
-
-
-def _tells(tag: int) -> bool:
-    """Whether an attribute says who, when or which, so that no other value excuses it."""
-    name, vr = _named(tag)
-    return vr in _TELLING or _ID.search(name) is not None
 
 
 def _values_and_words(value: bytes) -> set[bytes]:
@@ -187,7 +148,7 @@ def _values_and_words(value: bytes) -> set[bytes]:
 def _swallows(tag: int, vr: str, value: bytes) -> bool:
     """Whether a value could hold attributes that stood behind it."""
     if vr in _OF_TEXT:
-        return not _PRINTABLE.fullmatch(value)
+        return not PRINTABLE.fullmatch(value)
     return vr in _NUMBERS and not _may_be_long(tag)
 
 
@@ -197,52 +158,6 @@ def _may_be_long(tag: int) -> bool:
     from pydicom.datadict import dictionary_has_tag, dictionary_VM
 
     return not dictionary_has_tag(tag) or dictionary_VM(tag).endswith("n")
-
-
-def is_private(tag: int) -> bool:
-    """Whether a tag is of a private group."""
-    return bool(tag >> 16 & 1)
-
-
-def is_personal(tag: int) -> bool:
-    """Whether a code or a number is about a person or a place."""
-    return _PERSONAL.search(_named(tag)[0]) is not None
-
-
-def describes(tag: int, value: bytes) -> bool:
-    """Whether a text describes something in plain words, and names nobody and no place."""
-    name, vr = _named(tag)
-    if not name or vr == "PN" or _NAMING.search(name):
-        return False
-    return not any(char in b"0123456789" for char in value)
-
-
-def vr_of(value: Value, data: bytes) -> str:
-    """What a value is: its VR, `technical` or `class` by its attribute's name, or empty.
-
-    A value of unknown kind is a text if it could be one.
-    """
-    name, known = _named(value.tag)
-    vr = value.vr if value.vr not in ("", "UN") else known
-    if vr == "UI" and _CLASS.search(name):
-        return "class"
-    if vr == "CS" and _FILE_ID.search(name):
-        return "LO"  # what its writer called a file may be an id or a name
-    if vr in TEXTS and name and _TECHNICAL.search(name):
-        return "technical"
-    if vr in ("", "UN", "OB") and len(data) < 1 << 16 and _PRINTABLE.fullmatch(data):
-        return "LO"
-    return vr
-
-
-@cache
-def _named(tag: int) -> tuple[str, str]:
-    """Keyword and VR by PS3.6, empty if it has none."""
-    from pydicom.datadict import dictionary_has_tag, dictionary_keyword, dictionary_VR
-
-    if not dictionary_has_tag(tag):
-        return "", "LO" if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF else ""
-    return dictionary_keyword(tag), dictionary_VR(tag).split(" ")[0]
 
 
 def _uids(value: bytes) -> Iterator[bytes]:
@@ -288,10 +203,14 @@ def _encodings(text: bytes, tag: int, codecs: list[str]) -> Iterator[Needle]:
         decoded = text.decode()
     except UnicodeError:
         decoded = text.decode("latin-1")
-    patient = _PATIENT.search(_named(tag)[0]) is not None
-    narrow = {text} if text.isascii() else {text, *encodings(decoded, codecs)}
+    patient = names_patient(tag)
+    if text.isascii():
+        narrow, wide = {text.lower()}, {decoded.encode(codec).lower() for codec in WIDE}
+    else:
+        narrow = {text.lower(), *encodings(decoded, {*codecs, *NARROW})}
+        wide = encodings(decoded, WIDE)
     for each in narrow:
         if len(each) >= MIN_CHARS:
-            yield Needle(each.lower(), tag, False, alone, patient)
-    for codec in ("utf-16-le", "utf-16-be"):
-        yield Needle(decoded.encode(codec).lower(), tag, True, False, patient)
+            yield Needle(each, tag, False, alone, patient)
+    for each in wide:
+        yield Needle(each, tag, True, False, patient)

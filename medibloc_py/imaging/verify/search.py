@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from medibloc_py.imaging.verify.needles import STRONG_CHARS, TEXTS, TIMES, Needle, vr_of
+from medibloc_py.imaging.verify.kinds import TEXTS, TIMES, vr_of
+from medibloc_py.imaging.verify.needles import STRONG_CHARS, Needle
 from medibloc_py.imaging.verify.parse import Parsed, Value
 
 _BULK_BYTES: Final = 4096
