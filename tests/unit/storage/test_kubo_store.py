@@ -279,6 +279,17 @@ def test_put_reverts_when_the_daemon_refuses(
         store.put([DATA])
 
 
+def test_a_long_refusal_is_cut_in_its_middle(store: KuboStore, kubo: RecordedKubo) -> None:
+    """Kubo says what it did first, where next, and why last."""
+    said = f"committing batch: write {'/a' * 500}: no space left on device"
+    kubo.faults["add"] = after_upload(lambda x: x.error(said))
+    with pytest.raises(
+        StoreFailed, match=r"it says: committing batch.* … .*no space left"
+    ) as caught:
+        store.put([DATA])
+    assert len(caught.value.values["reason"]) == len("it says: ") + 200
+
+
 def test_put_reverts_when_the_daemon_hangs_up_on_the_upload(
     store: KuboStore, kubo: RecordedKubo
 ) -> None:
