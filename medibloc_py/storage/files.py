@@ -62,6 +62,30 @@ def rewrite(path: Path, data: bytes) -> None:
             os.close(old)
 
 
+def erase(path: Path, scraps: Path) -> None:
+    """Take a file away in one step, and overwrite it; no error if there is none.
+
+    What has another name besides, such as that of a backup, is left as it is. What a journal,
+    a snapshot or flash memory kept of it is out of reach.
+
+    Args:
+        path: of the file.
+        scraps: a folder on the same disk that is swept, should we die in between.
+
+    Raises:
+        StoreFailed: it could not be removed.
+    """
+    gone = scraps / (_PART + path.name)
+    with on_disk(path):
+        with suppress(FileNotFoundError):
+            os.replace(path, gone)
+            sync_folder(path.parent)
+        with suppress(FileNotFoundError):  # ours, or that of a run that died here
+            _overwrite(gone)
+            gone.unlink()
+            sync_folder(scraps)
+
+
 def read_private(path: Path) -> bytes:
     """The content of `path`.
 
@@ -117,25 +141,13 @@ class Vault:
             return path.is_file()
 
     def remove(self, name: str) -> None:
-        """Overwrite and delete what was put under `name`; no error if nothing was.
-
-        It is gone in one step, then overwritten. What a journal, a snapshot, a backup or
-        flash memory kept of it is out of reach.
+        """Overwrite and delete what was put under `name` (`erase`); no error if nothing was.
 
         Raises:
             InvalidValue: not a plain name.
             StoreFailed: it could not be removed.
         """
-        path = self.path(name)
-        gone = path.with_name(_PART + name)  # swept, should we die here
-        with on_disk(path):
-            with suppress(FileNotFoundError):
-                os.replace(path, gone)
-                sync_folder(self._folder)
-            with suppress(FileNotFoundError):  # ours, or that of a run that died here
-                _overwrite(gone)
-                gone.unlink()
-                sync_folder(self._folder)
+        erase(self.path(name), self._folder)
 
     def names(self) -> list[str]:
         """All names, sorted.
@@ -271,7 +283,8 @@ def _writable(path: Path) -> int | None:
 def _overwrite(path: Path) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW)
     try:
-        _zero(descriptor)
+        if os.fstat(descriptor).st_nlink == 1:
+            _zero(descriptor)
     finally:
         os.close(descriptor)
 

@@ -13,11 +13,13 @@ from medibloc_py.model import Cid, StoredBlob
 from medibloc_py.storage.car import CarWriter, block_places
 from medibloc_py.storage.cid import CidBuilder, cid_bytes, cid_text
 from medibloc_py.storage.dag import Blob, Fetch, Nodes
-from medibloc_py.storage.files import make_folder, on_disk, part_file, sweep, sync_folder
+from medibloc_py.storage.files import erase, make_folder, on_disk, part_file, sweep, sync_folder
 from medibloc_py.storage.port import Announce, unannounced
 from medibloc_py.storage.recent import Recent
 
 _KEPT_FILES: Final = 8
+_OVERWRITTEN_BYTES: Final = 1 << 16
+"""Of a file that holds a wrapped key; what is larger is noise without one."""
 _Places = dict[bytes, tuple[int, int]]
 
 
@@ -89,11 +91,15 @@ class LocalStore:
             raise BlobMissing(cid=cid)
 
     def unpin(self, cid: Cid) -> None:
-        """Delete the blob (see `Store.unpin`)."""
+        """Delete the blob (see `Store.unpin`); one as small as a grant object is overwritten."""
         path = self._car(cid)
         with on_disk(path), suppress(FileNotFoundError):
-            path.unlink()
-            sync_folder(self._blobs)
+            if path.stat().st_size <= _OVERWRITTEN_BYTES:
+                make_folder(self._incoming)
+                erase(path, self._incoming)
+            else:
+                path.unlink()
+                sync_folder(self._blobs)
 
     def pins(self) -> Iterator[Cid]:
         """Every blob in the folder (see `Store.pins`)."""

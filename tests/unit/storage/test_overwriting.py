@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from medibloc_py.errors import StoreFailed
-from medibloc_py.storage import Vault, files
+from medibloc_py.storage import LocalStore, Vault, files
 
 
 def test_put_overwrites_what_was_there(tmp_path: Path) -> None:
@@ -98,3 +98,44 @@ def test_remove_finishes_what_a_removal_that_died_left(
         os.close(old)
     assert os.listdir(tmp_path) == []
     vault.remove("note")
+
+
+@pytest.mark.parametrize(("size", "linked", "zeros"), [
+    (5_000, False, True), (5_000, True, False), (100_000, False, False),
+])  # fmt: skip
+def test_a_store_overwrites_what_may_hold_a_key(
+    tmp_path: Path, size: int, linked: bool, zeros: bool
+) -> None:
+    store = LocalStore(tmp_path / "store")
+    cid = store.put([os.urandom(size)]).cid
+    car = tmp_path / "store" / "blobs" / f"{cid}.car"
+    if linked:
+        os.link(car, tmp_path / "backup")
+    old = os.open(car, os.O_RDONLY)
+    try:
+        store.unpin(cid)
+        assert (not any(os.pread(old, size, 0))) is zeros
+    finally:
+        os.close(old)
+    assert not store.has(cid)
+    assert [path for path in (tmp_path / "store").rglob("*") if path.is_file()] == []
+
+
+def test_what_is_let_go_of_by_a_dead_process_is_gone_and_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = LocalStore(tmp_path)
+    cid = store.put([b"a wrapped key"]).cid
+
+    def dead(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_overwrite", dead)
+        with pytest.raises(KeyboardInterrupt):
+            store.unpin(cid)
+    assert not store.has(cid)
+    (part,) = (tmp_path / "incoming").iterdir()
+    os.utime(part, (0, 0))
+    store.collect()
+    assert not part.exists()
