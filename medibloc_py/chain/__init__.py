@@ -20,6 +20,7 @@ from medibloc_py.chain.keyfile import (
 )
 from medibloc_py.chain.line import public_url
 from medibloc_py.chain.local import LocalChain
+from medibloc_py.chain.locked import LockedSigner
 from medibloc_py.chain.network import Network
 from medibloc_py.chain.node import LocalNode, dev_accounts, find_anvil, install_anvil
 from medibloc_py.chain.room import Call, Multicall, Room, sends
@@ -44,6 +45,7 @@ __all__ = [
     "Header",
     "LocalChain",
     "LocalNode",
+    "LockedSigner",
     "Multicall",
     "Network",
     "NodeState",

@@ -15,7 +15,9 @@ from medibloc_py.model import Address
 
 
 class Signer(ABC):
-    """An account that signs: with a key at hand (`from_key`), or elsewhere (`chain.external`)."""
+    """An account that signs: with a key at hand (`from_key`), in a file that is opened when it is
+    needed (`chain.locked`), or elsewhere (`chain.external`).
+    """
 
     __slots__ = ()
     address: Address
@@ -44,6 +46,14 @@ class Signer(ABC):
     def generate() -> KeySigner:
         """Makes a fresh account from the system's randomness."""
         return Signer.from_key((secrets.randbelow(ORDER - 1) + 1).to_bytes(32, "big"))
+
+    def ready(self) -> Signer:
+        """The same account, which signs at once: what takes a second of it is done.
+
+        Raises:
+            WrongPassword, KeyFileCorrupt: a key file does not open (`chain.locked`).
+        """
+        return self
 
     @abstractmethod
     def sign_transaction(self, transaction: Mapping[str, object]) -> tuple[bytes, str]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import os
 import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medibloc_py.chain.accounts import Signer
+from medibloc_py.chain.accounts import KeySigner, Signer
 from medibloc_py.chain.address import checksummed
 from medibloc_py.chain.foreign import account
 from medibloc_py.errors import (
@@ -86,33 +88,61 @@ def key_file_content(signer: Signer, password: str, *, n: int = SCRYPT_N) -> byt
     return json.dumps(content, indent=1).encode()
 
 
-def load_key_file(path: Path, password: str) -> Signer:
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key file as it was read; opening it takes a password, and a second."""
+
+    path: Path
+    address: Address
+    content: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, path: Path) -> KeyFile:
+        """Reads a key file, and what can be told of it without the password.
+
+        Raises:
+            AccountUnknown: there is no file.
+            KeyFileCorrupt: it is not a key file.
+        """
+        content = read_json(path)
+        address = _address_in(path, content)
+        _check_cost(path, content)
+        return cls(path, address, content)
+
+    def open(self, password: str) -> KeySigner:
+        """Opens it.
+
+        Raises:
+            KeyFileCorrupt: its parts do not belong together.
+            WrongPassword: the password does not open it. The format's only check is the
+                MAC, so a changed ciphertext or salt shows as this, too.
+        """
+        path = self.path
+        try:
+            key = bytes(account().decrypt(json.dumps(self.content), password))
+        except ValueError as error:
+            if "MAC mismatch" in str(error):
+                raise WrongPassword(path=path) from error
+            raise KeyFileCorrupt(path=path, reason="a field has an impossible value") from error
+        except (KeyError, TypeError, AttributeError, NotImplementedError, OverflowError) as error:
+            raise KeyFileCorrupt(path=path, reason="a field is missing or malformed") from error
+        try:
+            signer = Signer.from_key(key)
+        except InvalidValue as error:
+            raise KeyFileCorrupt(path=path, reason="it holds no private key") from error
+        if signer.address != self.address:
+            raise KeyFileCorrupt(path=path, reason=f"its key is not that of {self.address}")
+        return signer
+
+
+def load_key_file(path: Path, password: str) -> KeySigner:
     """Opens a key file.
 
     Raises:
         AccountUnknown: there is no file.
-        KeyFileCorrupt: it is not a key file, or its parts do not belong together.
-        WrongPassword: the password does not open it. The format's only check is the
-            MAC, so a changed ciphertext or salt shows as this, too.
+        KeyFileCorrupt, WrongPassword: as `KeyFile.open`.
     """
-    content = read_json(path)
-    address = _address_in(path, content)
-    _check_cost(path, content)
-    try:
-        key = bytes(account().decrypt(json.dumps(content), password))
-    except ValueError as error:
-        if "MAC mismatch" in str(error):
-            raise WrongPassword(path=path) from error
-        raise KeyFileCorrupt(path=path, reason="a field has an impossible value") from error
-    except (KeyError, TypeError, AttributeError, NotImplementedError, OverflowError) as error:
-        raise KeyFileCorrupt(path=path, reason="a field is missing or malformed") from error
-    try:
-        signer = Signer.from_key(key)
-    except InvalidValue as error:
-        raise KeyFileCorrupt(path=path, reason="it holds no private key") from error
-    if signer.address != address:
-        raise KeyFileCorrupt(path=path, reason=f"its key is not that of {address}")
-    return signer
+    return KeyFile.read(path).open(password)
 
 
 def key_file_address(path: Path) -> Address:

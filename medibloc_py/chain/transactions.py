@@ -178,6 +178,7 @@ class Outbox:
         price = self._price(intent, balance)
         if self._approve is not None:
             self._approve(self._offer(intent, price, changes))
+        signer = signer.ready()  # before the turn: others wait for it
         journal, sender, call, gas = self.journal, signer.address, intent.call, price.limit
         pending = self._pending(sender)
         with journal.turn():

@@ -113,6 +113,7 @@ def run(
         _certificates(certificate, key_file, authorities),
     )
     hospital = session.identity(account)
+    hospital.signer.ready()  # now, while somebody is there to see that it does not open
     with _told_to_stop() as stop:
         run_gateway(
             spool_folder(session.settings().home, hospital.address),

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from medibloc_py.chain import (
     ExternalSigner,
+    LockedSigner,
     Signer,
     key_file_address,
     key_file_content,
-    load_key_file,
     load_signer_file,
     save_signer_file,
     write_new,
@@ -257,11 +257,11 @@ def _known(home: Path, name: str) -> KnownAccount:
 
 
 def open_account(home: Path, name: str, password: str) -> Identity:
-    """Opens an account.
+    """Opens an account: its encryption keys now, its account key when it first signs.
 
     Raises:
         AccountUnknown: there is none of that name.
-        WrongPassword: the password opens neither file.
+        WrongPassword: the password does not open the encryption keys.
         KeyFileCorrupt: a file is damaged or missing.
     """
     known = known_account(home, name)
@@ -269,7 +269,7 @@ def open_account(home: Path, name: str, password: str) -> Identity:
     signer: Signer = (
         load_signer_file(_signer_file(home, name))
         if known.signer
-        else load_key_file(account_file, _normal(password))
+        else LockedSigner(account_file, _normal(password))
     )
     if not encryption_file.is_file():
         raise KeyFileCorrupt(path=encryption_file, reason="it is missing")

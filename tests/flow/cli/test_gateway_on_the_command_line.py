@@ -189,6 +189,19 @@ def test_a_token_that_others_can_read_is_refused(house: House) -> None:
     assert house.run(*run, code=6).json["error"] == TokenExposed.__name__
 
 
+def test_an_account_key_that_does_not_open_is_told_before_anything_is_served(house: House) -> None:
+    path = house.world.home / "keys" / "hospital.json"
+    whole = path.read_bytes()
+    content = json.loads(whole)
+    content["crypto"]["mac"] = "00" * 32
+    try:
+        path.write_text(json.dumps(content))
+        told = house.run("gateway", "run", *AS, "--dicom", "127.0.0.1:0", "--json", code=6).json
+    finally:
+        path.write_bytes(whole)
+    assert (told["error"], told["values"]["path"]) == ("WrongPassword", str(path))
+
+
 @pytest.mark.parametrize(
     "words",
     [

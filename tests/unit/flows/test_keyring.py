@@ -52,7 +52,7 @@ def test_import_account_keeps_the_key_it_was_given(tmp_path: Path) -> None:
     key = "0x" + signer.export_key().hex()
     made = keyring.import_account(tmp_path, "alice", key, PASSWORD, work=CHEAP)
     assert made.address == signer.address
-    assert keyring.open_account(tmp_path, "alice", PASSWORD).signer == signer
+    assert keyring.open_account(tmp_path, "alice", PASSWORD).signer.ready() == signer
 
 
 @pytest.mark.parametrize("key", ["", "0x", "00" * 32, "ff" * 32, "zz" * 32, "ab" * 31])
