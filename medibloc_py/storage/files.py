@@ -224,11 +224,7 @@ def part_file(folder: Path, mode: int = 0o600) -> Iterator[Part]:
 
 
 def sweep(folder: Path, *, overwrite: bool = False) -> None:
-    """Remove what writers that died left half-written in `folder`.
-
-    Args:
-        folder: where.
-        overwrite: make it unreadable first; for small files.
+    """Remove what writers that died left half-written in `folder`; overwritten first, if asked.
 
     Raises:
         StoreFailed: the folder cannot be read.
