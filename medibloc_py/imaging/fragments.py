@@ -72,7 +72,9 @@ class EncapsulatedFrames:
             fragments = self._of(frame)
             if not fragments:
                 raise ValueError("a frame has no fragment")
-            found.append((fragments[0][0] - _ITEM_HEAD_BYTES, sum(fragments[-1])))
+            begin, end = fragments[0][0] - _ITEM_HEAD_BYTES, sum(fragments[-1])
+            told = self._lengths is not None  # perhaps without the byte that makes it even
+            found.append((begin, end + (end - begin) % 2 if told else end))
         return found
 
     def _of(self, frame: int) -> list[_Fragment]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import dcmread
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate_extended, generate_frames
 
 from medibloc_py.crypto.manifest import MOST_FILES, MOST_MANIFEST_BYTES, Manifest, ManifestEntry
 from medibloc_py.crypto.stream import sealed_size
@@ -62,6 +62,22 @@ def test_a_frame_lies_where_the_facts_say(name: str) -> None:
     else:
         assert b"".join(parts) == dataset.PixelData[: sum(map(len, parts))]
         assert len(dataset.PixelData) - sum(map(len, parts)) <= 1  # padding
+
+
+def test_frames_of_odd_length_lie_where_a_table_of_lengths_says() -> None:
+    """Such a table may tell the length without the byte that fills an item up (PS3.5 A.4)."""
+    dataset = dcmread(sample("examples_ybr_color.dcm"))
+    some = list(generate_frames(dataset.PixelData, number_of_frames=30))[:3]
+    odd = [each.rstrip(b"\0").removesuffix(b"\xd9") for each in some]
+    odd = [each if len(each) % 2 else each + b"\xff" for each in odd]
+    dataset.PixelData, dataset.ExtendedOffsetTable, _ = encapsulate_extended(odd)
+    dataset.ExtendedOffsetTableLengths = struct.pack("<3Q", *map(len, odd))
+    dataset.NumberOfFrames = len(odd)
+    out = io.BytesIO()
+    dataset.save_as(out)
+    meta = facts(out.getvalue())
+    parts = [out.getvalue()[at : at + size] for at, size in (part(meta, n) for n in range(3))]
+    assert [without_heads(each) for each in parts] == [each + b"\0" for each in odd]
 
 
 @pytest.mark.parametrize("name", sorted(ENTERED_WHOLE | {"rtplan.dcm", "MR_truncated.dcm"}))
