@@ -19,7 +19,9 @@ _LETTERS: Final = re.compile(rb"[A-Za-z]{4}")
 _ENCODER: Final = re.compile(rb"(Created by |Creator: )?[A-Za-z/]{6,16}[A-Za-z -]{0,12}[0-9.]+")
 # Texts of profiles: of version 2 in one byte a character, of version 4 in two.
 _TEXT_TAG: Final = re.compile(rb"(?:text\0{4}|desc\0{4}.{4})([\x20-\x7e]{4,})", re.DOTALL)
-_WIDE: Final = re.compile(rb"(?:\0[\x20-\x7e]){4,}")
+_WIDE_TAG: Final = re.compile(rb"mluc\0{4}(.{4})\0{3}\x0c", re.DOTALL)
+_RECORD: Final = struct.Struct(">4xII")
+_MOST_RECORDS: Final = 100
 
 
 def comments(pixels: bytes) -> Iterator[bytes]:
@@ -49,8 +51,13 @@ def comments(pixels: bytes) -> Iterator[bytes]:
 def profile_texts(profile: bytes) -> Iterator[bytes]:
     """What a colour profile says in words."""
     yield from _TEXT_TAG.findall(profile)
-    for wide in _WIDE.findall(profile):
-        yield wide[1::2]
+    for found in _WIDE_TAG.finditer(profile):
+        for number in range(min(int.from_bytes(found[1]), _MOST_RECORDS)):
+            at = found.start() + 16 + number * _RECORD.size
+            if at + _RECORD.size <= len(profile):
+                length, offset = _RECORD.unpack_from(profile, at)
+                wide = profile[found.start() + offset :][:length]
+                yield wide.decode("utf-16-be", "replace").encode(errors="replace")
 
 
 def _fragments(pixels: bytes) -> Iterator[bytes]:
