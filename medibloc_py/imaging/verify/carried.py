@@ -31,12 +31,14 @@ def comments(pixels: bytes) -> Iterator[bytes]:
             areas = _segments(_JPEG, frame, _SCAN)
         elif frame.startswith(b"\xff\x4f"):
             areas = _segments(_J2K, frame, _TILE)
-        else:
+        elif frame.startswith(b"\0\0\0\x0cjP  "):
             areas = [
                 frame[found.end() : found.start() + int.from_bytes(found[1])]
                 for found in _BOX.finditer(frame)
             ]
             yield from profile_texts(frame[:_HEAD_BYTES])
+        else:
+            continue
         end = frame.rfind(_END)
         if end >= 0:
             areas.append(frame[end:])
