@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
@@ -14,13 +14,20 @@ import typer
 from medibloc_py.cli.options import Json, read_bytes
 from medibloc_py.cli.output import Output
 from medibloc_py.cli.provenance import check_receipt
-from medibloc_py.errors import FileExists, InvalidValue, MediBlocError, RefusedError
+from medibloc_py.errors import (
+    FileExists,
+    InvalidValue,
+    MediBlocError,
+    RefusedError,
+    StudyUnreadable,
+)
 from medibloc_py.imaging.deidentify.options import Option, chosen
 from medibloc_py.storage.files import make_folder, on_disk, part_file, write_all, write_atomic
 
 if TYPE_CHECKING:
     from medibloc_py.imaging.deidentify import Pseudonyms
     from medibloc_py.imaging.deidentify.faces import Faces
+    from medibloc_py.imaging.review import Row
 
 app = typer.Typer(no_args_is_help=True, help="Imaging: remove from DICOM files who the patient is.")
 
@@ -150,7 +157,7 @@ def _pairs(source: Path, out: Path) -> list[tuple[Path, Path]]:
     Raises:
         StudyEmpty, StudyUnreadable: there is nothing to read.
     """
-    from medibloc_py.errors import StudyEmpty, StudyUnreadable
+    from medibloc_py.errors import StudyEmpty
     from medibloc_py.imaging.study import files_below
 
     try:
@@ -240,15 +247,21 @@ def review(
     most: Annotated[int, typer.Option(min=1, help="Files to show, from the first.")] = 100,
     skip: Annotated[int, typer.Option(min=0, help="Files to leave out before them.")] = 0,
     all_frames: Annotated[
-        bool, typer.Option("--all-frames", help="Every frame, not only the middle one.")
+        bool,
+        typer.Option(
+            "--all-frames", help="Every frame, not only the one of which most was blanked."
+        ),
     ] = False,
     json: Json = False,
 ) -> None:
     """Make a contact sheet: each image before and after, what was blanked outlined in red.
 
     For a person to look at before anything leaves the house. A folder's files are paired by
-    their order, as `deidentify` names them. The sheet is one file that needs nothing else. It
-    names new files only, but **its left pictures are of the originals: keep it like them**.
+    their order, as `deidentify` names them. Of several frames it shows that of which most was
+    blanked, or the middle one, and says in how many something was. In the .html a click enlarges
+    a picture: look there for small letters that were missed. The sheet is one file that needs
+    nothing else. It names new files only, but **its left pictures are of the originals: keep it
+    like them**.
     Needs the extra `pixels`. Example: `medibloc imaging review study clean --out review.html`.
     """
     from medibloc_py.imaging import review as sheet
@@ -259,19 +272,29 @@ def review(
         raise InvalidValue(name="--out", given=out.name, allowed="a name with .html or .png")
     if os.path.lexists(out):
         raise FileExists(path=out)
+    if released.is_dir() != original.is_dir() or not released.exists():
+        kind_of = "folder" if original.is_dir() else "file"
+        raise StudyUnreadable(path=released, reason=f"it is no {kind_of} as {original} is")
     work = _pairs(original, released)
     shown = work[skip : skip + most]
-    rows: list[Any] = []
-    with console.progress() as progress:
+    pictures = 0
+
+    def rows() -> Iterator[Row]:
+        nonlocal pictures
         for number, (before, after) in enumerate(shown, 1):
             there = read_bytes(after) if after.exists() else None
             pair = sheet.Pair(after.name, read_bytes(before), there)
-            rows += sheet.rows_of(pair, all_frames=all_frames)
+            for row in sheet.rows_of(pair, all_frames=all_frames):
+                pictures += row.after is not None
+                yield row
             progress("review", number, len(shown))
-    data = sheet.png(rows) if kind == "png" else sheet.html(rows, len(work) - len(shown)).encode()
+
+    with console.progress() as progress:
+        left_out = len(work) - len(shown)
+        data = sheet.png(rows()) if kind == "png" else sheet.html(rows(), left_out).encode()
     make_folder(out.parent)
     _write_new(out, data)
     console.result(
-        {"path": str(out), "files": len(shown), "pictures": len(rows), "size_bytes": len(data)},
+        {"path": str(out), "files": len(shown), "pictures": pictures, "size_bytes": len(data)},
         [f"Wrote {out}: {len(shown)} of {len(work)} files. Its left pictures show the originals."],
     )

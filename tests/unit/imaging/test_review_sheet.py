@@ -14,7 +14,7 @@ import pytest
 from pydicom import dcmread
 
 from medibloc_py import cli
-from medibloc_py.errors import FileExists, InvalidValue
+from medibloc_py.errors import FileExists, InvalidValue, StudyUnreadable
 from medibloc_py.imaging.review import Pair, html, png, rows_of
 from tests.unit.imaging.samples import sample
 from tests.unit.imaging.test_deid_pixels import saved
@@ -48,7 +48,41 @@ def test_the_middle_frame_stands_for_all_unless_all_are_asked_for() -> None:
     pair = Pair("0001.dcm", data, data)
     assert [row.frame for row in rows_of(pair)] == [8]
     assert [row.frame for row in rows_of(pair, all_frames=True)] == list(range(1, 16))
-    assert next(rows_of(pair)).note == "nothing blanked"
+    assert next(rows_of(pair)).note == "nothing blanked in any of 15 frames"
+
+
+def test_of_many_frames_the_one_with_most_blanked_is_shown() -> None:
+    dataset = dcmread(sample("rtdose.dcm"))
+    before = saved(dataset)
+    pixels = dataset.pixel_array.copy()
+    pixels[2, :2], pixels[11, :5] = 0, 0
+    dataset.PixelData = pixels.tobytes()
+    (row,) = rows_of(Pair("0001.dcm", before, saved(dataset)))
+    assert (row.frame, row.note) == (12, "50.0% blanked; something in 2 of 15 frames")
+
+
+def test_what_is_no_number_is_not_taken_for_blanked() -> None:
+    dataset = dcmread(sample("CT_small.dcm"))
+    for keyword in ("PixelData", "BitsStored", "HighBit", "PixelRepresentation"):
+        delattr(dataset, keyword)
+    dataset.BitsAllocated = 32
+    values = np.full((128, 128), np.nan, np.float32)
+    values[64:] = 1.0
+    dataset.FloatPixelData = values.tobytes()
+    data = saved(dataset)
+    assert next(rows_of(Pair("0001.dcm", data, data))).note == "nothing blanked"
+
+
+def test_a_large_picture_keeps_what_a_person_must_be_able_to_read() -> None:
+    dataset = dcmread(sample("CT_small.dcm"))
+    dataset.Rows, dataset.Columns = 1200, 2000
+    dataset.PixelData = np.arange(2_400_000, dtype="<i2").tobytes()
+    data = saved(dataset)
+    (row,) = rows_of(Pair("0001.dcm", data, data))
+    assert row.after is not None
+    assert row.after.shape == (614, 1024, 3)
+    sheet = cv2.imdecode(np.frombuffer(png([row]), np.uint8), 1)
+    assert sheet.shape == (24 + 24 + 24 + 216, 720, 3)
 
 
 def test_what_has_no_picture_says_why() -> None:
@@ -75,7 +109,7 @@ def test_the_page_needs_nothing_else_and_escapes_names() -> None:
 def test_one_picture_holds_all_rows() -> None:
     rows = [*rows_of(pair_of("CT_small.dcm")), *rows_of(Pair("2", b"", None))]
     sheet = cv2.imdecode(np.frombuffer(png(rows), np.uint8), 1)
-    assert sheet.shape == (24 + 24 + 360 + 24, 720, 3)
+    assert sheet.shape == (24 + 24 + 24 + 360 + 24, 720, 3)
 
 
 @pytest.fixture
@@ -103,8 +137,13 @@ def test_the_command_pairs_files_by_their_order(run: Callable[..., int], tmp_pat
     assert "refused" in page
     assert "CT_small" not in page
     assert run(before, after, "--out", out) == FileExists.exit_code
+    assert "1 shown, 0 with something blanked" in page
+    assert run(before, tmp_path / "no", "--out", tmp_path / "1.html") == StudyUnreadable.exit_code
+    assert run(before / "CT_small.dcm", after, "--out", tmp_path / "1.html") != 0
+    assert not (tmp_path / "1.html").exists()
+    assert out.stat().st_mode & 0o777 == 0o600
     other = out.with_suffix(".pdf")
     assert run(before, after, "--out", other) == InvalidValue.exit_code
     picture = out.with_suffix(".png")
     assert run(before, after, "--out", picture, "--skip", 1) == 0
-    assert cv2.imread(str(picture)).shape == (24 + 24 + 360, 720, 3)
+    assert cv2.imread(str(picture)).shape == (24 + 24 + 24 + 360, 720, 3)
