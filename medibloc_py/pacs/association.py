@@ -93,18 +93,18 @@ def _acknowledge(connection: socket.socket) -> None:
 
 
 def _end_quietly(association: Association) -> None:
-    """Have what a peer sends out of turn end an association, not its thread with a traceback."""
-    from pynetdicom.fsm import InvalidEventError
-
+    """Have what a peer sends end an association, not its thread with a traceback that quotes it."""
     machine = association.dul.state_machine
     act = machine.do_action
 
     def act_or_end(event: str) -> None:
         try:
             act(event)
-        except InvalidEventError:
+        except Exception:  # there is no root class for what the library stumbles over
             association.dul.kill_dul()
             association.dimse.msg_queue.put((None, None))
+            if not association.is_established:  # somebody waits for the answer to our request
+                association.dul.to_user_queue.put(None)  # type: ignore[arg-type]
 
     machine.do_action = act_or_end  # type: ignore[method-assign]
 

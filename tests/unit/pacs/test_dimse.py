@@ -233,6 +233,14 @@ def no_pdu(connection: socket.socket) -> None:
     time.sleep(0.5)
 
 
+def no_command(connection: socket.socket) -> None:
+    """An answer that does not say what it is: a status alone."""
+    said = b"\0\0\0\0\x04\0\0\0\x0a\0\0\0" + b"\0\0\0\x09\x02\0\0\0\0\0"
+    piece = (len(said) + 2).to_bytes(4, "big") + b"\x01\x03" + said
+    connection.sendall(b"\x04\x00" + len(piece).to_bytes(4, "big") + piece)
+    time.sleep(0.5)
+
+
 def pieces_without_end(connection: socket.socket) -> None:
     data = b"\x01\x02" + bytes(16_000)  # a piece of a data set that is not the last
     piece = (len(data)).to_bytes(4, "big") + data
@@ -247,7 +255,8 @@ def sane() -> Iterator[int]:
         yield port
 
 
-@pytest.mark.parametrize("madness", [hang, hang_up, half_a_pdu, endless_pdu, no_pdu])
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("madness", [hang, hang_up, half_a_pdu, endless_pdu, no_pdu, no_command])
 @pytest.mark.parametrize("act", ["echo", "store", "find", "move"])
 def test_a_mad_peer_ends_in_a_typed_error_in_time(
     sane: int, madness: Callable[[socket.socket], None], act: str
