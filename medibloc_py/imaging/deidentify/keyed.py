@@ -14,6 +14,7 @@ MIN_KEY_BYTES: Final = 32
 _SHIFT_DAYS: Final = range(365, 365 * 10)
 _DATE: Final = re.compile(r"(\d{8})(.*)", re.DOTALL)
 _NAME_BYTES: Final = 8
+_LABEL_BYTES: Final = 7  # with its beginning, as long as a code string may be
 
 
 class Pseudonyms:
@@ -53,7 +54,7 @@ class Pseudonyms:
 
     def label(self, label: str) -> str:
         """The label that stands for another, where a file refers to it by its words."""
-        return "L_" + self._digest("label", label)[:_NAME_BYTES].hex().upper()
+        return "L_" + self._digest("label", label)[:_LABEL_BYTES].hex().upper()
 
     def shift(self, patient: str, value: str) -> str | None:
         """A date (DA) or date and time (DT) of a patient, moved; none if it is neither.

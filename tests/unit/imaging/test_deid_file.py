@@ -246,6 +246,54 @@ def test_of_a_public_code_its_form_and_known_words_stay(
     assert (item.CodeValue, item.CodeMeaning) == kept
 
 
+def test_labels_that_a_person_types_are_keyed_and_refer_to_each_other(
+    pseudonyms: Pseudonyms,
+) -> None:
+    layer, annotation = Dataset(), Dataset()
+    layer.GraphicLayer = annotation.GraphicLayer = "WARD OF DR ROE"
+    given = file_of(
+        ContentLabel="JANE", GraphicLayerSequence=[layer], GraphicAnnotationSequence=[annotation]
+    )
+    after = read(deidentify(given, pseudonyms, [Option.CLEAN_GRAPHICS]))
+    label = after.GraphicLayerSequence[0].GraphicLayer
+    assert (
+        label
+        == after.GraphicAnnotationSequence[0].GraphicLayer
+        == pseudonyms.label("WARD OF DR ROE")
+    )
+    assert after.ContentLabel == pseudonyms.label("JANE")
+    assert re.fullmatch(r"L_[0-9A-F]{14}", label)
+
+
+@pytest.mark.parametrize(("age", "kept"), [("089Y", "089Y"), ("097Y", "090Y"), ("099M", "099M")])
+def test_an_age_that_few_reach_is_not_told(age: str, kept: str, pseudonyms: Pseudonyms) -> None:
+    given = file_of(PatientAge=age)
+    after = read(deidentify(given, pseudonyms, [Option.RETAIN_PATIENT_CHARACTERISTICS]))
+    assert after.PatientAge == kept
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value"), [("PatientAge", "Jane"), ("SpecificCharacterSet", "WARD OF JANE")]
+)
+def test_a_form_that_is_known_is_asked_for(
+    keyword: str, value: str, pseudonyms: Pseudonyms
+) -> None:
+    dummy = {"PatientAge": "077Y", "SpecificCharacterSet": "ISO 2022 IR 6"}[keyword]
+    data = file_of(**{keyword: dummy})
+    given = data.replace(dummy.encode(), value.encode().ljust(len(dummy)))
+    assert value.encode() in given
+    done = deidentify(given, pseudonyms, [Option.RETAIN_PATIENT_CHARACTERISTICS])
+    assert value.encode() not in done.data
+
+
+def test_what_a_parser_quotes_is_not_told(pseudonyms: Pseudonyms) -> None:
+    given = file_of() + b"WILHELMINA"  # as if it were an attribute of VR EL
+    with pytest.raises(DeidentificationRefused) as raised:
+        deidentify(given, pseudonyms, name="a.dcm")
+    assert "Value Representation" in str(raised.value)
+    assert "'EL'" not in str(raised.value)
+
+
 def test_what_a_scheme_is_called_goes_and_its_version_stays(pseudonyms: Pseudonyms) -> None:
     own, public = code("99MARY", "1", "One"), code("SCT", "10200004", "Liver")
     own.CodingSchemeVersion, public.CodingSchemeVersion = "St. Mary 2", "20180801"
