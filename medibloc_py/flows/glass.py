@@ -8,6 +8,7 @@ so that nobody can guess a short text from it.
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -16,6 +17,7 @@ from medibloc_py.errors import (
     DocumentInvalid,
     EmergencyMissing,
     InvalidValue,
+    MediBlocError,
     ReasonMissing,
     RecordNotHeld,
 )
@@ -213,7 +215,7 @@ def deliver(
 ) -> Delivered:
     """Gives a clinician the key in an emergency, from the custodian's own grant.
 
-    The store lets go of what the custodian made for emergencies that are over.
+    Then the store lets go of what the custodian made for emergencies that are over.
 
     Raises:
         GrantNotFound: the account has no grant of the record.
@@ -223,7 +225,6 @@ def deliver(
         KeyMismatched: its key has another fingerprint.
     """
     access = exchange.access
-    let_go_of_the_past(exchange, custodian)
     body = open_object(exchange, custodian, record)
     own = find_access(exchange, custodian.address, record)
     waits = (own.patient, blind_of_object(body, own), clinician)
@@ -243,6 +244,8 @@ def deliver(
     cid, locator = wrap_object(exchange, custodian, standing, body, key)
     receipt = access.deliver(custodian.signer, *waits, locator)
     Given(custodian, record, clinician).handed_out(exchange, cid)
+    with suppress(MediBlocError):  # the key is delivered; the next delivery tries again
+        let_go_of_the_past(exchange, custodian)
     return Delivered(record, clinician, cid, receipt)
 
 

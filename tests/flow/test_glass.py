@@ -26,6 +26,7 @@ from medibloc_py.errors import (
     NotCustodian,
     ReasonMissing,
     RecordUnknown,
+    StoreUnreachable,
     WrongKey,
 )
 from medibloc_py.flows import glass, papers
@@ -255,7 +256,9 @@ def test_a_second_delivery_opens_if_the_first_one_is_lost(world: World) -> None:
     assert opened(world) == world.released(CT)
 
 
-def test_a_store_keeps_no_key_of_an_emergency_that_is_over(world: World) -> None:
+def test_a_store_keeps_no_key_of_an_emergency_that_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The next delivery of the custodian, of whatever record, lets go of it; a grant stays."""
     custodian, store, record = world.me(CUSTODIAN), world.exchange.store, world.records["alice"]
     card = entrust(world)
@@ -278,11 +281,21 @@ def test_a_store_keeps_no_key_of_an_emergency_that_is_over(world: World) -> None
     assert [store.has(cid) for cid in kept] == [False, False, True, True]
     assert {cid for given in given_of(custodian) for cid in given.objects()} == set(kept[2:])
     assert opened(world) == world.released(CT)
+    # One that the patient ended is over as well. A store that is away is told another time.
     world["alice"].revoke_grant(record, world.address(CLINICIAN))
-    with pytest.raises(EmergencyMissing):
-        deliver(world)
+    break_glass(world, card)
+
+    def away(*_: object) -> None:
+        raise StoreUnreachable(url="here", reason="refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "unpin", away)
+        assert store.has(deliver(world).grant_object)
+    assert store.has(third.grant_object)
+    deliver(world)
     assert not store.has(third.grant_object)
     assert store.has(granted.grant_object)
+    assert opened(world) == world.released(CT)
 
 
 def test_what_is_delivered_is_bound_to_custodian_clinician_and_time(world: World) -> None:
