@@ -255,12 +255,13 @@ def sane() -> Iterator[int]:
         yield port
 
 
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("madness", [hang, hang_up, half_a_pdu, endless_pdu, no_pdu, no_command])
 @pytest.mark.parametrize("act", ["echo", "store", "find", "move"])
 def test_a_mad_peer_ends_in_a_typed_error_in_time(
-    sane: int, madness: Callable[[socket.socket], None], act: str
+    sane: int, madness: Callable[[socket.socket], None], act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[object] = []  # of threads that die of an error, with a traceback
+    monkeypatch.setattr(threading, "excepthook", told.append)
     acts: dict[str, Callable[[DicomPeer], Any]] = {
         "echo": dimse.echo,
         "store": lambda peer: list(dimse.store(peer, [outgoing()])),
@@ -275,6 +276,7 @@ def test_a_mad_peer_ends_in_a_typed_error_in_time(
             with pytest.raises((PeerUnreachable, PeerAnsweredWrong)):
                 acts[act](peer_at(mad, 0.3))
     assert time.monotonic() - begun < 10
+    assert told == []
 
 
 def test_a_peer_that_reads_no_more_is_not_waited_for(sane: int) -> None:
