@@ -86,3 +86,15 @@ def _is_shared(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def is_claimed(path: Path) -> bool:
+    """Whether a program of others has claimed a file by a POSIX lock, as Kubo does a repository."""
+    try:
+        with path.open("r+b") as lock:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from medibloc_py.errors import BlobMissing, InvalidValue, StoreFailed, StoreUnreachable
-from medibloc_py.errors.plain import plain
 from medibloc_py.storage.files import make_folder, on_disk, read_private, write_atomic
+from medibloc_py.storage.locks import is_claimed
 from medibloc_py.storage.multiaddr import parse_endpoint, parse_peer, require_listen
 from medibloc_py.storage.node_config import PROFILES
 from medibloc_py.storage.node_settings import (
@@ -35,15 +35,15 @@ from medibloc_py.storage.node_settings import (
 )
 from medibloc_py.storage.node_status import NodeStatus, status_of
 from medibloc_py.storage.ports import free_again, is_free, with_port
-from medibloc_py.storage.process import Process, start
-from medibloc_py.storage.program import find_kubo
+from medibloc_py.storage.process import POLL_S, Process, start, wait_until
+from medibloc_py.storage.program import environ_of, find_kubo, last_words
 from medibloc_py.storage.rpc import Rpc
 
 _START_TIMEOUT_S: Final = 60.0
 _STOP_TIMEOUT_S: Final = 10.0  # an upload that stands still would hold it up for ever
 _ASK_TIMEOUT_S: Final = 10.0
+_ANSWERS_IN_S: Final = 3.0
 _CALL_TIMEOUT: Final = "3s"
-_LOG_TAIL: Final = 600
 _KEPT_TO_ITSELF: Final = 0o077  # umask: Kubo leaves most of its files open to others
 
 
@@ -59,6 +59,7 @@ class KuboNode:
         """
         self._folder = folder.absolute()
         self._repo = self._folder / "repo"
+        self._lock = self._repo / "repo.lock"
         self._kubo = kubo
 
     def up(
@@ -90,7 +91,7 @@ class KuboNode:
             require_listen(address)
         with self._locked():
             self._make()
-            had, runs = settings_of(self._repo), self._running() is not None
+            had, runs = settings_of(self._repo), self._awaited() is not None
             ports = [each for each in had.swarm if runs or is_free(each)]
             wanted = NodeSettings(
                 swarm_key or had.key or new_swarm_key(),
@@ -157,13 +158,13 @@ class KuboNode:
         with on_disk(self._folder):
             done = subprocess.run(
                 command,
-                env=self._environ(place),
+                env=environ_of(place),
                 capture_output=True,
                 check=False,
                 umask=_KEPT_TO_ITSELF,
             )
         if done.returncode:
-            reason = _tail(done.stderr)
+            reason = last_words(done.stderr)
             raise StoreFailed(url=self._folder, reason=f"Kubo made no node: {reason}")
         # As it was made it would listen on every address of the machine.
         self._configure(place, NodeSettings(new_swarm_key(), [], {}))
@@ -194,15 +195,15 @@ class KuboNode:
             log.write_bytes(b"")
             log.chmod(0o600)
             command = [str(self._program()), "daemon", "--migrate=true", "--enable-gc=false"]
-            process = start(command, log, self._environ(self._repo), _KEPT_TO_ITSELF)
+            process = start(command, log, environ_of(self._repo), _KEPT_TO_ITSELF)
         self._note(process=asdict(process))
         give_up = time.monotonic() + _START_TIMEOUT_S
         while not (address := self._running()):
             if not process.lives() or time.monotonic() > give_up:
                 process.stop(_ASK_TIMEOUT_S)
-                reason = _tail(read_private(log))
+                reason = last_words(read_private(log))
                 raise StoreUnreachable(url=self._folder, reason=f"Kubo did not start: {reason}")
-            time.sleep(0.02)
+            time.sleep(POLL_S)
         gateway = (self._repo / "gateway").read_text().strip()
         self._note(rpc=address, gateway=gateway)
         # Kubo calls its peers some seconds later, and goes on trying; now is better than later.
@@ -221,15 +222,23 @@ class KuboNode:
                 rpc.ask("shutdown") as answer,
             ):
                 list(answer.pieces())
-        if process is None:
-            return bool(address)
-        lived = process.lives()
-        if address and process.wait(_STOP_TIMEOUT_S):
+        if (
+            address
+            and wait_until(lambda: not is_claimed(self._lock), _STOP_TIMEOUT_S)
+            and (process is None or process.wait(_STOP_TIMEOUT_S))
+        ):
             return True
+        if process is None or not process.lives():
+            return bool(address)
         process.stop(_ASK_TIMEOUT_S)
         if process.lives():
             raise StoreUnreachable(url=self._folder, reason="its process does not end")
-        return lived
+        return True
+
+    def _awaited(self) -> str | None:
+        """As `_running`; one that was started by who was killed then may be about to answer."""
+        wait_until(lambda: self._running() or not is_claimed(self._lock), _ANSWERS_IN_S)
+        return self._running()
 
     def _running(self) -> str | None:
         """Address of the RPC, if the node of this very folder answers there."""
@@ -265,14 +274,6 @@ class KuboNode:
             self._kubo = find_kubo()
         return self._kubo
 
-    def _environ(self, repo: Path) -> dict[str, str]:
-        return os.environ | {
-            "IPFS_PATH": str(repo),
-            "LIBP2P_FORCE_PNET": "1",
-            "IPFS_TELEMETRY": "off",
-            "DO_NOT_TRACK": "1",
-        }
-
     @contextmanager
     def _locked(self) -> Iterator[None]:
         make_folder(self._folder)
@@ -283,11 +284,3 @@ class KuboNode:
             yield
         finally:
             os.close(descriptor)
-
-
-def _tail(said: bytes) -> str:
-    """Why Kubo gave up: from its last "Error:" on, else the end of what it said."""
-    text = said.decode(errors="replace")
-    _, told, why = text.rpartition("\nError: ")
-    end = why[:_LOG_TAIL] if told else text[-_LOG_TAIL:]
-    return plain(" / ".join(filter(None, map(str.strip, end.splitlines()))), None).rstrip(".")

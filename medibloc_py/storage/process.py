@@ -6,14 +6,14 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 # The shell ends at once, and what it leaves belongs to nobody who could take it along.
 _DETACH = '"$@" </dev/null >>"$MEDIBLOC_LOG" 2>&1 & echo $!'
-_POLL_S = 0.02
+POLL_S = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,7 @@ class Process:
 
     def wait(self, timeout_s: float) -> bool:
         """Waits for its end; False if it did not come in time."""
-        give_up = time.monotonic() + timeout_s
-        while self.lives():
-            if time.monotonic() > give_up:
-                return False
-            time.sleep(_POLL_S)
-        return True
+        return wait_until(lambda: not self.lives(), timeout_s)
 
     def stop(self, patience_s: float) -> None:
         """Ends it: asked first, then by force. Never another of the same number."""
@@ -48,6 +43,16 @@ class Process:
                 with suppress(ProcessLookupError):
                     os.kill(self.pid, how)
                 self.wait(patience_s)
+
+
+def wait_until(holds: Callable[[], object], timeout_s: float) -> bool:
+    """Waits until something holds; False if it did not come to that in time."""
+    give_up = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > give_up:
+            return False
+        time.sleep(POLL_S)
+    return True
 
 
 def this_process() -> Process:

@@ -14,6 +14,7 @@ from medibloc_py.errors.plain import plain
 
 LEAST_VERSION: Final = (0, 43)
 _ANSWER_S: Final = 60.0
+_TAIL_CHARS: Final = 600
 _REMEDY: Final = (
     "Install Kubo 0.43 or newer (`make kubo` in the checkout builds it), "
     "or set MEDIBLOC_IPFS to the program."
@@ -43,3 +44,21 @@ def find_kubo() -> Path:
         reason = f"{found} is version {plain(said) or 'unknown'}"
         raise ToolMissing(tool="ipfs", reason=reason, remedy=_REMEDY)
     return Path(found)
+
+
+def environ_of(repo: Path) -> dict[str, str]:
+    """Environment of a private node: without a swarm key it does not start, and it tells nobody."""
+    return os.environ | {
+        "IPFS_PATH": str(repo),
+        "LIBP2P_FORCE_PNET": "1",
+        "IPFS_TELEMETRY": "off",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+def last_words(said: bytes) -> str:
+    """Why Kubo gave up: from its last "Error:" on, else the end of what it said."""
+    text = said.decode(errors="replace")
+    _, told, why = text.rpartition("\nError: ")
+    end = why[:_TAIL_CHARS] if told else text[-_TAIL_CHARS:]
+    return plain(" / ".join(filter(None, map(str.strip, end.splitlines()))), None).rstrip(".")

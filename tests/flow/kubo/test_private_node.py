@@ -19,12 +19,13 @@ import pytest
 
 from medibloc_py.errors import InvalidValue, StoreFailed, StoreUnreachable, ToolMissing
 from medibloc_py.storage import KuboNode, KuboStore, raw_cid
+from medibloc_py.storage.locks import is_claimed
 from medibloc_py.storage.multiaddr import parse_endpoint
 from medibloc_py.storage.node_config import PRIVATE, exposed
 from medibloc_py.storage.node_settings import new_swarm_key
-from medibloc_py.storage.process import Process
+from medibloc_py.storage.process import Process, wait_until
 from medibloc_py.storage.process import start as start_process
-from medibloc_py.storage.program import find_kubo
+from medibloc_py.storage.program import environ_of, find_kubo
 from medibloc_py.storage.rpc import Rpc
 
 Make = Callable[[Path], KuboNode]
@@ -202,6 +203,25 @@ def test_a_node_that_does_not_answer_is_ended(make_node: Make, tmp_path: Path) -
     (folder / "repo" / "gateway").unlink()
     assert node.down() is True
     assert not process.lives()
+
+
+@pytest.mark.fault("client killed")
+def test_one_whose_start_nobody_noted_is_taken_up(
+    kubo: Path, make_node: Make, tmp_path: Path
+) -> None:
+    folder = tmp_path / "kubo"
+    node = make_node(folder)
+    node.up()
+    node.down()
+    (folder / "repo" / "gateway").unlink()
+    log, command = tmp_path / "log", [str(kubo), "daemon"]
+    unnoted = start_process(command, log, environ_of(folder / "repo"))
+    assert wait_until(lambda: is_claimed(folder / "repo" / "repo.lock"), 30)
+    node.up()  # it is about to answer
+    assert unnoted.lives()
+    assert process_of(folder) != unnoted
+    assert node.down() is True
+    assert not is_claimed(folder / "repo" / "repo.lock")
 
 
 def test_two_at_once_start_one_node(kubo: Path, make_node: Make, tmp_path: Path) -> None:
