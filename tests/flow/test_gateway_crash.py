@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -303,6 +304,28 @@ def test_an_error_without_a_culprit_is_found_by_publishing_each_alone(
     desk.take(contents[1])  # sent again, it is well
     assert desk.work() == 1
     desk.require_done(*contents, records=3, batches=3)
+
+
+@pytest.mark.fault("clock")
+@pytest.mark.parametrize("hours", [-1000, 1000])
+def test_a_clock_that_jumps_neither_holds_a_study_nor_splits_what_is_there(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, hours: int
+) -> None:
+    now = time.time
+    desk.take(FILES[0])
+    monkeypatch.setattr(time, "time", lambda: now() + hours * 3600)
+    desk.take(*FILES)
+    with desk.stages() as stages:
+        stages.spool.sweep()
+        assert (stages.group(60), stages.spool.database.read("SELECT count(*) FROM study")) == (
+            [],
+            [(2,)],
+        )
+        monkeypatch.setattr(time, "time", lambda: now() + hours * 3600 + 61)
+        assert [each.instances for each in stages.group(60)] == [2, 2]
+    monkeypatch.undo()
+    desk.work()
+    desk.require_done(*FILES, records=2)
 
 
 @pytest.mark.fault("full disk")
