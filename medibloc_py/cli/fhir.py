@@ -69,10 +69,14 @@ def export(
 
     session: Session = context.obj
     console = Output(json)
-    if sum((bool(records), order is not None, patient is not None)) != 1:
+    if (chosen := sum((bool(records), order is not None, patient is not None))) != 1:
+        given = "several of these" if chosen else "nothing"
         raise InvalidValue(
-            name="what to export", given="not one of them", allowed="records, --order or --patient"
+            name="what to export", given=given, allowed="records, --order or --patient"
         )
+    if patient is not None and account is not None:
+        allowed = "left out with --patient: the chain tells it to anyone"
+        raise InvalidValue(name="--as", given=account, allowed=allowed)
     if out is not None and out.exists():
         raise FileExists(path=out)
     done = (
@@ -108,7 +112,8 @@ def import_consent(
     Taken are Consents of this exchange, and those of others that permit healthcare research
     (HRESCH), disease specific (DSRCH) or ancestry research (POARCH), with or without treatment,
     and say nothing else. What no term can say is refused: nothing is ever permitted that the
-    Consent does not permit. The digest of the file goes on chain as the form.
+    Consent does not permit. The digest of the file goes on chain as the form. Example:
+    `medibloc fhir import-consent consent.json --as alice --until 365d`.
     """
     from medibloc_py import purpose
     from medibloc_py.crypto.ids import keccak256
@@ -131,7 +136,11 @@ def import_consent(
 def definitions(
     out: Annotated[Path, typer.Argument(help="Folder for them.")], json: Json = False
 ) -> None:
-    """Write the definitions of our own words: give them to the validator you check exports with."""
+    """Write the definitions of our own words: give them to the validator you check exports with.
+
+    They are CodeSystems, ValueSets, a ConceptMap and the two extensions of Consent. Example:
+    `medibloc fhir definitions ours`.
+    """
     import json as codec
 
     from medibloc_py.fhir.uses import definitions as known
@@ -159,7 +168,9 @@ def _opened(
     from medibloc_py.model import OrderId, RecordId
 
     if account is None:
-        raise InvalidValue(name="--as", given="not set", allowed="set to open records")
+        raise InvalidValue(
+            name="--as", given="not there", allowed="an account that may open the records"
+        )
     bought = OrderId(read_bytes32(order, "order")) if order else None
     ids = [RecordId(read_bytes32(record, "record")) for record in records]
     client = session.acting_as(account)

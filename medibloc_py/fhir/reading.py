@@ -65,9 +65,9 @@ def read_consent(found: object, refuse: Refusal) -> AgreedUse:
         found: the resource, as JSON has it.
         refuse: makes the error out of a reason.
     """
+    if not isinstance(found, dict) or found.get("resourceType") != "Consent":
+        raise refuse("it is no Consent: of a Bundle, take the one Consent that is meant")
     consent = _object(found, "it", _ASIDE | _READ, refuse)
-    if consent.get("resourceType") != "Consent":
-        raise refuse("it is no Consent")
     if consent.get("status") != "active":
         raise refuse("its status is not active")
     if _codes(consent.get("scope"), refuse) != {(SCOPE, "research")}:

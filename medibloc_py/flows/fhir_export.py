@@ -88,7 +88,9 @@ def export_records(
         opened = open_study(exchange, reader, record)  # one at a time: each keeps parts of its own
         if first not in (None, opened.real):
             raise InvalidValue(
-                name="records", given="with identity and without", allowed="exported apart"
+                name="identity in the records",
+                given="in some and not in others",
+                allowed="in all or in none: export them apart",
             )
         first = opened.real
         export.record(opened, f"read record {number} of {len(wanted)}", progress)

@@ -344,7 +344,14 @@ def test_the_command_writes_a_bundle_or_lines(house: House, record: str) -> None
 
 
 @pytest.mark.parametrize(
-    "argv", [(), ("{record}",), ("{record}", "--patient", "alice"), ("0x12", "--as", "alice")]
+    "argv",
+    [
+        (),
+        ("{record}",),
+        ("{record}", "--patient", "alice"),
+        ("0x12", "--as", "alice"),
+        ("--patient", "alice", "--as", "alice"),
+    ],
 )
 def test_the_command_says_what_is_missing(house: House, record: str, argv: tuple[str, ...]) -> None:
     words = [each.format(record=record) for each in argv]
@@ -367,6 +374,13 @@ def test_a_consent_goes_out_and_comes_back(house: House, world: World) -> None:
     held = world.exchange.consent.consent_of(world.address("bob"), GENERAL)
     assert held.terms == HMB | NCU | IRB
     assert held.expires_at <= world.in_days(9)
+
+
+def test_a_bundle_is_no_consent(house: House, record: str) -> None:
+    """What is exported holds Consents: who gives the whole is told to take one."""
+    house.run("fhir", "export", record, "--as", "alice", "--out", "b.json")
+    told = house.run("fhir", "import-consent", "b.json", "--as", "bob", code=3).err
+    assert "take the one Consent that is meant" in told
 
 
 def test_what_terms_cannot_say_is_not_imported(house: House, world: World) -> None:
