@@ -116,6 +116,18 @@ class Session:
         """
         self._costs(self.settings())(offer)
 
+    def refuse_dry_run(self) -> None:
+        """Refuses --dry-run at a command that does what it does without a transaction.
+
+        Raises:
+            InvalidValue: it was given.
+        """
+        from medibloc_py.errors import InvalidValue
+
+        if self.dry_run:
+            allowed = "left out: this command sends no transaction, and would do all the rest"
+            raise InvalidValue(name="--dry-run", given="set", allowed=allowed)
+
     def settings(self) -> Settings:
         """The settings these options give."""
         from medibloc_py import config

@@ -64,6 +64,7 @@ def receive(
         given = "none" if to is None else "both"
         raise InvalidValue(name="--to or --out", given=given, allowed="one of them")
     session: Session = context.obj
+    session.refuse_dry_run()
     data = read_bytes(paper)
     record = read_paper(data, paper).transfer.record
     peer = read_peer(to, calling, headers, authorities, certificate, key_file) if to else None

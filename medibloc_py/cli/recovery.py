@@ -158,6 +158,7 @@ def retire_keys(
     from medibloc_py.flows import key_pairs, keyring
 
     session: Session = context.obj
+    session.refuse_dry_run()
     home = session.settings().home
     keyring.known_account(home, name)
     password = session.password(name)

@@ -73,6 +73,8 @@ def send(
     session: Session = context.obj
     receiver, by = session.address(to), session.address(speaker) if speaker else None
     study = _study(session, record, purpose_text, treatment, option or [])
+    if not study:
+        session.refuse_dry_run()
     folder = (paper or Path("paper")).absolute().parent
     client, console = session.acting_as(account), Output(json)
     require_writable(folder)

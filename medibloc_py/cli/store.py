@@ -110,7 +110,9 @@ def gc(context: typer.Context, json: Json = False) -> None:
     """Remove from the disk what nothing keeps: blobs that were let go of, halves of uploads."""
     from medibloc_py.client import open_store
 
-    place = _looked_after(context.obj)
+    session: Session = context.obj
+    session.refuse_dry_run()
+    place = _looked_after(session)
     store = open_store(place)
     store.collect()
     pins = sum(1 for _ in store.pins())
@@ -173,6 +175,7 @@ def move(
     from medibloc_py.storage.move import move as move_blobs
 
     session: Session = context.obj
+    session.refuse_dry_run()
     home = session.settings().home
     start = config.store_place(str(home / "store") if source is None else source, home)
     end = config.store_place(to, home)

@@ -18,6 +18,7 @@ from medibloc_py.errors import (
     ToolMissing,
 )
 from medibloc_py.flows import keyring, papers
+from tests.flow.command import run
 
 PASSWORD = "correct horse"
 
@@ -127,3 +128,22 @@ def test_anvil_is_installed_where_it_is_not(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "installing it with npm" in captured.err
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("account", "retire-keys", "alice", "--yes"),
+        ("exchange", "receive", "t.json", "--as", "clinic", "--out", "study"),
+        ("exchange", "send", "00" * 32, "--as", "hospital", "--to", "0x" + "11" * 20),
+        ("store", "gc"),
+        ("store", "move", "--to", "elsewhere"),
+    ],
+    ids=" ".join,
+)
+def test_a_dry_run_of_what_sends_nothing_is_refused(tmp_path: Path, argv: tuple[str, ...]) -> None:
+    """Else all of it would be done: there is no transaction to stop at."""
+    done = run("--home", tmp_path, "--dry-run", *argv, "--json")
+    assert done.json["error"] == "InvalidValue"
+    assert done.json["values"]["name"] == "--dry-run"
+    assert list(tmp_path.iterdir()) == []
