@@ -213,7 +213,6 @@ def test_one_whose_start_nobody_noted_is_taken_up(
     node = make_node(folder)
     node.up()
     node.down()
-    (folder / "repo" / "gateway").unlink()
     log, command = tmp_path / "log", [str(kubo), "daemon"]
     unnoted = start_process(command, log, environ_of(folder / "repo"))
     assert wait_until(lambda: is_claimed(folder / "repo" / "repo.lock"), 30)
