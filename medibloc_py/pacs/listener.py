@@ -148,9 +148,8 @@ class DicomListener:
             event.assoc.kill()
 
     def _rejected(self, event: Event) -> None:
-        self._note(
-            "association rejected", caller=plain(event.assoc.requestor.ae_title, _MOST_NAME_CHARS)
-        )
+        asked: Any = event.assoc.requestor.primitive
+        self._note("association rejected", caller=plain(asked.calling_ae_title, _MOST_NAME_CHARS))
 
     def _store(self, event: Event) -> int:
         self._meters.setdefault(event.assoc, Meter(self._place.most_instance_bytes)).received = 0
