@@ -259,18 +259,14 @@ def test_a_dry_run_seals_nothing_and_tells_what_it_costs(house: House) -> None:
     assert abs(done["receipt"]["gas_used"] - told["gas"]) < 200
 
 
-@pytest.mark.parametrize(("step", "sends"), [("sealed", True), ("registered", False)])
-def test_a_dry_run_knows_what_a_rotation_that_died_left(
-    house: House, step: str, sends: bool
-) -> None:
+def test_a_dry_run_knows_what_a_rotation_that_died_left(house: House) -> None:
     hospital = house.world.me("hospital")
     argv = ("record", "rotate", house.world.records["alice"].hex(), "--as", "hospital", "--json")
-    house.kill(STEPS[step], *argv)
+    house.kill(STEPS["registered"], *argv)
     left = hospital.documents(), house.blobs()
-    told = house.run("--dry-run", *argv).json
+    assert house.run("--dry-run", *argv).json == {"registered": 1}
     assert (hospital.documents(), house.blobs()) == left
-    assert told.get("meaning") == ("Records.register" if sends else None)
-    assert (house.run(*argv).json["receipt"] is not None) == sends
+    assert house.run(*argv).json["receipt"] is None
 
 
 @pytest.mark.fault("reorganisation")
@@ -284,7 +280,6 @@ def test_a_rotation_that_the_chain_took_back_is_registered_again_as_it_was(
     first = house.run(*argv).json
     held, blobs = house.held(), house.blobs()
     one = ("record", "rotate", records[0], "--as", "hospital", "--json")
-    assert house.run(*argv, code=4).json["error"] == "RecordReplaced"
     world.exchange.network.rpc.ask("anvil_reorg", 1, [])
     gc.collect()  # the process that sent it is gone
     assert house.batches() == 1
@@ -298,4 +293,3 @@ def test_a_rotation_that_the_chain_took_back_is_registered_again_as_it_was(
     for name, each in zip(PATIENTS, again["records"], strict=True):
         world[name].import_record(Path(each["file"]).read_bytes(), "record file")
     assert len(list(out.iterdir())) == 2
-    assert house.run(*argv, code=4).json["error"] == "RecordReplaced"
