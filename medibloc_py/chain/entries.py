@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -16,6 +17,7 @@ MEMORY: Final = ":memory:"
 """In place of a path: a journal that ends with this process."""
 BUSY_S = 180.0
 """Longest wait for a turn: a signer elsewhere may take two minutes (`external.TIMEOUT_S`)."""
+_PAUSE_S = 0.01
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,
@@ -131,7 +133,7 @@ def open_base(path: Path | None) -> sqlite3.Connection:
     )
     try:
         base.row_factory = sqlite3.Row
-        base.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(base)
         base.execute("PRAGMA synchronous = FULL")
         base.executescript(_SCHEMA)
         _add_columns(base)
@@ -139,6 +141,19 @@ def open_base(path: Path | None) -> sqlite3.Connection:
         base.close()
         raise
     return base
+
+
+def _write_ahead(base: sqlite3.Connection) -> None:
+    """Sets what a new file has not yet. Of processes that do so at once, SQLite makes none wait."""
+    give_up = time.monotonic() + BUSY_S
+    while True:
+        try:
+            base.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
+                raise
+        time.sleep(_PAUSE_S)
 
 
 def _add_columns(base: sqlite3.Connection) -> None:

@@ -1,11 +1,11 @@
-"""From a call to a transaction that is sent once: gas, fee, nonce, journal; what others left."""
+"""From a call to a transaction that is sent, once: gas, fee, nonce, journal."""
 
 from __future__ import annotations
 
 import json
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -15,19 +15,11 @@ from medibloc_py.chain.entries import Entry, State
 from medibloc_py.chain.gas import Gas, most_of
 from medibloc_py.chain.intent import Changes, Intent, Offer
 from medibloc_py.chain.journal import Journal
+from medibloc_py.chain.leftovers import Leftovers
 from medibloc_py.chain.receipts import Mined
 from medibloc_py.chain.rpc import Rpc
-from medibloc_py.errors import (
-    InsufficientFunds,
-    NonceTaken,
-    TransactionFailed,
-    TransactionsUndone,
-)
+from medibloc_py.errors import InsufficientFunds, TransactionFailed
 from medibloc_py.model import Address
-
-_RESUME_S = 3_600.0
-"""How long the same call counts as the one that was mined when its sender was killed; by the
-chain's clock, since this machine's may jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class Outbox:
             journal: its file; None for one that ends with this process.
             approve: told of each transaction before it is signed; what it raises, stops it.
 
-        `command` and `moment` are written down with each transaction (`journal.Entry`).
+        `command` and `moment` are written down with each transaction (`entries.Entry`).
         """
         self._approve = approve
         self._rpc = rpc
@@ -78,11 +70,10 @@ class Outbox:
         self.gas = Gas(rpc, max_fee_wei)
         self._journal_path = journal
         self._journal: Journal | None = None
-        self._opening = threading.Lock()
+        self._left: Leftovers | None = None
+        self._opening = threading.RLock()
         self.command = ""
         self.moment = 0
-        self._adopted: dict[int, Entry] = {}
-        self._resent: dict[int, tuple[str, bool]] = {}
 
     @property
     def journal(self) -> Journal:
@@ -103,51 +94,19 @@ class Outbox:
     def _courier(self) -> Courier:
         return Courier(self._rpc, self._chain_id, self._timeout_s, self.gas, self.journal)
 
+    @property
+    def _leftovers(self) -> Leftovers:
+        with self._opening:
+            if self._left is None:
+                self._left = Leftovers(self._rpc, self.journal, self._courier)
+            return self._left
+
     def resume(self, signer: Signer, intent: Intent) -> Mined | None:
         """Gives what became of the same call, if the process that sent it did not live to hear.
 
-        All else that such processes left is sent on its way, so that no nonce stays empty. What
-        was known to be in a block, and the node has no more, is sent again, too.
-
-        Args:
-            signer: who sends and pays.
-            intent: what is meant now.
-
-        Returns:
-            None if there is no such call, or it never came into a block and never will.
-
-        Raises:
-            TransactionsUndone: the chain took back other calls. Whoever sends this one does not
-                know of it, or knows and means one of them.
-            JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
+        Arguments and errors are those of `Leftovers.resume`.
         """
-        found: Mined | None = None
-        undone = {entry.id: entry for entry in self._undone(signer.address)}
-        left = (*self.journal.left(signer.address), *self._adopted.values())
-        known = undone | {each.id: each for each in left if each.sender == signer.address}
-        for entry in sorted(known.values(), key=lambda each: (each.nonce, each.id)):
-            if found is None and entry.intent == intent.digest:
-                if entry.id not in undone and self._is_over(entry):
-                    self.journal.end(entry.id, State.CLOSED)
-                elif self.journal.take(entry):
-                    self._adopted.pop(entry.id, None)
-                    self._resent.pop(entry.id, None)
-                    found = self._resumed(signer, Underway.of(entry))
-            elif entry.id in undone:
-                self.journal.reopen(entry)
-                self._resent[entry.id] = entry.meaning, self._send_on(entry)
-            elif entry.state is State.OPEN:
-                self._send_on(entry)
-        if self._resent and found is None:
-            meanings, sent = zip(*self._resent.values(), strict=True)
-            self._resent.clear()
-            raise TransactionsUndone(
-                account=signer.address,
-                undone=len(sent),
-                resent=sum(sent),
-                meanings=", ".join(meanings),
-            )
-        return found
+        return self._leftovers.resume(signer, intent)
 
     def offer(self, intent: Intent, balance: int, changes: Changes) -> Offer:
         """What a call that was simulated would cost; nothing is signed.
@@ -203,17 +162,12 @@ class Outbox:
     def of_killed_run(self) -> list[tuple[Entry, Mined]]:
         """What a run of the same command sent that was killed, each with its end, by nonce.
 
-        It is waited for what is on its way. From now on it is this process's, which may ask for
-        each once more by its call (`resume`). Empty where nobody typed a command.
-
-        Raises:
-            JournalFailed, TransactionPending, NodeUnreachable, NodeAnsweredWrong: as `send`.
+        Empty where nobody typed a command. Else as `Leftovers.of_run`.
         """
         path = self._journal_path
         if not self.command or path is None or not Journal.knows(path, self.command):
             return []
-        entries = [each for each in self.journal.left_by(self.command) if not self._is_over(each)]
-        return [(entry, mined) for entry in entries if (mined := self._adopt(entry)) is not None]
+        return self._leftovers.of_run(self.command)
 
     def told(self) -> None:
         """Says that the command has told of all that was sent: the same words mean another act."""
@@ -232,60 +186,6 @@ class Outbox:
         """Forgets what was sent: somebody turned the chain back on purpose."""
         if self._journal is not None:
             self._journal.forget()
-
-    # What others left, and what the chain took back
-
-    def _undone(self, sender: Address) -> list[Entry]:
-        """What was in a block, and the node has neither there nor among what waits."""
-        used = self.journal.next_nonce(sender)
-        count = self._courier.caught_up(sender, used) if used else 0
-        found = self.journal.used(sender, count) if count < used else []
-        return [entry for entry in found if self._courier.find(Underway.of(entry)) is None]
-
-    def _is_over(self, entry: Entry) -> bool:
-        """Whether the same call is meant as another: after an hour, or after another act.
-
-        What was mined and not heard of may have failed, or have been undone since by what its
-        account sent to the same contract: then it must be sent again.
-        """
-        if entry.state is not State.MINED:
-            return False
-        if (mined := self._courier.find(Underway.of(entry))) is None:
-            return False
-        if not mined.succeeded or self.journal.followed_by_another(entry):
-            return True
-        return self._rpc.block("latest").timestamp - mined.timestamp > _RESUME_S
-
-    def _adopt(self, entry: Entry) -> Mined | None:
-        """Makes what a dead process sent this one's, and follows it to its end."""
-        if not self.journal.take(entry):
-            return None  # another process of the same words was faster
-        if (mined := self._resumed(None, Underway.of(entry))) is not None:
-            self._adopted[entry.id] = replace(entry, owner=self.journal.owner, state=State.MINED)
-        return mined
-
-    def _resumed(self, signer: Signer | None, sent: Underway) -> Mined | None:
-        """Follows an entry that is now ours to its end; None if it will never be in a block."""
-        try:
-            if self._courier.offered(sent):
-                return self._courier.follow(signer, sent)
-            self.journal.end(sent.number, State.VOID)
-        except NonceTaken:
-            pass
-        finally:
-            self.journal.leave(sent.number)
-        return None
-
-    def _send_on(self, entry: Entry) -> bool:
-        """Offers the node once more what it may not have; False if no block will ever take it."""
-        sent = Underway.of(entry)
-        if not self._courier.offered(sent):
-            self.journal.end(entry.id, State.VOID)
-            return False
-        if entry.state is State.OPEN and self._courier.find(sent) is not None:
-            known_before = entry.ended_at is not None
-            self.journal.end(entry.id, State.CLOSED if known_before else State.MINED)
-        return True
 
     # Fees and nonces
 

@@ -357,6 +357,18 @@ def test_two_who_look_at_once_find_the_same_one_dead(
     assert found_meanwhile == found != []
 
 
+def test_a_new_journal_waits_for_another_that_makes_it(tmp_path: Path):
+    """SQLite itself does not wait here, whatever its timeout."""
+    path = tmp_path / "journal"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    other.execute("CREATE TABLE another (id INTEGER)")
+    threading.Timer(0.1, other.execute, ["COMMIT"]).start()
+    assert Journal(path, "1:aa").entries() == []
+    (mode,) = other.execute("PRAGMA journal_mode").fetchone()
+    assert mode == "wal"
+
+
 def test_a_journal_that_does_not_open_leaves_nothing(tmp_path: Path):
     """A service tries again, and again."""
     path = tmp_path / "journal"
