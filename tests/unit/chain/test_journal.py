@@ -365,8 +365,9 @@ def test_a_new_journal_waits_for_another_that_makes_it(tmp_path: Path):
     other.execute("CREATE TABLE another (id INTEGER)")
     threading.Timer(0.1, other.execute, ["COMMIT"]).start()
     assert Journal(path, "1:aa").entries() == []
-    (mode,) = other.execute("PRAGMA journal_mode").fetchone()
-    assert mode == "wal"
+    with sqlite3.connect(path) as third:
+        assert third.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert third.execute("SELECT * FROM another").fetchall() == []
 
 
 def test_a_journal_that_does_not_open_leaves_nothing(tmp_path: Path):
