@@ -14,6 +14,7 @@ from medibloc_py.imaging.deidentify.pixels.cells import darkest, without_unused_
 from medibloc_py.imaging.deidentify.pixels.compressed import Written, replace_frames
 from medibloc_py.imaging.deidentify.pixels.find import find_text
 from medibloc_py.imaging.deidentify.pixels.native import NativePixels
+from medibloc_py.imaging.deidentify.pixels.tiles import text_across
 from medibloc_py.imaging.frames import FrameReader
 from medibloc_py.imaging.ocr import Box
 from medibloc_py.imaging.parsing import parse_failures, reason_of
@@ -119,10 +120,13 @@ class _Frames:
         self._text = text
         self._cut = cut
         self._reader = FrameReader(BytesIO(data), name, whole_cells=True)
+        self._across: dict[int, list[Box]] = {}
         self._boxes: dict[int, list[Box]] = {}
         self._known: dict[bytes, list[Box]] = {}
 
     def cleaned(self, syntax: UID, keyword: str) -> CleanPixels:
+        if self._text:
+            self._across = text_across(self._dataset, self._reader.frames, self._reader.read)
         if syntax.is_encapsulated:
             written = self._blank_compressed(syntax)
         else:
@@ -130,7 +134,7 @@ class _Frames:
         if written is None:
             return CleanPixels(str(syntax))
         blanked = (Blanked(number, *box) for number in self._boxes for box in self._boxes[number])
-        has_text = any(self._known.values())
+        has_text = any(self._known.values()) or bool(self._across)
         return CleanPixels(written.syntax, tuple(blanked), has_text, written.elements)
 
     def _blank_native(self, syntax: UID, keyword: str) -> Written | None:
@@ -167,7 +171,7 @@ class _Frames:
 
     def _look(self, number: int, values: Values) -> list[Box]:
         """What is to be blanked in a frame."""
-        boxes = list(self._cut.get(number, ()))
+        boxes = [*self._cut.get(number, ()), *self._across.get(number, ())]
         if self._text:
             boxes += self._texts(self._black(values, boxes) if boxes else values)
         if boxes:
