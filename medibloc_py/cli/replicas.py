@@ -62,11 +62,13 @@ def add(
     for what it keeps or is about to changes nothing. Ends with the exit code of the first
     that failed.
     """
+    session: Session = context.obj
+    session.refuse_dry_run()
     console = Output(json)
     client = open_service(service, token_file)
     if bool(blobs) is whole:
         raise InvalidValue(name="CID or --all", given="not one", allowed="one of them")
-    cids = _cids(blobs or _kept(context.obj))
+    cids = _cids(blobs or _kept(session))
     outcomes: list[PinRequest | MediBlocError] = []
     with console.progress() as progress:
         for number, cid in enumerate(cids):
@@ -111,6 +113,7 @@ def status(
 
 @app.command("remove")
 def remove(
+    context: typer.Context,
     blobs: Blobs,
     service: Service,
     token_file: TokenFile = None,
@@ -121,6 +124,8 @@ def remove(
     When its copies really go is the service's matter: sealed bytes whose key is shredded
     are noise wherever they stay.
     """
+    session: Session = context.obj
+    session.refuse_dry_run()
     client = open_service(service, token_file)
     console = Output(json)
     cids = _cids(blobs)

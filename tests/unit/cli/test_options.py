@@ -138,6 +138,8 @@ def test_anvil_is_installed_where_it_is_not(
         ("exchange", "send", "00" * 32, "--as", "hospital", "--to", "0x" + "11" * 20),
         ("store", "gc"),
         ("store", "move", "--to", "elsewhere"),
+        ("store", "replicas", "add", "--all", "--service", "http://127.0.0.1:1"),
+        ("store", "replicas", "remove", "cid", "--service", "http://127.0.0.1:1"),
     ],
     ids=" ".join,
 )
