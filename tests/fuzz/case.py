@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -13,6 +14,7 @@ from random import Random
 import pydicom
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset
+from pydicom.encaps import encapsulate, generate_frames
 
 from medibloc_py.crypto.envelope import RecordReader, SourceFile, seal_record
 from medibloc_py.errors import MediBlocError
@@ -90,11 +92,12 @@ def pool() -> tuple[Path, ...]:
 
 @cache
 def named(path: Path) -> bytes:
-    """A file with the canaries in it, each twice and at two depths; one that cannot be
-    written stays as it is."""
+    """A file with the canaries in it, each twice and at two depths, a name among its pixels;
+    one that cannot be written stays as it is."""
     try:
         dataset = dcmread(path, force=True)
         _plant(dataset)
+        _plant_in_pixels(dataset)
         out = io.BytesIO()
         dataset.save_as(out, implicit_vr=dataset.original_encoding[0],
                         little_endian=dataset.original_encoding[1])  # fmt: skip
@@ -111,6 +114,24 @@ def _plant(dataset: FileDataset) -> None:
         each.add_new(0x00091001, "LO", NAME)
         each.add_new(0x00090010, "LO", PLACE)
     dataset.RequestAttributesSequence = [item]
+
+
+def _plant_in_pixels(dataset: FileDataset) -> None:
+    """A name behind the values, behind each compressed frame, and in a comment of JPEG."""
+    if "PixelData" not in dataset:
+        return
+    name = NAME.encode() + b" "
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        dataset.PixelData += name
+        return
+    count = int(dataset.get("NumberOfFrames") or 1)
+    comment = b"\xff\xfe" + struct.pack(">H", len(name) + 2) + name
+    dataset.PixelData = encapsulate(
+        [
+            (frame[:2] + comment + frame[2:] if frame.startswith(b"\xff\xd8") else frame) + name
+            for frame in generate_frames(dataset.PixelData, number_of_frames=count)
+        ]
+    )
 
 
 @cache
