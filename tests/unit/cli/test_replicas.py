@@ -42,7 +42,7 @@ def run(service: Service) -> Replicas:
     """Runs a command; gives what --json prints, or raises what it raised."""
 
     def run(*argv: str, code: int = 0, session: Session | None = None) -> Any:
-        done = CliRunner().invoke(replicas.app, [*argv, "--json"], obj=session)
+        done = CliRunner().invoke(replicas.app, [*argv, "--json"], obj=session or Session())
         if done.exception is not None and not isinstance(done.exception, SystemExit):
             raise done.exception
         assert done.exit_code == code, done.output
@@ -106,7 +106,7 @@ def test_what_a_person_reads_is_a_table(service: Service) -> None:
     shown = CliRunner().invoke(replicas.app, ["status"]).stdout
     assert ONE in shown
     assert "pinned" in shown
-    assert CliRunner().invoke(replicas.app, ["remove", TWO]).stdout == (
+    assert CliRunner().invoke(replicas.app, ["remove", TWO], obj=Session()).stdout == (
         "The service kept none of them.\n"
     )
 
