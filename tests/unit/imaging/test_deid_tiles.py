@@ -12,7 +12,7 @@ from pydicom import Dataset, dcmread
 
 from medibloc_py.errors import DeidentificationRefused
 from medibloc_py.imaging.deidentify.pixels import clean_pixels
-from medibloc_py.imaging.deidentify.pixels.tiles import _blocks, _step, _tiles, text_across
+from medibloc_py.imaging.deidentify.pixels.tiles import _blocks, _span, _tiles, text_across
 from tests.unit.imaging.samples import sample
 
 TILE = 96
@@ -66,8 +66,8 @@ def test_tiles_that_touch_are_looked_at_together(across: int, down: int, rows: i
         frames = {tile.frame for tile in near}
         together |= set(product(frames, frames))
         for tile in near:
-            assert top - rows < tile.top < top + _step(rows) + rows
-            assert left - rows < tile.left < left + _step(rows) + rows
+            assert top - rows < tile.top < top + _span(rows)
+            assert left - rows < tile.left < left + _span(rows)
     for (row, column), frame in places.items():
         for beside in ((0, 1), (1, 0), (1, 1), (1, -1)):
             other = places.get((row + beside[0], column + beside[1]))

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     Values = NDArray[Any]
 
 _STEP: Final = 1024
-"""Rows and columns, about, from one look to the next; the looks overlap by a tile."""
+"""Rows and columns, about, from one look to the next."""
+_OVERLAP: Final = 512
+"""By how many rows and columns looks overlap, but by no more than a tile."""
 
 
 class Tile(NamedTuple):
@@ -128,9 +130,14 @@ def _step(length: int) -> int:
 
 
 def _starts(at: int, length: int) -> range:
-    """Where the looks begin that meet a tile; each is longer than a step by a tile."""
+    """Where the looks begin that meet a tile."""
     step = _step(length)
-    return range((at + length - 1) // step * step, max(-1, at - length - step), -step)
+    return range((at + length - 1) // step * step, max(-1, at - _span(length)), -step)
+
+
+def _span(length: int) -> int:
+    """How many rows or columns are looked at together."""
+    return _step(length) + min(length, _OVERLAP)
 
 
 def _together(near: list[Tile], top: int, left: int, read: Callable[[int], Values]) -> Values:
@@ -139,8 +146,8 @@ def _together(near: list[Tile], top: int, left: int, read: Callable[[int], Value
 
     first = read(near[0].frame)
     rows, columns = first.shape[:2]
-    height = min(_step(rows) + rows, max(tile.top for tile in near) + rows - top)
-    width = min(_step(columns) + columns, max(tile.left for tile in near) + columns - left)
+    height = min(_span(rows), max(tile.top for tile in near) + rows - top)
+    width = min(_span(columns), max(tile.left for tile in near) + columns - left)
     canvas = np.full((height, width, *first.shape[2:]), first.max(), first.dtype)
     for tile in near:
         down, across = tile.top - top, tile.left - left
