@@ -17,6 +17,9 @@ from medibloc_py.flows.fhir_import import read_agreed_use
 from medibloc_py.flows.held import held_record, id_of
 from medibloc_py.flows.openings import keep_opening, sign_opening, write_opening
 from medibloc_py.flows.publish import StudyToPublish
+from medibloc_py.flows.transfer import keep_transfer, receive_record
+from medibloc_py.flows.transfer_paper import write_paper
+from medibloc_py.flows.transfer_send import send_record
 from medibloc_py.imaging.attributes import read_attributes
 from medibloc_py.imaging.samples import sample
 from medibloc_py.model import GENERAL, RecordId, Role, Scope
@@ -287,6 +290,27 @@ def test_what_readers_signed_of_opening_is_told_by_who_was_given_it(world: World
     assert opened["agent"][0]["who"]["identifier"]["value"].endswith(world.address("clinic"))
     assert opened["purposeOfEvent"][0]["coding"][0]["code"] == "TREAT"
     assert [each["what"]["type"] for each in opened["entity"]] == ["Patient", "ImagingStudy"]
+
+
+def test_a_receipt_of_a_transfer_tells_that_its_receiver_opened(
+    world: World, treatment: RecordId
+) -> None:
+    alice, clinic = world.me("alice"), world.me("clinic")
+    world["alice"].grant(treatment, clinic.address, "TREATMENT", world.in_days(7))
+    paper = send_record(world.exchange, world.me("hospital"), treatment, clinic.address)
+
+    def opened() -> list[Resource]:
+        done = export_records(world.exchange, alice, [treatment])
+        return [each for each in of_kind(done, "AuditEvent") if each["action"] == "R"]
+
+    keep_transfer(alice, write_paper(paper), "paper")
+    assert opened() == []
+    received = receive_record(
+        world.exchange, clinic, write_paper(paper), "paper", lambda opened: opened.read(0)
+    )
+    keep_transfer(alice, write_paper(received), "paper")
+    (told,) = opened()
+    assert told["agent"][0]["who"]["identifier"]["value"].endswith(clinic.address)
 
 
 def test_a_reader_passes_on_what_it_took_part_in(world: World) -> None:
