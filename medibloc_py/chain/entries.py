@@ -5,19 +5,18 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import time
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from medibloc_py.model import Address
+from medibloc_py.sqlite import write_ahead
 
 MEMORY: Final = ":memory:"
 """In place of a path: a journal that ends with this process."""
 BUSY_S = 180.0
 """Longest wait for a turn: a signer elsewhere may take two minutes (`external.TIMEOUT_S`)."""
-_PAUSE_S = 0.01
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY,
@@ -133,7 +132,7 @@ def open_base(path: Path | None) -> sqlite3.Connection:
     )
     try:
         base.row_factory = sqlite3.Row
-        _write_ahead(base)
+        write_ahead(base, BUSY_S)
         base.execute("PRAGMA synchronous = FULL")
         base.executescript(_SCHEMA)
         _add_columns(base)
@@ -141,19 +140,6 @@ def open_base(path: Path | None) -> sqlite3.Connection:
         base.close()
         raise
     return base
-
-
-def _write_ahead(base: sqlite3.Connection) -> None:
-    """Sets what a new file has not yet. Of processes that do so at once, SQLite makes none wait."""
-    give_up = time.monotonic() + BUSY_S
-    while True:
-        try:
-            base.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > give_up:
-                raise
-        time.sleep(_PAUSE_S)
 
 
 def _add_columns(base: sqlite3.Connection) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from medibloc_py.errors import IndexFailed, IndexMissing
 from medibloc_py.index.rows import sqlalchemy
+from medibloc_py.sqlite import write_ahead
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, MetaData, Table
@@ -125,5 +126,6 @@ class Base:
 
 def _prepare(connection: Any, _: object) -> None:
     """An index that a crash takes back by a moment is read again: no need to wait for the disk."""
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", f"busy_timeout = {_BUSY_S}000"):
+    write_ahead(connection, _BUSY_S)
+    for pragma in ("synchronous = NORMAL", f"busy_timeout = {_BUSY_S}000"):
         connection.execute(f"PRAGMA {pragma}")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medibloc_py.errors import DocumentInvalid, StoreFailed
+from medibloc_py.sqlite import write_ahead
 from medibloc_py.storage.files import make_folder, on_disk, sync_folder
 
 VERSION: Final = 1
@@ -80,7 +81,7 @@ class Database:
             self._link = sqlite3.connect(
                 path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
-            self._link.execute("PRAGMA journal_mode = WAL")
+            write_ahead(self._link, _BUSY_S)
             self._link.execute("PRAGMA synchronous = FULL")
             self._link.execute("PRAGMA foreign_keys = ON")
         self._prepare()
