@@ -30,6 +30,6 @@ def test_one_that_takes_too_long_is_named(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         other.execute("CREATE TABLE there (id)")
-        with closing(sqlite3.connect(path, timeout=0)) as base:
-            with pytest.raises(sqlite3.OperationalError, match="locked"):
-                write_ahead(base, 0.05)
+        base = sqlite3.connect(path, timeout=0)
+        with closing(base), pytest.raises(sqlite3.OperationalError, match="locked"):
+            write_ahead(base, 0.05)
