@@ -25,7 +25,7 @@ from medibloc_py.imaging.verify.kinds import (
     vr_of,
 )
 from medibloc_py.imaging.verify.letters import NARROW, WIDE, encodings, in_unicode
-from medibloc_py.imaging.verify.parse import Parsed
+from medibloc_py.imaging.verify.parse import UNFOLLOWED, Parsed
 
 _OF_TEXT: Final = TEXTS | TIMES | {"CS", "DS", "IS", "UI", "technical", "class"}
 MIN_CHARS: Final = 4
@@ -39,7 +39,7 @@ _PROFILE: Final = 0x00282000
 _PUBLIC_UID: Final = b"1.2.840.10008."
 _DAY: Final = re.compile(rb"(?<!\d)((?:1[89]|20)\d\d)[.\-/]?([01]\d)[.\-/]?([0-3]\d)")
 _WORDS: Final = re.compile(rb"[a-z0-9]+")
-_RUNS: Final = re.compile(rb"[\x20-\x7e\x80-\xff]{8,}")
+_RUNS: Final = (re.compile(rb"[\x20-\x7e]{8,}"), re.compile(rb"[\x20-\x7e\x80-\xff]{8,}"))
 _LETTERS: Final = re.compile(rb"[A-Za-z]{4}")
 _NUMBERS: Final = frozenset(["AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"])
 _NOWHERE: Final = 0x00100010  # what is worst
@@ -102,9 +102,10 @@ def needles(original: Parsed, codecs: list[str], sought: Sought) -> list[Needle]
         if not value:
             continue
         plain = value if value.isascii() and b"\x1b" not in value else _in_utf8(value, codecs)
-        if _swallows(each.tag, vr, value) or (each.tag in _PIXELS and not is_image):
+        hides = each.vr == UNFOLLOWED or _swallows(each.tag, vr, value)
+        if hides or (each.tag in _PIXELS and not is_image):
             # A length that swallows what is behind it: nobody knows whose text is in it.
-            texts.update((run, _NOWHERE) for run in _RUNS.findall(value) if _LETTERS.search(run))
+            texts.update((run, _NOWHERE) for run in _runs(value))
         elif each.tag in _PIXELS or each.tag == _PROFILE:
             said = profile_texts(value) if each.tag == _PROFILE else comments(value)
             texts.update((text, each.tag) for text in said)
@@ -143,6 +144,12 @@ def needles(original: Parsed, codecs: list[str], sought: Sought) -> list[Needle]
 def _values_and_words(value: bytes) -> set[bytes]:
     value = value.lower()
     return {value, *(part.strip() for part in value.split(b"\\")), *_WORDS.findall(value)}
+
+
+def _runs(value: bytes) -> Iterator[bytes]:
+    """What could be words, with letters that are not of ASCII and without."""
+    for pattern in _RUNS:
+        yield from filter(_LETTERS.search, pattern.findall(value))
 
 
 def _swallows(tag: int, vr: str, value: bytes) -> bool:

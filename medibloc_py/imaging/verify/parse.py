@@ -23,6 +23,8 @@ _LONG: Final = frozenset(
 _SHORT: Final = frozenset(b"AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split())
 _MAX_DEPTH: Final = 64
 _HEAD_BYTES: Final = 132
+UNFOLLOWED: Final = "??"
+"""In the place of a VR: bytes in which no attribute could be told, and any may be."""
 
 
 class Value(NamedTuple):
@@ -30,7 +32,7 @@ class Value(NamedTuple):
 
     Attributes:
         path: tags of the sequences around it and numbers of their items, then its tag.
-        vr: as declared, or empty.
+        vr: as declared, or empty; `UNFOLLOWED` for a rest.
         start: where its bytes begin.
         end: where they end.
     """
@@ -122,7 +124,7 @@ class _Reader:
             group, number = self._tag(self._data, at)
             vr, length, start = self._head(at)
         except struct.error:
-            return [Value((*path, 0), "", at, end)], end
+            return [Value((*path, 0), UNFOLLOWED, at, end)], end
         inside = (*path, group << 16 | number)
         if length == _UNDEFINED and inside[-1] == _PIXELS and len(path) % 2 == 0 and self._raw(vr):
             return self._fragments(inside, vr, start, end)
@@ -165,7 +167,7 @@ class _Reader:
         values: list[Value] = []
         stop = min(stop, end)
         if len(path) > _MAX_DEPTH:
-            return [Value(path, "", at, stop)], stop
+            return [Value(path, UNFOLLOWED, at, stop)], stop
         number = 0
         while at + 8 <= stop:
             group, element = self._tag(self._data, at)
@@ -174,7 +176,7 @@ class _Reader:
             if tag == _SEQUENCE_END:
                 return values, at
             if tag != _ITEM:
-                return [*values, Value(path, "", at - 8, stop)], stop
+                return [*values, Value(path, UNFOLLOWED, at - 8, stop)], stop
             limit = stop if length == _UNDEFINED else min(at + length, stop)
             while at + 8 <= limit:
                 if self._tag(self._data, at) == (0xFFFE, 0xE00D):
@@ -186,7 +188,7 @@ class _Reader:
                 values += found
             if length != _UNDEFINED:
                 if at < limit:
-                    values.append(Value(path, "", at, limit))
+                    values.append(Value(path, UNFOLLOWED, at, limit))
                 at = limit
             number += 1
         return values, stop

@@ -8,9 +8,10 @@ from typing import Final
 
 from medibloc_py.imaging.verify.kinds import TEXTS, TIMES, vr_of
 from medibloc_py.imaging.verify.needles import STRONG_CHARS, Needle
-from medibloc_py.imaging.verify.parse import Parsed, Value
+from medibloc_py.imaging.verify.parse import UNFOLLOWED, Parsed, Value
 
 _BULK_BYTES: Final = 4096
+_SEARCHED: Final = TEXTS | {UNFOLLOWED}
 # Inside a number or a word a value is another one: 0.120000 is no time.
 _WORD: Final = re.compile(rb"[0-9a-z.\x80-\xff]")
 _METHODS: Final = 0x00120064
@@ -55,7 +56,7 @@ def _areas(
     bulk: list[memoryview] = []
     at = 0
     for each in sorted(after.values, key=lambda value: value.start):
-        is_bulk = each.end - each.start > _BULK_BYTES and each.vr not in TEXTS
+        is_bulk = each.end - each.start > _BULK_BYTES and each.vr not in _SEARCHED
         if (
             is_bulk
             or each.tag in kept

@@ -251,6 +251,19 @@ def test_a_length_that_swallows_other_attributes_hides_nothing(tag: bytes, vr: b
     assert compare(changed, with_element(after, 0x00081090, "LO", "Featherstone^Ada")).left
 
 
+def test_what_lies_deeper_than_the_check_follows_is_searched_for() -> None:
+    """A name at a depth that only the first pass reads, and that it let through."""
+    opening = b"\x40\x00\x30\xa7SQ\0\0" + b"\xff" * 4 + b"\xfe\xff\x00\xe0" + b"\xff" * 4
+    ending = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    name = b"\x10\x00\x10\x00PN\x12\x00Quenchwater^Ysolde"
+    deep = opening * 70 + name + ending * 70
+    at = NAMED.index(b"\xe0\x7f\x10\x00OW")
+    before = NAMED[:at] + deep + NAMED[at:]
+    planted = with_element(clean(NAMED), 0x00081090, "LO", "Quenchwater^Ysolde")
+    with pytest.raises(IdentityLeft):
+        verify(before, planted)
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_mutated_files_end_in_a_typed_error_or_pass_the_check(data: st.DataObject) -> None:
