@@ -176,11 +176,11 @@ def drop(
 
 
 def _database(session: Session, account: str) -> Database:
-    """The queue of an account of this machine, without its key."""
+    """The queue of an account of this machine, without its key; empty before anything came."""
     from medibloc_py.flows import keyring
     from medibloc_py.flows.gateway.database import Database
     from medibloc_py.flows.gateway.service import spool_folder
 
     home = session.settings().home
     address = keyring.known_account(home, account).address
-    return Database(spool_folder(home, address) / "spool.sqlite", make=False)
+    return Database(spool_folder(home, address) / "spool.sqlite")

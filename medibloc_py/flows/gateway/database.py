@@ -62,21 +62,18 @@ CREATE TABLE note (name TEXT PRIMARY KEY, at INTEGER NOT NULL, text TEXT NOT NUL
 class Database:
     """One connection that threads share; processes wait for each other."""
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
-        """Opens the file, and makes it if it may.
+    def __init__(self, path: Path) -> None:
+        """Opens the file, and makes it where there is none.
 
         Raises:
-            StoreFailed: it is not there, or the disk does not take it.
+            StoreFailed: the disk does not take it.
             DocumentInvalid: it is of another version.
         """
         self.path = path
         self._lock = threading.RLock()
-        if make:
-            make_folder(path.parent)
-            with on_disk(path):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
-        elif not path.is_file():
-            raise StoreFailed(url=path, reason="nothing was received here yet")
+        make_folder(path.parent)
+        with on_disk(path):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600))
         with self._told():
             self._link = sqlite3.connect(
                 path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False

@@ -14,7 +14,6 @@ from medibloc_py.errors import (
     InvalidValue,
     PatientBooked,
     PatientNotBooked,
-    StoreFailed,
     StudyNotSpooled,
     TokenExposed,
 )
@@ -172,10 +171,12 @@ def test_what_is_on_its_way_cannot_be_dropped(
     assert "it is publishing" in error["message"]
 
 
-def test_before_anything_came_there_is_no_queue(house: House) -> None:
-    error = house.run("gateway", "status", *AS, "--json", code=5).json
-    assert error["error"] == StoreFailed.__name__
-    assert not spool_folder(house.world.home, house.world.address("hospital")).exists()
+def test_before_anything_came_the_queue_is_empty(house: House) -> None:
+    found = json.loads(house.run("gateway", "status", *AS, "--json", code=5).out)  # none runs
+    assert (found["runs"], found["instances"]) == (False, 0)
+    assert house.run("gateway", "list", *AS, "--json").json == []
+    error = house.run("gateway", "drop", "1", "--yes", *AS, "--json", code=3).json
+    assert error["error"] == StudyNotSpooled.__name__
 
 
 def test_a_token_that_others_can_read_is_refused(house: House) -> None:

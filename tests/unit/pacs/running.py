@@ -61,7 +61,7 @@ class Running:
         return peer
 
     def status(self) -> Status:
-        database = Database(self.folder / "spool.sqlite", make=False)
+        database = Database(self.folder / "spool.sqlite")
         try:
             return status_of(database)
         finally:
@@ -69,7 +69,7 @@ class Running:
 
     def told(self) -> str:
         """What it noted of its run."""
-        database = Database(self.folder / "spool.sqlite", make=False)
+        database = Database(self.folder / "spool.sqlite")
         try:
             return noted(database, "run")[1]
         finally:
@@ -77,7 +77,7 @@ class Running:
 
     def tell(self, text: str) -> None:
         """Notes something else in its place."""
-        database = Database(self.folder / "spool.sqlite", make=False)
+        database = Database(self.folder / "spool.sqlite")
         with database.writing() as write:
             write("UPDATE note SET text = ? WHERE name = 'run'", text)
         database.close()

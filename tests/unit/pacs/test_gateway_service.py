@@ -101,7 +101,7 @@ def test_a_retry_ends_the_pause(
     monkeypatch.setattr(service, "_FIRST_PAUSE_S", 1000)
     with running(folder, hospital) as gateway:
         wait(lambda: len(gateway.said("cannot go on")) == 1)
-        retry(Database(folder / "spool.sqlite", make=False))
+        retry(Database(folder / "spool.sqlite"))
         wait(lambda: len(gateway.said("cannot go on")) == 2)
 
 
