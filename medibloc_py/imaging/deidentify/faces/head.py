@@ -232,6 +232,7 @@ def _measured(
 
 def _straight(head: Head, points: NDArray[Any], voxel_mm: float, cut_mm: float) -> Head:
     """A head as measured along its own axes, if it is bent back."""
+    is_cut = cut_mm > voxel_mm
     for _ in range(_LOOKS):
         seen = _from_middle(head, points)
         more = bent_back(seen, head.half_mm, head.radius_mm)
@@ -241,11 +242,14 @@ def _straight(head: Head, points: NDArray[Any], voxel_mm: float, cut_mm: float) 
         if back > _MOST_BACK:
             raise NoHead("its forehead stands out like a face, or it is bent back too far")
         own = turned(points, head.forward, back)
-        top_mm = float(own[:, 2].max()) + voxel_mm / 2 + cut_mm
+        top_mm = float(own[:, 2].max()) + voxel_mm / 2
+        if is_cut:  # the highest point that is left is at the edge of the cut
+            (ahead, up), turn = head.middle, math.radians(more)
+            top_mm = up * math.cos(turn) - ahead * math.sin(turn) + head.radius_mm
         straight = _measured(own, voxel_mm, top_mm, head.radius_mm, (1.0, 0.0))
         head = straight._replace(forward=head.forward, back=back)
     reach = forehead(_from_middle(head, points), head.half_mm, head.radius_mm)
-    if not (cut_mm or _FOREHEAD[0] <= reach <= _FOREHEAD[1]):
+    if not (is_cut or _FOREHEAD[0] <= reach <= _FOREHEAD[1]):
         raise NoHead("its forehead is not that of a head that is bare and not bent far back")
     return head
 
