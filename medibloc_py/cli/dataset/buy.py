@@ -122,7 +122,7 @@ def open_(
                 files = place.save(opened, folder, progress, arrays=arrays)
                 done, told = told_of(opened, files)
                 saved.append({"record": opened.record, "files": files, "deidentification": done})
-                lines += [f"0x{opened.record.hex()[:16]}… {line}" for line in told]
+                lines += [f"0x{opened.record.hex()} {line}" for line in told]
         console.result(saved, [f"{len(saved)} records in {out}.{place.remark}", *lines])
 
 
