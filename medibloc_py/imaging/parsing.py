@@ -199,5 +199,5 @@ def reason_of(error: BaseException) -> str:
 
     What a parser quotes may be a patient's name: it is left out.
     """
-    said = str(error) or type(error).__name__
+    said = " ".join(str(error).split()) or type(error).__name__
     return plain(_QUOTED.sub("'…'", said))
