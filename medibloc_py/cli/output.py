@@ -118,7 +118,12 @@ def told_or_lost() -> Iterator[None]:
     watched = _Watched(stream)
     sys.stdout = watched
     try:
-        yield
+        try:
+            yield
+        except SystemExit:  # how typer ends; it has put its own in place where a reader left
+            if sys.stdout is watched:
+                watched.flush()
+            raise
         watched.flush()
     except OutputLost:
         _drop(stream)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -29,6 +30,8 @@ MOST_CONTEXTS: Final = 127
 MOST_PDU_BYTES: Final = 1 << 20
 """Most that one PDU of a peer may have; ours say that we take 16 KiB of data in each."""
 _MOST_BYTES: Final = 256 << 20
+_END_S: Final = 1.0
+"""How long the thread that reads may take to see that it is over."""
 _NO_ROUTE: Final = "it is there, but no association came about"
 
 
@@ -160,11 +163,16 @@ def associated(
 def hang_up(association: Association) -> None:
     """End an association at once, wherever it is."""
     connection = association.dul.socket
-    if connection is not None and connection.socket is not None:
+    line = None if connection is None else connection.socket
+    if line is not None:
         with suppress(OSError):  # it may be closed already
-            connection.socket.shutdown(socket.SHUT_RDWR)
+            line.shutdown(socket.SHUT_RDWR)
     if not association.is_released:
         association.abort()
+    if line is not None and association.dul is not threading.current_thread():
+        # pynetdicom closes none that is shut down: a peer that goes on sending would wait for us.
+        association.dul.join(_END_S)
+        line.close()
 
 
 def tls_context(certificates: Certificates) -> ssl.SSLContext:

@@ -55,8 +55,19 @@ def hung_up(line: socket.socket) -> bool:
         return True
 
 
+_OF_OTHERS: set[threading.Thread] = set()
+
+
+@pytest.fixture(autouse=True)
+def _own_threads_only() -> None:
+    """What other tests left may take its time to end."""
+    _OF_OTHERS.update(threading.enumerate())
+
+
 def acceptors() -> list[threading.Thread]:
-    return [each for each in threading.enumerate() if each.name.startswith("AcceptorThread")]
+    """Threads of connections that are taken at the DICOM door of this test."""
+    found = set(threading.enumerate()) - _OF_OTHERS
+    return [each for each in found if each.name.startswith("AcceptorThread")]
 
 
 @pytest.fixture
