@@ -149,6 +149,8 @@ test: library contracts ## Set up and pass all tests
 ALONGSIDE := --jobs 2 --output-sync=target
 # Tests wait for chains, daemons and timers as long as they work: two for each core.
 WORKERS := --numprocesses $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+# Who is done takes over what waits for others.
+APART := $(WORKERS) --dist worksteal
 # A file's tests share a chain: they stay together.
 PARALLEL := $(WORKERS) --dist loadfile --no-loadscope-reorder
 .PHONY: library coverage
@@ -161,11 +163,11 @@ coverage: ## The same tests, and which lines and branches of the library they re
 coverage: REACHED_FIRST := --cov --cov-report= --cov-fail-under=0
 coverage: REACHED := --cov --cov-append --cov-report=term
 library coverage: setup kubo pacs geth
-	$(VENV)/bin/python -m pytest tests/unit $(WORKERS) $(REACHED_FIRST)
+	$(VENV)/bin/python -m pytest tests/unit $(APART) $(REACHED_FIRST)
 	$(VENV)/bin/python -m pytest tests/flow tests/faults $(PARALLEL) $(REACHED)
 
 unit: setup ## Unit tests: seconds, no node
-	$(VENV)/bin/python -m pytest tests/unit $(WORKERS)
+	$(VENV)/bin/python -m pytest tests/unit $(APART)
 
 flow: setup ## Flow tests: real chain, real store, real DICOM
 	$(VENV)/bin/python -m pytest tests/flow $(PARALLEL)

@@ -12,7 +12,7 @@ import pytest
 from medibloc_py.errors import NotDicom
 from tests.fuzz import case, run
 
-CASES = "300"
+CASES = "200"
 SEED = os.environ.get("FUZZ_SEED", "house")
 
 
