@@ -113,7 +113,7 @@ class Gateway:
         return spool_folder(self.world.home, self.world.address("hospital"))
 
     def status(self) -> Status:
-        database = Database(self.folder / "spool.sqlite", make=False)
+        database = Database(self.folder / "spool.sqlite")
         try:
             return status_of(database)
         finally:
@@ -121,7 +121,7 @@ class Gateway:
 
     def taken(self) -> int:
         """How many instances it ever took."""
-        database = Database(self.folder / "spool.sqlite", make=False)
+        database = Database(self.folder / "spool.sqlite")
         try:
             ((count,),) = database.read("SELECT count(*) FROM instance")
             return int(count)
