@@ -173,7 +173,7 @@ def main() -> None:
     """Measures, writes and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mib", type=int, default=512, help="size of the file")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each way is taken")
+    parser.add_argument("--rounds", type=int, default=11, help="how often each way is taken")
     parser.add_argument(
         "--first", action="store_true", help="run before all others on the machine; for root"
     )
