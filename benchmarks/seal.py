@@ -182,7 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--bytes", type=int, default=2_000_000_000, help="size of the file")
     parser.add_argument("--frames-bytes", type=int, default=GIB, help="size of the DICOM file")
-    parser.add_argument("--rounds", type=int, default=7, help="how often each work is done")
+    parser.add_argument("--rounds", type=int, default=15, help="how often each work is done")
     parser.add_argument("--peers", type=Path, default=Path("python"), help="Python with the peers")
     parser.add_argument("--folder", type=Path, help="where to put the files (default: temporary)")
     parser.add_argument(
