@@ -12,15 +12,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from medibloc_py.pacs.association import MOST_PDU_BYTES, hang_up
+from medibloc_py.pacs.association import MOST_PDU_BYTES, acknowledge, hang_up
 from medibloc_py.pacs.intake import GREETING_S, SILENCE_S
 
 if TYPE_CHECKING:
     from pynetdicom.association import Association
-
-_QUICK_ACK: Final[int | None] = getattr(socket, "TCP_QUICKACK", None)
 
 
 @dataclass(slots=True)
@@ -53,7 +51,7 @@ def watch(association: Association, meter: Meter, too_much: Callable[[], None]) 
             raise OSError("the peer sends too much")  # for pynetdicom a broken connection
         until = greeted_by if _is_unknown(association) else None
         data = _read(line, nr_bytes, until)
-        _acknowledge(line)
+        acknowledge(line)
         return data
 
     connection.recv = receive  # type: ignore[method-assign]
@@ -72,16 +70,6 @@ def _read(line: socket.socket, nr_bytes: int, until: float | None) -> bytearray:
                 break
             done += taken
     return data[:done]
-
-
-def _acknowledge(line: socket.socket) -> None:
-    """Tells a peer at once what came, as far as the system can.
-
-    Many send a command and wait for that before they send its data; a system that waits for
-    an answer to tell it with costs them 40 ms for each instance.
-    """
-    if _QUICK_ACK is not None:
-        line.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
 
 def _end_quietly(association: Association) -> None:

@@ -82,15 +82,19 @@ def _bound(connection: AssociationSocket, most_bytes: int) -> None:
             raise OSError("the peer sends too much")  # for pynetdicom a broken connection
         received = receive(nr_bytes)
         if connection.socket is not None:
-            _acknowledge(connection.socket)
+            acknowledge(connection.socket)
         return received
 
     connection.recv = receive_bounded  # type: ignore[method-assign]
 
 
-def _acknowledge(connection: socket.socket) -> None:
-    """Say at once that something came: dcmtk waits for that before it sends the rest of a PDU."""
-    if hasattr(socket, "TCP_QUICKACK"):  # Linux; elsewhere it takes 40 ms more
+def acknowledge(connection: socket.socket) -> None:
+    """Say at once that something came, as far as the system can.
+
+    dcmtk waits for that before it sends the rest of a PDU, many before they send the data that
+    a command announced; a system that waits for an answer to tell it with costs them 40 ms.
+    """
+    if hasattr(socket, "TCP_QUICKACK"):  # Linux
         with suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
