@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Self
@@ -113,20 +114,14 @@ class Gateway:
         return spool_folder(self.world.home, self.world.address("hospital"))
 
     def status(self) -> Status:
-        database = Database(self.folder / "spool.sqlite")
-        try:
+        with closing(Database(self.folder / "spool.sqlite")) as database:
             return status_of(database)
-        finally:
-            database.close()
 
     def taken(self) -> int:
         """How many instances it ever took."""
-        database = Database(self.folder / "spool.sqlite")
-        try:
+        with closing(Database(self.folder / "spool.sqlite")) as database:
             ((count,),) = database.read("SELECT count(*) FROM instance")
             return int(count)
-        finally:
-            database.close()
 
     def left(self) -> list[Path]:
         """Files of instances, once what killed runs did not finish is swept."""

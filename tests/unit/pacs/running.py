@@ -7,7 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -61,26 +61,21 @@ class Running:
         return peer
 
     def status(self) -> Status:
-        database = Database(self.folder / "spool.sqlite")
-        try:
+        with closing(Database(self.folder / "spool.sqlite")) as database:
             return status_of(database)
-        finally:
-            database.close()
 
     def told(self) -> str:
         """What it noted of its run."""
-        database = Database(self.folder / "spool.sqlite")
-        try:
+        with closing(Database(self.folder / "spool.sqlite")) as database:
             return noted(database, "run")[1]
-        finally:
-            database.close()
 
     def tell(self, text: str) -> None:
         """Notes something else in its place."""
-        database = Database(self.folder / "spool.sqlite")
-        with database.writing() as write:
+        with (
+            closing(Database(self.folder / "spool.sqlite")) as database,
+            database.writing() as write,
+        ):
             write("UPDATE note SET text = ? WHERE name = 'run'", text)
-        database.close()
 
     def post(
         self, *contents: bytes, path: str = "/studies", body: bytes | None = None, **headers: str
